@@ -1,0 +1,1 @@
+"""What a person draws, as plain values. No Qt, no torch."""

@@ -1,0 +1,230 @@
+"""A design with its Groups opened: every block that runs, once for each time that it runs.
+
+Analysis and compilation both walk this list, so a Group can mean nothing else to one than to the other.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Mapping
+
+import msgspec
+
+from app.design.expressions import ExpressionError, resolve
+from app.design.values import Design, End, Expression, Graph, Node, Settings, SettingValue
+from blocks.card import Setting
+
+MAX_CALLS = 50_000
+"""How many blocks may run in one design, repetitions counted."""
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One run of one block. `id` is the path of ids (`encoder/stage2/0/conv`), `name` that of names.
+
+    `module` is where its weights are: the state_dict's prefix (`encoder.stage2.0.conv`); calls that share weights have
+    the same. `where` and `node` say which drawn node it is. `settings` hold no expressions any more.
+    """
+
+    id: str
+    name: str
+    where: str
+    node: str
+    block: str
+    settings: Settings
+    module: str
+    frozen: bool
+
+
+class GroupCall(msgspec.Struct, frozen=True):
+    """One Group node, opened: where its ports lead. `inputs` and `outputs` map port names to sources outside and
+    inside (None: nothing is wired there)."""
+
+    id: str
+    name: str
+    where: str
+    node: str
+    group: str
+    inputs: dict[str, End | None]
+    outputs: dict[str, End | None]
+    members: tuple[str, ...]
+    """Ids of the calls inside, nested ones too."""
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """What kept a part from being opened: the id path, the drawn node, a code and a sentence."""
+
+    id: str
+    where: str
+    node: str
+    code: str
+    message: str
+
+
+class Expanded(msgspec.Struct, frozen=True):
+    """The opened design: calls in the order in which they can run, and what feeds each input (`End(call id, port)`)."""
+
+    calls: tuple[Call, ...]
+    sources: dict[str, dict[str, End]]
+    """Call id -> input port -> source."""
+    groups: tuple[GroupCall, ...]
+    troubles: tuple[Trouble, ...]
+
+
+class TooLargeError(ValueError):
+    """The design would run more blocks than any machine could: refused before anything is allocated."""
+
+
+def expand(design: Design) -> Expanded:
+    """Open all Groups. Raises TooLargeError; a bad expression or Group becomes a Trouble and the rest is opened."""
+    work = _Work(design)
+    work.graph(design, "", {}, "", "", "", False, {})
+    return Expanded(tuple(work.calls), work.sources, tuple(work.groups), tuple(work.troubles))
+
+
+class _Work:
+    def __init__(self, design: Design) -> None:
+        self.design = design
+        self.calls: list[Call] = []
+        self.sources: dict[str, dict[str, End]] = {}
+        self.groups: list[GroupCall] = []
+        self.troubles: list[Trouble] = []
+
+    def graph(
+        self,
+        graph: Graph,
+        where: str,
+        env: Mapping[str, SettingValue],
+        prefix: str,
+        names: str,
+        module: str,
+        frozen: bool,
+        entries: Mapping[str, End | None],
+    ) -> dict[str, End | None]:
+        """Open `graph`; `entries` feed its GroupInputs. Returns what its GroupOutputs give."""
+        given: dict[End, End | None] = {}  # an output drawn in this graph -> the call's output that it stands for
+        exits: dict[str, End | None] = {}
+        for node in ordered(graph):
+            feeds = {w.target.port: given.get(w.source) for w in graph.into.get(node.id, ())}
+            if node.block == "GroupInput":
+                given[End(node.id, "out")] = entries.get(node.name)
+            elif node.block == "GroupOutput":
+                exits[node.name] = feeds.get("x")
+            elif node.group:
+                owner = graph.by_id.get(node.shares, node)
+                for port, end in self.group(node, where, env, prefix, names, module, frozen, feeds, owner).items():
+                    given[End(node.id, port)] = end
+            else:
+                id = prefix + node.id
+                owner = graph.by_id.get(node.shares, node)
+                settings = self.resolve(node, where, id, env)
+                if len(self.calls) >= MAX_CALLS:
+                    raise TooLargeError(f"the design runs more than {MAX_CALLS:,} blocks: lower a Group's repeat")
+                self.calls.append(
+                    Call(id, names + node.name, where, node.id, node.block, settings, module + owner.name, frozen or node.frozen)
+                )
+                self.sources[id] = {port: end for port, end in feeds.items() if end is not None}
+                for wire in graph.out_of.get(node.id, ()):
+                    given[wire.source] = End(id, wire.source.port)
+        return exits
+
+    def group(
+        self,
+        node: Node,
+        where: str,
+        env: Mapping[str, SettingValue],
+        prefix: str,
+        names: str,
+        module: str,
+        frozen: bool,
+        feeds: dict[str, End | None],
+        owner: Node,
+    ) -> dict[str, End | None]:
+        id = prefix + node.id
+        home = module + owner.name
+        group = self.design.group_by_name.get(node.group)
+        if group is None:
+            self.trouble(id, where, node, "group-missing", f"{node.name}: there is no Group `{node.group}` in this design")
+            return {}
+        values = self.group_values(group.settings, self.resolve(node, where, id, env), where, node, id)
+        repeat = self.repeat(node, where, id, env)
+        first = len(self.calls)
+        place = len(self.groups)
+        self.groups.append(GroupCall(id, names + node.name, where, node.id, node.group, {}, {}, ()))
+        inputs = [n.name for n in group.nodes if n.block == "GroupInput"]
+        outputs = [n.name for n in group.nodes if n.block == "GroupOutput"]
+        entries = {name: feeds.get(name) for name in inputs}
+        exits: dict[str, End | None] = {}
+        for i in range(repeat):
+            if i:  # outputs feed the inputs in order; inputs past the last output keep what they have
+                entries = {**entries, **{a: exits.get(b) for a, b in zip(inputs, outputs, strict=False)}}
+            step = f"{i}/" if node.repeat != 1 else ""
+            own = f"{i}." if node.repeat != 1 and owner.shares != owner.id else ""
+            exits = self.graph(
+                group, node.group, values, f"{id}/{step}", f"{names}{node.name}/{step}", f"{home}.{own}",
+                frozen or node.frozen, entries,
+            )  # fmt: skip
+        members = tuple(call.id for call in self.calls[first:])
+        self.groups[place] = GroupCall(
+            id, names + node.name, where, node.id, node.group, {n: feeds.get(n) for n in inputs}, exits, members
+        )
+        return exits
+
+    def resolve(self, node: Node, where: str, id: str, env: Mapping[str, SettingValue]) -> Settings:
+        values: dict[str, SettingValue] = {}
+        for name, value in node.settings.items():
+            try:
+                values[name] = resolve(value, env)
+            except ExpressionError as error:
+                self.trouble(id, where, node, "expression", f"{node.name}: {name} cannot be worked out: {error}")
+        return Settings(values)
+
+    def group_values(
+        self, declared: tuple[Setting, ...], given: Settings, where: str, node: Node, id: str
+    ) -> dict[str, SettingValue]:
+        values: dict[str, SettingValue] = {}
+        for setting in declared:
+            try:
+                values[setting.name] = setting.accept(given[setting.name]) if setting.name in given else setting.default
+            except ValueError as error:
+                values[setting.name] = setting.default
+                self.trouble(id, where, node, "setting", f"{node.name}: {error}")
+        return values
+
+    def repeat(self, node: Node, where: str, id: str, env: Mapping[str, SettingValue]) -> int:
+        try:
+            count = resolve(node.repeat, env) if isinstance(node.repeat, Expression) else node.repeat
+        except ExpressionError as error:
+            self.trouble(id, where, node, "expression", f"{node.name}: repeat cannot be worked out: {error}")
+            return 1
+        if isinstance(count, bool) or not isinstance(count, int | float) or count != int(count) or not 1 <= count <= 10_000:
+            message = f"{node.name}: repeat is {count}, but it needs a whole number from 1 to 10000"
+            self.trouble(id, where, node, "repeat", message)
+            return 1
+        return int(count)
+
+    def trouble(self, id: str, where: str, node: Node, code: str, message: str) -> None:
+        self.troubles.append(Trouble(id, where, node.id, code, message))
+
+
+def ordered(graph: Graph) -> list[Node]:
+    """The nodes so that each comes after those that feed it, else in the order drawn. Nodes on
+    circles are left out."""
+    waiting: dict[str, int] = {}
+    after: dict[str, list[str]] = {}
+    for node in graph.nodes:
+        before = {w.source.node for w in graph.into.get(node.id, ())}
+        waiting[node.id] = len(before)
+        for other in before:
+            after.setdefault(other, []).append(node.id)
+    rank = {node.id: i for i, node in enumerate(graph.nodes)}
+    order: list[Node] = []
+    ready = [rank[id] for id, count in waiting.items() if not count]
+    heapq.heapify(ready)
+    while ready:
+        node = graph.nodes[heapq.heappop(ready)]
+        order.append(node)
+        for id in after.get(node.id, ()):
+            waiting[id] -= 1
+            if not waiting[id]:
+                heapq.heappush(ready, rank[id])
+    return order

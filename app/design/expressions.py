@@ -1,0 +1,96 @@
+"""Arithmetic over a Group's settings: `width * 2`, `max(channels // 4, 8)`. Read by a small walker, never by `eval`."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+
+from app.design.values import Expression, SettingValue
+
+MAX_LENGTH = 200
+MAX_NUMBER = 2.0**53
+
+_BINARY: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
+    ast.FloorDiv: operator.floordiv, ast.Mod: operator.mod,
+}  # fmt: skip
+_FUNCTIONS: dict[str, Callable[..., float]] = {
+    "min": min, "max": max, "round": round, "ceil": math.ceil, "floor": math.floor, "int": int,
+}  # fmt: skip
+
+
+class ExpressionError(ValueError):
+    """An expression that cannot be read or worked out; the message says why and what would do."""
+
+
+@lru_cache(maxsize=4096)
+def parse(text: str) -> ast.expr:
+    """Read an expression. Raises ExpressionError."""
+    if len(text) > MAX_LENGTH:
+        raise ExpressionError(f"the expression has {len(text)} characters: at most {MAX_LENGTH} are read")
+    try:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        raise ExpressionError(
+            f"`{text}` is not arithmetic: use numbers, settings, + - * / // %, min, max, round"
+        ) from None
+
+
+def names(text: str) -> frozenset[str]:
+    """The settings that an expression uses. Raises ExpressionError."""
+    return frozenset(n.id for n in ast.walk(parse(text)) if isinstance(n, ast.Name)) - frozenset(_FUNCTIONS)
+
+
+def evaluate(text: str, settings: Mapping[str, SettingValue]) -> SettingValue:
+    """Work out an expression. A bare name gives that setting as it is, of any type. Raises ExpressionError."""
+    tree = parse(text)
+    if isinstance(tree, ast.Name):
+        return _lookup(tree.id, settings)
+    try:
+        result = _number(tree, settings)
+    except ZeroDivisionError:
+        raise ExpressionError(f"`{text}` divides by zero") from None
+    except (OverflowError, TypeError, ValueError) as error:
+        if isinstance(error, ExpressionError):
+            raise
+        raise ExpressionError(f"`{text}` cannot be worked out: {error}") from None
+    if not abs(result) < MAX_NUMBER:
+        raise ExpressionError(f"`{text}` gives a number that is too large")
+    return result
+
+
+def resolve(value: SettingValue, settings: Mapping[str, SettingValue]) -> SettingValue:
+    """Replace the expressions in a setting's value, inside tuples too. Raises ExpressionError."""
+    if isinstance(value, Expression):
+        return evaluate(value.expression, settings)
+    if isinstance(value, tuple):
+        return tuple(resolve(v, settings) for v in value)
+    return value
+
+
+def _lookup(name: str, settings: Mapping[str, SettingValue]) -> SettingValue:
+    if name not in settings:
+        known = ", ".join(sorted(settings)) or "none"
+        raise ExpressionError(f"there is no setting `{name}` here (this Group exposes: {known})")
+    return settings[name]
+
+
+def _number(tree: ast.expr, settings: Mapping[str, SettingValue]) -> float:
+    match tree:
+        case ast.Constant(value=int() | float() as number):
+            return number
+        case ast.Name(id=name):
+            value = _lookup(name, settings)
+            if not isinstance(value, int | float):
+                raise ExpressionError(f"`{name}` is {value!r}: only numbers can be calculated with")
+            return value
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return -_number(operand, settings)
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _BINARY:
+            return _BINARY[type(op)](_number(left, settings), _number(right, settings))
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS and args:
+            return _FUNCTIONS[name](*(_number(arg, settings) for arg in args))
+    raise ExpressionError(f"`{ast.unparse(tree)}` is not arithmetic: use numbers, settings, + - * / // %, min, max")

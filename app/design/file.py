@@ -1,0 +1,215 @@
+"""The file `name.netloom`: JSON, versioned, one node a line, safe to merge. Reading it runs nothing from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from app.design.names import NamingError, check_name
+from app.design.ports import Catalogue
+from app.design.values import Design, Expression, Graph, Settings
+from app.design.wires import UnknownPortError, WiringError, check_wire, find_cycle
+
+VERSION = 1
+MAX_BYTES = 64 * 2**20
+MAX_NODES = 100_000
+
+
+class FileError(ValueError):
+    """A file that cannot be opened or saved: one sentence that names the file and the place in it."""
+
+
+class _Header(msgspec.Struct):
+    netloom: int
+
+
+def enc_hook(value: Any) -> Any:
+    """How msgspec writes Settings: as an object, its keys sorted."""
+    if isinstance(value, Settings):
+        return {name: value[name] for name in sorted(value)}
+    raise NotImplementedError(f"cannot encode {type(value).__name__}")
+
+
+def dec_hook(type: type, value: Any) -> Any:
+    """How msgspec reads Settings."""
+    if type is Settings:
+        if not isinstance(value, dict):
+            raise ValueError("Expected `object`")
+        return Settings(value)
+    raise NotImplementedError(f"cannot decode {type}")
+
+
+_decoder = msgspec.json.Decoder(Design, dec_hook=dec_hook)
+_encoder = msgspec.json.Encoder(enc_hook=enc_hook)
+
+
+def loads(data: bytes, name: str = "the design", catalogue: Catalogue | None = None) -> Design:
+    """Read a design from the bytes of a file. Raises FileError; with a catalogue the wires' ports are checked too."""
+    if len(data) > MAX_BYTES:
+        raise FileError(f"{name} has {len(data) / 2**20:.0f} MB: at most {MAX_BYTES // 2**20} MB are read")
+    try:
+        header = msgspec.json.decode(data, type=_Header)
+    except msgspec.ValidationError:
+        raise FileError(f"{name} is not a Netloom design: it is JSON, but without `netloom`, the version") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FileError(f"{name} is not a Netloom design: {_reason(error)}") from None
+    if header.netloom > VERSION:
+        raise FileError(
+            f"{name} was made by a newer Netloom (file version {header.netloom}, this one reads up to {VERSION}): "
+            "update Netloom to open it"
+        )
+    if header.netloom < 1:
+        raise FileError(f"{name} names file version {header.netloom}, which never was: it needs 1 to {VERSION}")
+    try:
+        # The version is no field of a Design: take it off and read the rest strictly.
+        body = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+        del body["netloom"]
+        design = _decoder.decode(msgspec.json.encode(body))
+    except (msgspec.ValidationError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FileError(f"{name}: {_reason(error)}") from None
+    try:
+        check(design, catalogue)
+    except (ValueError, NamingError, WiringError) as error:
+        raise FileError(f"{name}: {error}") from None
+    return design
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8 text"
+    return str(error).replace("$.", "").replace("`$`", "the file")
+
+
+def check(design: Design, catalogue: Catalogue | None = None) -> None:
+    """Raise ValueError unless the design keeps the rules that every edit keeps: names, wires, no circles, Groups."""
+    total = len(design.nodes) + sum(len(g.nodes) for g in design.groups)
+    if total > MAX_NODES:
+        raise ValueError(f"it has {total:,} nodes: at most {MAX_NODES:,} are read")
+    for name, count in Counter(g.name for g in design.groups).items():
+        check_name(name)
+        if count > 1:
+            raise ValueError(f"there are {count} Groups `{name}`: names of Groups must differ")
+    for graph, place in ((design, "the design"), *((g, f"the Group `{g.name}`") for g in design.groups)):
+        _check_graph(design, graph, place)
+    _check_nesting(design)
+    for where in ("", *design.group_by_name):
+        graph = design.graph(where)
+        for wire in graph.wires:
+            if catalogue is not None:
+                check_wire(design, where, wire, catalogue, acyclic=False, occupied=False)
+            for end in (wire.source, wire.target):
+                if end.node not in graph.by_id:
+                    raise UnknownPortError(
+                        f"the wire {wire.source} -> {wire.target} names `{end.node}`, which does not exist"
+                    )
+        if circle := find_cycle(graph):
+            raise ValueError(f"the wires of {', '.join(circle[:4])} run in a circle: a network's wires run one way")
+
+
+def _check_graph(design: Design, graph: Graph, place: str) -> None:
+    names: set[str] = set()
+    ids: set[str] = set()
+    for node in graph.nodes:
+        if node.id in ids:
+            raise ValueError(f"{place} has two nodes with the id `{node.id}`: ids must differ")
+        check_name(node.id)
+        check_name(node.name, names)
+        if bool(node.block) == bool(node.group):
+            raise ValueError(f"the node `{node.id}` needs either a block or a Group, and exactly one")
+        if node.group and node.group not in design.group_by_name:
+            raise ValueError(f"the node `{node.id}` uses the Group `{node.group}`, which the file does not hold")
+        if not isinstance(node.repeat, Expression) and not 1 <= node.repeat <= 10_000:
+            raise ValueError(f"the node `{node.id}` repeats {node.repeat} times: it needs 1 to 10000")
+        if not (abs(node.x) < 1e9 and abs(node.y) < 1e9):
+            raise ValueError(f"the node `{node.id}` lies at ({node.x:g}, {node.y:g}), off any canvas")
+        ids.add(node.id)
+        names.add(node.name)
+    for node in graph.nodes:
+        if node.shares and node.shares not in ids:
+            raise ValueError(f"the node `{node.id}` shares the weights of `{node.shares}`, which does not exist")
+    ends = Counter(wire.target for wire in graph.wires)
+    if double := next((end for end, count in ends.items() if count > 1), None):
+        raise ValueError(f"{ends[double]} wires end at {double}: an input takes one")
+
+
+def _check_nesting(design: Design) -> None:
+    inside = {g.name: {n.group for n in g.nodes if n.group} for g in design.groups}
+    done: set[str] = set()
+    while True:
+        free = {name for name, groups in inside.items() if name not in done and groups <= done}
+        if not free:
+            break
+        done |= free
+    if stuck := sorted(set(inside) - done):
+        raise ValueError(f"the Group `{stuck[0]}` stands inside itself: that has no end")
+
+
+def dumps(design: Design) -> bytes:
+    """The bytes of a design's file: keys in a stable order, one node and one wire a line."""
+    fields = json.loads(_encoder.encode(design))
+    for graph in (fields, *fields.get("groups", ())):
+        for node in graph.get("nodes", ()):
+            if node["name"] == node["id"]:
+                del node["name"]
+    return (_layout({"netloom": VERSION, **fields}, 0) + "\n").encode()
+
+
+def _layout(value: Any, depth: int) -> str:
+    """JSON with objects of the outer levels opened over lines, and each node, wire or variant on a line of its own."""
+    pad, end = "  " * (depth + 1), "  " * depth
+    if isinstance(value, dict) and (depth == 0 or "nodes" in value):
+        rows = [f"{pad}{json.dumps(k)}: {_layout(v, depth + 1)}" for k, v in value.items()]
+        return "{\n" + ",\n".join(rows) + f"\n{end}}}"
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return "[\n" + ",\n".join(pad + _layout(v, depth + 1) for v in value) + f"\n{end}]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def load(path: str | Path, catalogue: Catalogue | None = None) -> Design:
+    """Open a design's file. Raises FileError."""
+    path = Path(path)
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise FileError(f"{path} cannot be opened: {error.strerror or error}") from None
+    return loads(data, str(path), catalogue)
+
+
+def save(design: Design, path: str | Path) -> None:
+    """Write a design's file whole or not at all (aside, then renamed). Raises FileError."""
+    write_atomically(path, dumps(design))
+
+
+def write_atomically(path: str | Path, data: bytes) -> None:
+    """Replace the file at `path` by `data`, whole or not at all. Raises FileError."""
+    path = Path(path)
+    aside = ""
+    try:
+        target = path.resolve()  # through a link: the link stays, its target is replaced
+        mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
+        handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(aside).chmod(mode)
+        Path(aside).replace(target)
+    except OSError as error:
+        if aside:
+            Path(aside).unlink(missing_ok=True)
+        raise FileError(f"{path} cannot be saved: {error.strerror or error}") from None
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

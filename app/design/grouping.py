@@ -1,0 +1,133 @@
+"""Edits that collapse nodes into a Group and take a Group apart again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from msgspec.structs import replace
+
+from app.design.edits import EditError, _node, _on, drop_unused_groups
+from app.design.expressions import ExpressionError, resolve
+from app.design.names import free_name
+from app.design.ports import Catalogue, ports
+from app.design.values import Design, End, Group, Node, Settings, Wire
+
+
+def collapse(design: Design, where: str, ids: Collection[str], name: str, catalogue: Catalogue) -> tuple[Design, str]:
+    """Make a Group of the nodes `ids`; returns the design and the id of the node that stands for them.
+
+    Wires that cross the border become ports: one an outer source, one an inner source that is used outside.
+    Raises EditError when a path leaves the selection and comes back (the Group would feed itself).
+    """
+    graph = design.graph(where)
+    inside = [n for n in graph.nodes if n.id in set(ids)]
+    if not inside:
+        raise EditError("choose at least one node to group")
+    chosen = {n.id for n in inside}
+    fed = {w.target.node for w in graph.wires if w.source.node in chosen and w.target.node not in chosen}
+    while True:  # everything outside that the selection feeds, directly or not
+        more = {w.target.node for w in graph.wires if w.source.node in fed and w.target.node not in chosen} - fed
+        if not more:
+            break
+        fed |= more
+    if back := [w for w in graph.wires if w.source.node in fed and w.target.node in chosen]:
+        outside = graph.by_id[back[0].source.node].name
+        raise EditError(f"`{outside}` lies between the chosen nodes: choose it too, then group")
+
+    left, right = min(n.x for n in inside), max(n.x for n in inside)
+    group_name = free_name(name, design.group_by_name)
+    taken: dict[str, object] = {**{n.id: n for n in inside}, **{n.name: n for n in inside}}
+    port_nodes: list[Node] = []
+    inner = [w for w in graph.wires if w.source.node in chosen and w.target.node in chosen]
+    outer = [w for w in graph.wires if w.source.node not in chosen and w.target.node not in chosen]
+    node_id = free_name(name, {**graph.by_id, **graph.by_name})
+
+    def port_node(block: str, wish: str, kind: str, x: float, y: float) -> str:
+        id = free_name(wish, taken)
+        settings = Settings(kind=kind) if kind != "tensor" else Settings()
+        node = Node(id=id, block=block, settings=settings, x=x, y=y)
+        taken[id] = node
+        port_nodes.append(node)
+        return id
+
+    def kind_of(end: End) -> str:
+        port = ports(design, graph, graph.by_id[end.node], catalogue).output(end.port)
+        return port.kind if port and port.kind != "any" else "tensor"
+
+    entries: dict[End, str] = {}
+    exits: dict[End, str] = {}
+    for wire in graph.wires:
+        if wire.source.node not in chosen and wire.target.node in chosen:
+            if wire.source not in entries:
+                wish = "x" if not entries else f"x{len(entries) + 1}"
+                y = graph.by_id[wire.target.node].y
+                entries[wire.source] = port_node("GroupInput", wish, kind_of(wire.source), left - 240, y)
+                outer.append(Wire(wire.source, End(node_id, entries[wire.source])))
+            inner.append(Wire(End(entries[wire.source], "out"), wire.target))
+        elif wire.source.node in chosen and wire.target.node not in chosen:
+            if wire.source not in exits:
+                wish = "out" if not exits else f"out{len(exits) + 1}"
+                y = graph.by_id[wire.source.node].y
+                exits[wire.source] = port_node("GroupOutput", wish, kind_of(wire.source), right + 240, y)
+                inner.append(Wire(wire.source, End(exits[wire.source], "x")))
+            outer.append(Wire(End(node_id, exits[wire.source]), wire.target))
+    group = Group(name=group_name, nodes=(*inside, *port_nodes), wires=tuple(inner))
+    stand_in = Node(
+        id=node_id, group=group_name, x=sum(n.x for n in inside) / len(inside), y=sum(n.y for n in inside) / len(inside)
+    )
+    nodes = tuple(replace(n, shares="") if n.shares in chosen else n for n in graph.nodes if n.id not in chosen)
+    design = replace(design, groups=(*design.groups, group))
+    return _on(design, where, nodes=(*nodes, stand_in), wires=tuple(outer)), node_id
+
+
+def ungroup(design: Design, where: str, id: str) -> tuple[Design, tuple[str, ...]]:
+    """Put a Group's inside in the place of its node; returns the design and the new ids.
+
+    Settings given as expressions become the values that they have here. Raises EditError for a repeated Group.
+    """
+    graph = design.graph(where)
+    node = _node(graph, id)
+    group = design.group_by_name.get(node.group)
+    if group is None:
+        raise EditError(f"{node.name} is not a Group")
+    if node.repeat != 1:
+        raise EditError(f"{node.name} repeats: set its repeat to 1 first")
+    values = {s.name: node.settings.get(s.name, s.default) for s in group.settings}
+    taken = {**graph.by_id, **graph.by_name}
+    new: dict[str, str] = {}
+    placed: list[Node] = []
+    body = [n for n in group.nodes if n.block not in ("GroupInput", "GroupOutput")]
+    middle_x = sum(n.x for n in body) / max(len(body), 1)
+    middle_y = sum(n.y for n in body) / max(len(body), 1)
+    for part in body:
+        name = free_name(part.name, taken)
+        taken[name] = part
+        new[part.id] = name
+        try:
+            settings = Settings({k: resolve(v, values) for k, v in part.settings.items()})
+            repeat = resolve(part.repeat, values)
+        except ExpressionError as error:
+            raise EditError(f"{node.name}/{part.name}: {error}") from None
+        place = {"x": part.x - middle_x + node.x, "y": part.y - middle_y + node.y}
+        placed.append(replace(part, id=name, name=name, settings=settings, repeat=repeat, **place))  # type: ignore[arg-type]
+    placed = [replace(n, shares=new.get(n.shares, "")) for n in placed]
+    fed = {w.target.port: w.source for w in graph.wires if w.target.node == id}
+    names = {n.id: n.name for n in group.nodes}
+
+    def source(end: End) -> End | None:
+        if end.node in new:
+            return End(new[end.node], end.port)
+        return fed.get(names[end.node])  # a GroupInput: whatever feeds that port outside
+
+    exits = {names[w.target.node]: source(w.source) for w in group.wires if w.target.node not in new}
+    joined = [w for w in graph.wires if id not in (w.source.node, w.target.node)]
+    for wire in group.wires:
+        start = source(wire.source)
+        if wire.target.node in new and start is not None:
+            joined.append(Wire(start, End(new[wire.target.node], wire.target.port)))
+    for wire in graph.out_of.get(id, ()):
+        start = exits.get(wire.source.port)
+        if start is not None:
+            joined.append(Wire(start, wire.target))
+    nodes = (*(replace(n, shares="") if n.shares == id else n for n in graph.nodes if n.id != id), *placed)
+    return drop_unused_groups(_on(design, where, nodes=nodes, wires=tuple(joined))), tuple(new.values())

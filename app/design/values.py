@@ -1,0 +1,209 @@
+"""The values that a drawing is made of. All are frozen and hash; an edit makes a new Design (`app.design.edits`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+import msgspec
+
+from blocks.card import Setting
+
+
+class Expression(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A setting's value given as arithmetic over the settings of the Group that it stands in: `width * 2`."""
+
+    expression: str
+
+
+SettingValue = bool | int | float | str | None | Expression | tuple["SettingValue", ...]
+
+
+class Settings(Mapping[str, SettingValue]):
+    """A frozen mapping of setting names to values; equal and hashing alike whatever the order."""
+
+    __slots__ = ("_hash", "_values")
+
+    def __init__(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]] = (), /, **named: Any) -> None:
+        self._values: dict[str, SettingValue] = {k: freeze(v) for k, v in dict(values, **named).items()}
+        self._hash: int | None = None
+
+    def __getitem__(self, name: str) -> SettingValue:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __eq__(self, other: object) -> bool:
+        # 1, 1.0 and True are equal in Python but are different settings: compare the types too, through the hash key.
+        return isinstance(other, Settings) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(self._key())
+        return self._hash
+
+    def __repr__(self) -> str:
+        return f"Settings({self._values!r})"
+
+    def _key(self) -> frozenset[tuple[str, object]]:
+        return frozenset((name, _typed(value)) for name, value in self._values.items())
+
+    def with_(self, name: str, value: Any) -> Settings:
+        return Settings({**self._values, name: value})
+
+    def without(self, name: str) -> Settings:
+        return Settings({k: v for k, v in self._values.items() if k != name})
+
+
+def _typed(value: SettingValue) -> object:
+    return tuple(map(_typed, value)) if isinstance(value, tuple) else (type(value).__name__, value)
+
+
+def freeze(value: Any) -> SettingValue:
+    """Make a setting's value out of what JSON or a caller gives. Raises ValueError on anything else."""
+    if value is None or isinstance(value, bool | str | Expression):
+        return value
+    if isinstance(value, int):
+        if abs(value) >= 2**53:
+            raise ValueError("a number is too large: at most 2**53")
+        return value
+    if isinstance(value, float):
+        if value != value or value in (float("inf"), float("-inf")):
+            raise ValueError("a number must be finite")
+        return value
+    if isinstance(value, list | tuple):
+        return tuple(freeze(v) for v in value)
+    if isinstance(value, Mapping) and set(value) == {"expression"} and isinstance(value["expression"], str):
+        return Expression(value["expression"])
+    raise ValueError(f"a setting cannot be {type(value).__name__}")
+
+
+class End(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One end of a wire: a node's id and a port's name. In files `["stem", "out"]`."""
+
+    node: str
+    port: str
+
+    def __str__(self) -> str:
+        return f"{self.node}.{self.port}"
+
+
+class Wire(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """From an output (`source`) to an input (`target`)."""
+
+    source: End
+    target: End
+
+
+class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A block, or a Group, placed on the canvas.
+
+    `id` never changes and is what wires name; `name` is what people read and the key in the state_dict. Exactly one of
+    `block` (a card's id) and `group` (a Group's name) is set. `repeat` chains a Group N times, each with weights of
+    its own; `shares` names the node of the same graph whose weights this one uses (a repeated Group that names itself
+    uses one set of weights in every repetition).
+    """
+
+    id: str
+    block: str = ""
+    group: str = ""
+    name: str = ""
+    settings: Settings = Settings()
+    x: float = 0.0
+    y: float = 0.0
+    repeat: int | Expression = 1
+    shares: str = ""
+    frozen: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            msgspec.structs.force_setattr(self, "name", self.id)
+
+
+class Graph(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, dict=True, kw_only=True):
+    """Nodes and the wires between them: what Design and Group have in common."""
+
+    nodes: tuple[Node, ...] = ()
+    wires: tuple[Wire, ...] = ()
+
+    @cached_property
+    def by_id(self) -> dict[str, Node]:
+        return {node.id: node for node in self.nodes}
+
+    @cached_property
+    def by_name(self) -> dict[str, Node]:
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def into(self) -> dict[str, tuple[Wire, ...]]:
+        """The wires that end at each node."""
+        return _collect(self.wires, "target")
+
+    @cached_property
+    def out_of(self) -> dict[str, tuple[Wire, ...]]:
+        """The wires that start at each node."""
+        return _collect(self.wires, "source")
+
+    def wire_into(self, end: End) -> Wire | None:
+        return next((w for w in self.into.get(end.node, ()) if w.target == end), None)
+
+
+def _collect(wires: tuple[Wire, ...], side: str) -> dict[str, tuple[Wire, ...]]:
+    found: dict[str, list[Wire]] = {}
+    for wire in wires:
+        found.setdefault(getattr(wire, side).node, []).append(wire)
+    return {node: tuple(ws) for node, ws in found.items()}
+
+
+class Group(Graph, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A sub-design that stands as one node. Its ports are its GroupInput and GroupOutput nodes, in order.
+
+    Several nodes may use one Group, each with values of its own for the settings that the Group exposes.
+    """
+
+    name: str
+    settings: tuple[Setting, ...] = ()
+    help: str = ""
+
+
+class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A named set of settings (`resnet18`, `s`): keys are `node.setting` with `/` into Groups."""
+
+    name: str
+    settings: Settings = Settings()
+
+
+class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How the design is trained. It travels with the drawing; the command line and the panel may change it."""
+
+    data: str = ""
+    """`KIND` or `KIND:PATH`; empty: not chosen yet."""
+    epochs: int = 10
+    batch_size: int = 64
+    optimizer: str = "adamw"
+    learning_rate: float = 0.001
+    weight_decay: float = 0.01
+    schedule: str = "cosine"
+    seed: int = 0
+    precision: str = "32"
+
+
+class Design(Graph, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A whole drawing: the top graph, the Groups that it uses, its variants and its recipe for training."""
+
+    groups: tuple[Group, ...] = ()
+    variants: tuple[Variant, ...] = ()
+    recipe: Recipe = Recipe()
+
+    @cached_property
+    def group_by_name(self) -> dict[str, Group]:
+        return {group.name: group for group in self.groups}
+
+    def graph(self, where: str = "") -> Graph:
+        """The top graph, or with a Group's name that Group. Raises KeyError when there is none."""
+        return self.group_by_name[where] if where else self

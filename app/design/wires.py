@@ -1,0 +1,122 @@
+"""The rules of wiring, one error class a rule, all raised from `check_wire`."""
+
+from __future__ import annotations
+
+from app.design.ports import Catalogue, ports
+from app.design.values import Design, Graph, Wire
+from blocks.card import Kind
+
+
+class WiringError(ValueError):
+    """A wire that may not be drawn; the message says what was got, what is needed and what to do."""
+
+
+class CycleError(WiringError):
+    """The wire would close a circle."""
+
+
+class OccupiedPortError(WiringError):
+    """The input has a wire already."""
+
+
+class WrongKindError(WiringError):
+    """The output gives another kind of value than the input takes."""
+
+
+class OwnOutputError(WiringError):
+    """A node's output would feed the same node."""
+
+
+class UnknownPortError(WiringError):
+    """An end of the wire names a node or a port that does not exist."""
+
+
+def kinds_fit(source: Kind, target: Kind) -> bool:
+    """Whether a wire of kind `source` may enter a port of kind `target`."""
+    return source == target or "any" in (source, target)
+
+
+def check_wire(
+    design: Design, where: str, wire: Wire, catalogue: Catalogue, *, acyclic: bool = True, occupied: bool = True
+) -> None:
+    """Raise the WiringError of the first rule that `wire` would break in the graph `where` ("" is the top).
+
+    With `acyclic=False` or `occupied=False` that rule is left to the caller (a whole file is checked for cycles at
+    once; a move replaces the wire that is there).
+    """
+    graph = design.graph(where)
+    source, target = graph.by_id.get(wire.source.node), graph.by_id.get(wire.target.node)
+    for end, node in ((wire.source, source), (wire.target, target)):
+        if node is None:
+            raise UnknownPortError(f"the wire {wire.source} -> {wire.target} names `{end.node}`, which does not exist")
+    assert source is not None and target is not None
+    if source is target:
+        raise OwnOutputError(f"{source.name} cannot feed itself: wire its output to another node")
+    output = ports(design, graph, source, catalogue).output(wire.source.port)
+    input = ports(design, graph, target, catalogue).input(wire.target.port)
+    if output is None:
+        known = ", ".join(p.name for p in ports(design, graph, source, catalogue).outputs) or "none"
+        raise UnknownPortError(f"{source.name} has no output `{wire.source.port}` (it has: {known})")
+    if input is None:
+        known = ", ".join(p.name for p in ports(design, graph, target, catalogue).inputs) or "none"
+        raise UnknownPortError(f"{target.name} has no input `{wire.target.port}` (it has: {known})")
+    if occupied and (taken := graph.wire_into(wire.target)) is not None:
+        raise OccupiedPortError(
+            f"{target.name}: `{input.name}` already takes {graph.by_id[taken.source.node].name}; remove that wire first"
+        )
+    if not kinds_fit(output.kind, input.kind):
+        raise WrongKindError(
+            f"{target.name}: `{input.name}` takes a {input.kind}, but {source.name} gives a {output.kind}"
+            + _adapter(output.kind, input.kind)
+        )
+    if acyclic and reaches(graph, target.id, source.id):
+        raise CycleError(
+            f"a wire from {source.name} to {target.name} would close a circle: a network's wires run one way"
+        )
+
+
+def _adapter(source: Kind, target: Kind) -> str:
+    if (source, target) == ("pyramid", "tensor"):
+        return "; pick one level of the pyramid"
+    if (source, target) == ("tensor", "pyramid"):
+        return "; it needs several levels, as a backbone gives them"
+    return ""
+
+
+def reaches(graph: Graph, start: str, goal: str) -> bool:
+    """Whether wires lead from node `start` to node `goal`."""
+    seen, todo = {start}, [start]
+    while todo:
+        node = todo.pop()
+        if node == goal:
+            return True
+        for wire in graph.out_of.get(node, ()):
+            if wire.target.node not in seen:
+                seen.add(wire.target.node)
+                todo.append(wire.target.node)
+    return False
+
+
+def find_cycle(graph: Graph) -> tuple[str, ...]:
+    """The ids of nodes that lie on circles, in drawing order; empty when there is none."""
+    waiting = {node.id: len(graph.into.get(node.id, ())) for node in graph.nodes}
+    ready = [node for node, count in waiting.items() if not count]
+    while ready:
+        node = ready.pop()
+        del waiting[node]
+        for wire in graph.out_of.get(node, ()):
+            waiting[wire.target.node] -= 1
+            if not waiting[wire.target.node]:
+                ready.append(wire.target.node)
+    # Nodes merely downstream of a circle are still waiting too: peel them off from the other end.
+    leaving = {n: sum(w.target.node in waiting for w in graph.out_of.get(n, ())) for n in waiting}
+    ends = [n for n, count in leaving.items() if not count]
+    while ends:
+        node = ends.pop()
+        del leaving[node]
+        for wire in graph.into.get(node, ()):
+            if wire.source.node in leaving:
+                leaving[wire.source.node] -= 1
+                if not leaving[wire.source.node]:
+                    ends.append(wire.source.node)
+    return tuple(leaving)

@@ -1,0 +1,330 @@
+"""What crosses between the window and an engine: typed messages, one JSON document a line.
+
+`Request` goes to the engine, `Reply` comes back. A run or export is named by `job`, which the window chooses; analysis
+is named by the document's `revision`. Nothing here assumes that both sides see the same files: what is made arrives as
+`Chunk`s.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from app.design.changes import Change
+from app.design.file import dec_hook, enc_hook
+from app.design.values import Design, Recipe, Settings
+from blocks.card import Card, Kind
+
+CHUNK_BYTES = 256 * 1024
+
+
+# what analysis says ---------------------------------------------------------------------------------------------------
+
+
+class Tensor(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One tensor on a wire: its shape with the batch first, its dtype (`float32`), its stride in pixels of the input."""
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    stride: float | None = None
+
+
+class PortShape(msgspec.Struct, frozen=True):
+    """What stands at a port: one tensor, or a pyramid's several (finest first)."""
+
+    port: str
+    kind: Kind
+    tensors: tuple[Tensor, ...]
+
+
+class NodeReport(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One call of one block, or (in `Analysis.groups`) a whole Group. Weights shared with an earlier call count 0.
+
+    `id` and `name` are paths; `where` and `node` name the drawn node. `activations` is in bytes.
+    """
+
+    id: str
+    name: str
+    where: str
+    node: str
+    block: str
+    inputs: tuple[PortShape, ...] = ()
+    outputs: tuple[PortShape, ...] = ()
+    parameters: int = 0
+    trainable: int = 0
+    buffers: int = 0
+    macs: int = 0
+    activations: int = 0
+    ok: bool = True
+
+
+class Fix(msgspec.Struct, frozen=True):
+    """A repair: its title, the change in parameters that it brings, and the edits that make it."""
+
+    title: str
+    parameters: int
+    changes: tuple[Change, ...]
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is wrong, where, and what would mend it. `severity` is error, warning or hint; only errors make a design
+    invalid. `id` is the path of the node, `blame` the path of the upstream node that introduced the difference."""
+
+    severity: str
+    id: str
+    name: str
+    where: str
+    node: str
+    port: str
+    code: str
+    message: str
+    blame: str = ""
+    fixes: tuple[Fix, ...] = ()
+
+
+class Memory(msgspec.Struct, frozen=True):
+    """Bytes for the parameters, the activations of one forward pass, and one training step."""
+
+    parameters: int = 0
+    activations: int = 0
+    training: int = 0
+
+
+class Named(msgspec.Struct, frozen=True):
+    """An input or output of the whole network."""
+
+    name: str
+    tensors: tuple[Tensor, ...]
+    kind: Kind = "tensor"
+
+
+class Uncounted(msgspec.Struct, frozen=True):
+    """An operation whose multiply-adds are not counted."""
+
+    node: str
+    operation: str
+
+
+# window -> engine -----------------------------------------------------------------------------------------------------
+
+
+class GetCatalogue(msgspec.Struct, frozen=True, tag=True):
+    """Ask for every block's card."""
+
+
+class Analyse(msgspec.Struct, frozen=True, tag=True):
+    """Ask for shapes, costs and problems. Only the newest of several waiting requests is answered."""
+
+    revision: int
+    design: Design
+    batch: int = 1
+    variant: str = ""
+
+
+class Train(msgspec.Struct, frozen=True, tag=True):
+    """Start a run. `run` names the run folder on the engine's machine; empty: one is made under `runs`."""
+
+    job: str
+    design: Design
+    recipe: Recipe
+    name: str = "design"
+    device: str = "auto"
+    variant: str = ""
+    run: str = ""
+    resume: bool = False
+
+
+class Export(msgspec.Struct, frozen=True, tag=True):
+    """Write the design in another form; with `run` that run's trained weights go into it."""
+
+    job: str
+    design: Design
+    to: str = "onnx"
+    variant: str = ""
+    run: str = ""
+
+
+class Predict(msgspec.Struct, frozen=True, tag=True):
+    """Show a sample (the bytes of an image file) to the network of a finished run."""
+
+    job: str
+    run: str
+    sample: bytes
+    """In JSON as base64."""
+
+
+class GetDevices(msgspec.Struct, frozen=True, tag=True):
+    """Ask which devices and data there are to train with."""
+
+
+class Cancel(msgspec.Struct, frozen=True, tag=True):
+    """End a job. A run writes its checkpoint first."""
+
+    job: str
+
+
+Request = GetCatalogue | GetDevices | Analyse | Train | Export | Predict | Cancel
+
+
+# engine -> window -----------------------------------------------------------------------------------------------------
+
+
+class Ready(msgspec.Struct, frozen=True, tag=True):
+    """The engine is warm."""
+
+    version: str
+    torch: str
+
+
+class Catalogue(msgspec.Struct, frozen=True, tag=True):
+    cards: tuple[Card, ...]
+
+
+class Device(msgspec.Struct, frozen=True):
+    """A place to train. Where it is absent, `absent` says why."""
+
+    id: str
+    title: str
+    absent: str = ""
+
+
+class Dataset(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Data that a design can be trained on. `sample` is the shape of one sample without the batch."""
+
+    kind: str
+    title: str
+    help: str
+    sample: tuple[int, ...] = ()
+    classes: tuple[str, ...] = ()
+    needs_path: bool = False
+
+
+class Devices(msgspec.Struct, frozen=True, tag=True):
+    devices: tuple[Device, ...]
+    datasets: tuple[Dataset, ...]
+    optimizers: tuple[str, ...]
+    schedules: tuple[str, ...]
+
+
+class Analysis(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """The answer to Analyse: exact for the part that is valid, `partial` where something failed."""
+
+    revision: int
+    valid: bool
+    partial: bool
+    parameters: int = 0
+    trainable_parameters: int = 0
+    buffers: int = 0
+    macs: int = 0
+    memory: Memory = Memory()
+    inputs: tuple[Named, ...] = ()
+    outputs: tuple[Named, ...] = ()
+    nodes: tuple[NodeReport, ...] = ()
+    groups: tuple[NodeReport, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    uncounted: tuple[Uncounted, ...] = ()
+
+
+class Running(msgspec.Struct, frozen=True, tag=True):
+    """The engine is about to run this node for the first time: if no answer follows, this one hangs."""
+
+    revision: int
+    id: str
+
+
+class Progress(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """Where a job stands. `split` is train (a point each few steps, running mean), validation or test (one an epoch).
+
+    `values` holds `loss` and each metric by its node's name; `left` is seconds, None until known; `rate` samples/s.
+    """
+
+    job: str
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    split: str = "train"
+    values: Settings = Settings()
+    left: float | None = None
+    rate: float = 0.0
+
+
+class Trained(msgspec.Struct, frozen=True, tag=True):
+    """A run ended: finished, stopped by the user, or resumed to its end. `values` are the test split's."""
+
+    job: str
+    run: str
+    stopped: bool
+    epochs: int
+    values: Settings
+
+
+class Exported(msgspec.Struct, frozen=True, tag=True):
+    """An export is complete: its file has arrived as Chunks. `report` says what was checked, one line each;
+    `difference` is the largest absolute difference to torch."""
+
+    job: str
+    file: str
+    bytes: int
+    report: tuple[str, ...]
+    difference: float | None = None
+
+
+class Chunk(msgspec.Struct, frozen=True, tag=True):
+    """A piece of the file `file` that belongs to a job. In JSON the bytes are base64."""
+
+    job: str
+    file: str
+    offset: int
+    data: bytes
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """One class and its probability."""
+
+    label: str
+    probability: float
+
+
+class Prediction(msgspec.Struct, frozen=True, tag=True):
+    """What the network says of a sample, most probable first, and the sample as the network saw it (grey, 0..255)."""
+
+    job: str
+    answers: tuple[Answer, ...]
+    width: int = 0
+    height: int = 0
+    seen: bytes = b""
+
+
+class Failed(msgspec.Struct, frozen=True, tag=True):
+    """A request could not be carried out. `message` is for the user; `job` is empty for analysis; `detail` for a log."""
+
+    message: str
+    job: str = ""
+    revision: int = -1
+    detail: str = ""
+
+
+Reply = (
+    Ready | Catalogue | Devices | Analysis | Running | Progress | Trained | Exported | Chunk | Prediction | Failed
+)
+
+_encoder = msgspec.json.Encoder(enc_hook=enc_hook)
+_requests: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Request, dec_hook=dec_hook)
+_replies: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Reply, dec_hook=dec_hook)
+
+
+def encode(message: Request | Reply) -> bytes:
+    """One line, its newline included."""
+    return _encoder.encode(message) + b"\n"
+
+
+def decode_request(line: bytes) -> Request:
+    """Raises msgspec.MsgspecError, UnicodeDecodeError or RecursionError on a line that is no request."""
+    return _requests.decode(line)  # type: ignore[no-any-return]
+
+
+def decode_reply(line: bytes) -> Reply:
+    """Raises as `decode_request` does."""
+    return _replies.decode(line)  # type: ignore[no-any-return]

@@ -1,0 +1,1 @@
+"""The window: canvas and panels. PySide6, never torch."""

@@ -1,0 +1,1 @@
+"""The canvas: what is drawn, and the hands that draw it."""

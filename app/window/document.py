@@ -1,0 +1,232 @@
+"""The one place that changes the design: it holds the drawing, its undo stack, the place looked at and the analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtGui import QUndoCommand, QUndoStack
+
+from app.design import file
+from app.design.edits import EditError
+from app.design.names import NamingError
+from app.design.values import Design, Graph
+from app.design.wires import WiringError
+from app.messages import Analysis, NodeReport, Problem
+from blocks.card import Card
+
+REFUSALS = (EditError, NamingError, WiringError)
+"""What an edit raises when a rule forbids it; the sentence is for the user."""
+
+
+class _Edit(QUndoCommand):
+    """Any edit: the design before and after. Edits with the same `merge` key in a row become one step."""
+
+    def __init__(self, document: Document, before: Design, after: Design, text: str, merge: str) -> None:
+        super().__init__(text)
+        self._document, self._before, self._after, self._merge = document, before, after, merge
+
+    def undo(self) -> None:
+        self._document._show(self._before)
+
+    def redo(self) -> None:
+        self._document._show(self._after)
+
+    def id(self) -> int:
+        return hash(self._merge) & 0x3FFFFFFF if self._merge else -1
+
+    def mergeWith(self, other: QUndoCommand) -> bool:
+        if not isinstance(other, _Edit) or not self._merge or other._merge != self._merge:
+            return False
+        self._after = other._after
+        return True
+
+
+class Document(QObject):
+    """The drawing that is open. Items and panels read it and ask it for edits; they never hold a second copy."""
+
+    changed = Signal(object, object)
+    """(old Design, new Design) after every edit, undo, redo and load."""
+    place_changed = Signal()
+    """Another graph is looked at: `path` is new."""
+    analysed = Signal()
+    """`analysis` is new (it may be None again)."""
+    file_changed = Signal()
+    """`file` or `modified` is new."""
+    catalogue_changed = Signal()
+    refused = Signal(str)
+    """An edit was refused; the sentence says why."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.undo_stack = QUndoStack(self)
+        self.undo_stack.cleanChanged.connect(lambda _clean: self.file_changed.emit())
+        self._design = Design()
+        self._path: tuple[str, ...] = ()
+        self._catalogue: dict[str, Card] = {}
+        self.file: Path | None = None
+        self.revision = 0
+        self.variant = ""
+        self.analysis: Analysis | None = None
+
+    # what is open -----------------------------------------------------------------------------------------------------
+
+    @property
+    def design(self) -> Design:
+        return self._design
+
+    @property
+    def catalogue(self) -> dict[str, Card]:
+        return self._catalogue
+
+    def set_catalogue(self, cards: tuple[Card, ...]) -> None:
+        self._catalogue = {card.id: card for card in cards}
+        self.catalogue_changed.emit()
+
+    @property
+    def modified(self) -> bool:
+        return not self.undo_stack.isClean()
+
+    @property
+    def title(self) -> str:
+        return self.file.stem if self.file else "untitled"
+
+    def new(self) -> None:
+        """Begin an empty drawing."""
+        self.load(Design(), None)
+
+    def load(self, design: Design, path: Path | None) -> None:
+        """Show another drawing; undo does not reach back past this."""
+        self.undo_stack.clear()
+        self.file = path
+        self.variant = ""
+        self._path = ()
+        self._show(design)
+        self.place_changed.emit()
+        self.file_changed.emit()
+
+    def open(self, path: Path) -> None:
+        """Open a file. Raises file.FileError, and then nothing has changed."""
+        self.load(file.load(path, self._catalogue or None), path)
+
+    def save(self, path: Path) -> None:
+        """Save to a file. Raises file.FileError."""
+        file.save(self._design, path)
+        self.file = path
+        self.undo_stack.setClean()
+        self.file_changed.emit()
+
+    # edits ------------------------------------------------------------------------------------------------------------
+
+    def edit(self, text: str, change: Callable[[Design], Design], *, merge: str = "") -> bool:
+        """Make an edit as one undo step called `text` ("Add conv"). A refusal is announced by `refused`; False then.
+
+        Edits in a row with the same `merge` key (a spin box being turned) become one step.
+        """
+        try:
+            after = change(self._design)
+        except REFUSALS as error:
+            self.refused.emit(str(error))
+            return False
+        if after is not self._design and after != self._design:
+            self.undo_stack.push(_Edit(self, self._design, after, text, merge))
+        return True
+
+    def _show(self, design: Design) -> None:
+        before, self._design = self._design, design
+        self.revision += 1
+        while self._path and not self._path_exists():
+            self._path = self._path[:-1]
+            self.place_changed.emit()
+        self.changed.emit(before, design)
+
+    def set_variant(self, name: str) -> None:
+        """Choose which variant is analysed, trained and exported ("" is the drawing as it stands)."""
+        if name != self.variant:
+            self.variant = name
+            self.revision += 1
+            self.changed.emit(self._design, self._design)
+
+    # where one looks --------------------------------------------------------------------------------------------------
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Ids of the Group nodes that were entered, outermost first."""
+        return self._path
+
+    @property
+    def where(self) -> str:
+        """The name of the Group looked at; "" at the top."""
+        return self.where_of(self._path)
+
+    @property
+    def graph(self) -> Graph:
+        return self._design.graph(self.where)
+
+    def where_of(self, path: tuple[str, ...]) -> str:
+        where = ""
+        for id in path:
+            where = self._design.graph(where).by_id[id].group
+        return where
+
+    def _path_exists(self) -> bool:
+        try:
+            self._design.graph(self.where_of(self._path))
+        except KeyError:
+            return False
+        return True
+
+    def enter(self, id: str) -> None:
+        """Look inside a Group's node of the present graph."""
+        node = self.graph.by_id.get(id)
+        if node is not None and node.group in self._design.group_by_name:
+            self.go((*self._path, id))
+
+    def leave(self) -> None:
+        self.go(self._path[:-1])
+
+    def go(self, path: tuple[str, ...]) -> None:
+        """Look at the graph that `path` leads to."""
+        if path != self._path:
+            self._path = path
+            self.place_changed.emit()
+
+    # what analysis says -----------------------------------------------------------------------------------------------
+
+    def set_analysis(self, analysis: Analysis | None) -> None:
+        """Take an answer; one to an old revision is dropped."""
+        if analysis is not None and analysis.revision != self.revision:
+            return
+        self.analysis = analysis
+        self.analysed.emit()
+
+    def id_path(self, id: str) -> str:
+        """The analysis path of the node `id` of the present graph (its first repetition)."""
+        parts = []
+        where = ""
+        for entered in self._path:
+            node = self._design.graph(where).by_id[entered]
+            parts.append(entered if node.repeat == 1 else f"{entered}/0")
+            where = node.group
+        return "/".join([*parts, id])
+
+    def report(self, id: str) -> NodeReport | None:
+        """What analysis says of the node `id` of the present graph; None while unknown."""
+        return self.reports.get(self.id_path(id))
+
+    @property
+    def reports(self) -> dict[str, NodeReport]:
+        if self.analysis is None:
+            return {}
+        if getattr(self, "_reports_of", None) is not self.analysis:
+            self._reports = {r.id: r for r in (*self.analysis.nodes, *self.analysis.groups)}
+            self._reports_of = self.analysis
+        return self._reports
+
+    def problems(self, id: str) -> list[Problem]:
+        """The problems of the node `id` of the present graph, those inside it included where it is a Group."""
+        if self.analysis is None:
+            return []
+        path = self.id_path(id)
+        return [p for p in self.analysis.problems if p.id == path or p.id.startswith(path + "/")]
