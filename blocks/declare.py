@@ -1,0 +1,192 @@
+"""`@block`: declares a block where it is written, and fails at import when ports, settings and signature disagree."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from types import NoneType, UnionType
+from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
+
+from blocks import patterns
+from blocks.card import CATEGORIES, Card, Port, Setting, SettingType
+
+REGISTRY: dict[str, type] = {}
+"""Every declared block by its id, the class name."""
+
+CARDS: dict[str, Card] = {}
+
+T = TypeVar("T", bound=type)
+
+CLAUSES = ("meta", "finite", "gradient", "onnx", "settings", "train")
+"""The clauses of the contract test that a block may be exempt from, with a reason."""
+
+
+class _SettingNote(NamedTuple):
+    help: str
+    min: float | None
+    max: float | None
+    shown: bool
+
+
+class _PortNote(NamedTuple):
+    pattern: str
+    help: str
+
+
+def setting(help: str, *, min: float | None = None, max: float | None = None, shown: bool = False) -> Any:
+    """What `@block` is told of a setting: its help, bounds, and whether it stands on the node."""
+    return _SettingNote(help, min, max, shown)
+
+
+def port(pattern: str, help: str) -> Any:
+    """What `@block` is told of a port, where its pattern alone does not explain it."""
+    return _PortNote(pattern, help)
+
+
+def block(
+    title: str,
+    *,
+    category: str,
+    inputs: Mapping[str, Any],
+    outputs: Mapping[str, Any],
+    paper: str,
+    icon: str = "",
+    aliases: tuple[str, ...] = (),
+    leaf: str = "",
+    exempt: Mapping[str, str] | None = None,
+    **settings: Any,
+) -> Callable[[T], T]:
+    """Declare a class as a block. `paper` names the paper, or torch's own documentation page.
+
+    `leaf` gives the reason why a composite does not open up; `exempt` maps clauses of the contract test to reasons.
+    Raises TypeError at import when the declaration does not fit the class.
+    """
+
+    def declare(cls: T) -> T:
+        card = _card(cls, title, category, inputs, outputs, paper, icon, aliases, leaf, dict(exempt or {}), settings)
+        if cls.__name__ in REGISTRY and REGISTRY[cls.__name__].__module__ != cls.__module__:
+            raise TypeError(f"there are two blocks `{cls.__name__}`: ids must differ")
+        REGISTRY[cls.__name__] = cls
+        CARDS[cls.__name__] = card
+        return cls
+
+    return declare
+
+
+def _card(
+    cls: type, title: str, category: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any], paper: str, icon: str,
+    aliases: tuple[str, ...], leaf: str, exempt: dict[str, str], notes: Mapping[str, Any],
+) -> Card:  # fmt: skip
+    who = cls.__name__
+    if category not in CATEGORIES:
+        raise TypeError(f"{who}: `{category}` is no category (there are: {', '.join(CATEGORIES)})")
+    if not (cls.__doc__ or "").strip():
+        raise TypeError(f"{who}: the docstring is the help, and it is empty")
+    if unknown := set(exempt) - set(CLAUSES):
+        raise TypeError(f"{who}: exempt from {unknown}, but the clauses are {', '.join(CLAUSES)}")
+    ins = tuple(_port(name, note) for name, note in inputs.items())
+    outs = tuple(_port(name, note) for name, note in outputs.items())
+    settings, reads = _signature(cls, notes)
+    known = {name for p in ins for name in patterns.names(patterns.parse(p.pattern))}
+    if strange := set(reads) - known - {"strides"}:
+        raise TypeError(f"{who}: {sorted(strange)} have no default, but no input's pattern names such a size")
+    by_name = {s.name: s for s in settings}
+    for p in (*ins, *outs):
+        if p.many not in ("", "*") and (p.many not in by_name or by_name[p.many].type not in ("int", "strs")):
+            raise TypeError(f"{who}: the port `{p.name}*{p.many}` needs a setting `{p.many}` of type int or tuple[str, ...]")
+        for dim in patterns.parse(p.pattern).dims:
+            if dim.divisor and not dim.divisor.isdigit() and dim.divisor not in by_name:
+                raise TypeError(f"{who}: `{p.pattern}` divides by `{dim.divisor}`, which is no setting")
+    if sum(p.many == "*" for p in ins) > 1:
+        raise TypeError(f"{who}: two ports of any number: their letters would clash")
+    if len({p.name for p in ins}) < len(ins) or len({p.name for p in outs}) < len(outs):
+        raise TypeError(f"{who}: two ports have the same name")
+    text = inspect.cleandoc(cls.__doc__ or "")
+    shown = tuple(name for name, note in notes.items() if note.shown) or tuple(by_name)[:2]
+    return Card(
+        id=who, title=title, category=category, inputs=ins, outputs=outs, settings=settings,
+        summary=text.split("\n\n")[0].replace("\n", " "), help=text, paper=paper, icon=icon, aliases=aliases,
+        shown=shown, reads=reads, leaf=leaf, exempt=tuple(sorted(exempt.items())),
+    )  # fmt: skip
+
+
+_WORDS = {
+    "B": "batch", "C": "channels", "H": "height", "W": "width", "L": "length", "D": "features", "K": "classes",
+    "S": "any further sizes", "T": "time", "N": "number",
+}  # fmt: skip
+
+
+def _port(name: str, note: Any) -> Port:
+    pattern, help = note if isinstance(note, _PortNote) else (str(note), "")
+    parsed = patterns.parse(pattern)
+    optional = name.endswith("?")
+    name, star, many = name.rstrip("?").partition("*")
+    at_least = 0
+    if star and (not many or many.isdigit()):  # `xs*` any number, `xs*2` two or more; `xs*names` as a setting says
+        many, at_least = "*", int(many or 1)
+    return Port(
+        name=name, pattern=pattern, kind=parsed.kind, help=help or _explain(parsed), optional=optional, many=many,
+        at_least=at_least, dtype="int" if parsed.dtype == "int" else "",
+    )  # fmt: skip
+
+
+def _explain(pattern: patterns.Pattern) -> str:
+    if pattern.kind == "scalar":
+        return "One number."
+    if pattern.kind == "any":
+        return "Any value."
+    sizes = ", ".join(_WORDS.get(d.name.upper(), d.name or str(d.size)) for d in pattern.dims)
+    what = {"pyramid": "Several levels, finest first, each", "tensor": "A tensor:"}.get(pattern.kind, f"{pattern.kind}:")
+    return f"{what} {sizes}."
+
+
+def _signature(cls: type, notes: Mapping[str, Any]) -> tuple[tuple[Setting, ...], tuple[str, ...]]:
+    who = cls.__name__
+    init = cls.__init__  # type: ignore[misc]
+    hints = typing.get_type_hints(init)
+    settings: list[Setting] = []
+    reads: list[str] = []
+    parameters = list(inspect.signature(init).parameters.values())[1:] if init is not object.__init__ else []
+    for parameter in parameters:
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            raise TypeError(f"{who}: *args and **kwargs hide settings: write an __init__ that names them")
+        if parameter.default is parameter.empty:
+            reads.append(parameter.name)
+            continue
+        if parameter.name not in notes:
+            raise TypeError(f"{who}: the setting `{parameter.name}` has no help: add {parameter.name}=setting(...)")
+        settings.append(_setting(who, parameter.name, hints[parameter.name], parameter.default, notes[parameter.name]))
+    if strange := set(notes) - {s.name for s in settings}:
+        raise TypeError(f"{who}: {sorted(strange)} are declared as settings, but the constructor has no such default")
+    return tuple(settings), tuple(reads)
+
+
+def _setting(who: str, name: str, hint: Any, default: Any, note: _SettingNote) -> Setting:
+    optional = False
+    if get_origin(hint) in (UnionType, typing.Union):
+        parts = [a for a in get_args(hint) if a is not NoneType]
+        if len(parts) != 1 or len(get_args(hint)) != 2:
+            raise TypeError(f"{who}: `{name}` takes one of several types: give it one")
+        hint, optional = parts[0], True
+    choices: tuple[str, ...] = ()
+    kind: SettingType
+    if get_origin(hint) is Literal:
+        kind, choices = "choice", get_args(hint)
+    elif hint in (int, float, bool, str):
+        kind = hint.__name__
+    elif hint == tuple[int, int]:
+        kind = "pair"
+    elif hint == tuple[int, ...]:
+        kind = "ints"
+    elif hint == tuple[str, ...]:
+        kind = "strs"
+    else:
+        raise TypeError(f"{who}: `{name}` is {hint}, for which there is no form")
+    made = Setting(
+        name=name, type=kind, default=default, help=note.help, min=note.min, max=note.max, choices=choices,
+        optional=optional,
+    )  # fmt: skip
+    if made.accept(default) != default:
+        raise TypeError(f"{who}: `{name}` has the default {default!r}, which is not {made.wanted()}")
+    return made
