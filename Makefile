@@ -4,6 +4,10 @@
 BIN := .venv/bin
 TESTING := QT_QPA_PLATFORM=offscreen OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NETLOOM_THREADS=1
 PYTEST := $(TESTING) $(BIN)/python -m pytest -n 2 --dist worksteal
+# Some systems export CUDA as a folder: from there, only the switch itself counts.
+ifneq ($(origin CUDA),command line)
+CUDA := $(filter 0 1,$(CUDA))
+endif
 NEW_ENOUGH := -c 'import sys; sys.exit(sys.version_info < (3, 11))'
 
 .PHONY: help run test test-all lint clean environment
