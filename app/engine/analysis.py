@@ -1,0 +1,265 @@
+"""Analysis of a drawing: every node's shapes and costs, the totals, and what is wrong with it.
+
+The walk goes on past a failed node, so totals stay exact for the part that is valid. It never writes into the design.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from msgspec.structs import replace
+
+from app.design.expand import Call, Expanded, GroupCall, TooLargeError, expand
+from app.design.ports import ports
+from app.design.values import Design, End, Node
+from app.engine import fixes, problems
+from app.engine.arguments import Refusal, bind
+from app.engine.measure import Measured, Measurer, Value
+from app.messages import Analysis, Memory, Named, NodeReport, PortShape, Problem, Tensor, Uncounted
+from blocks.card import Card, Port
+
+NOT_NETWORK = ("Loss", "Metric")
+"""Categories whose parameters and MACs are no part of the network's totals."""
+
+ADAM_STATE = 2
+"""Numbers that the optimizer keeps for each trainable parameter."""
+
+
+class Step(NamedTuple):
+    """One call with what it was given and what came of it. `measured` is None where it could not be run."""
+
+    call: Call
+    card: Card | None
+    inputs: dict[str, Value | None]
+    """Input port -> what arrives there; None where nothing is wired or the source failed."""
+    ports: tuple[Port, ...]
+    measured: Measured | None
+
+
+class Walk(NamedTuple):
+    """All calls of a design, run."""
+
+    expanded: Expanded
+    steps: dict[str, Step]
+    values: dict[End, Value]
+
+
+class Analyser:
+    """Analyses designs; what it measured once it knows (`Measurer`)."""
+
+    def __init__(self, cards: Mapping[str, Card], classes: Mapping[str, type]) -> None:
+        self.cards = cards
+        self.measurer = Measurer(cards, classes)
+
+    def analyse(
+        self,
+        design: Design,
+        *,
+        revision: int = 0,
+        batch: int = 1,
+        with_fixes: bool = True,
+        running: Callable[[str], None] | None = None,
+    ) -> Analysis:
+        """Shapes, costs and problems of `design`. `running` is told of each node before it is run for the first time."""
+        try:
+            walk = self.walk(design, batch=batch, running=running)
+        except TooLargeError as error:
+            problem = Problem("error", "", "", "", "", "", "too-large", str(error))
+            return Analysis(revision, valid=False, partial=True, problems=(problem,))
+        found = problems.find(design, walk)
+        analysis = summarise(design, walk, found, revision)
+        if with_fixes and found:
+            analysis = fixes.offer(self, design, walk, analysis, batch)
+        return analysis
+
+    def walk(self, design: Design, *, batch: int = 1, running: Callable[[str], None] | None = None) -> Walk:
+        """Run every call on meta. Raises TooLargeError."""
+        expanded = expand(design)
+        steps: dict[str, Step] = {}
+        values: dict[End, Value] = {}
+        for call in expanded.calls:
+            step = self._step(design, call, expanded.sources[call.id], values, batch, running)
+            steps[call.id] = step
+            if step.measured is not None and step.measured.refusal is None:
+                assert step.card is not None
+                outputs = ports(design, design.graph(call.where), _node(design, call), self.cards).outputs
+                for port, value in zip(outputs, step.measured.outputs, strict=False):
+                    values[End(call.id, port.name)] = value
+        return Walk(expanded, steps, values)
+
+    def _step(
+        self,
+        design: Design,
+        call: Call,
+        sources: Mapping[str, End],
+        values: Mapping[End, Value],
+        batch: int,
+        running: Callable[[str], None] | None,
+    ) -> Step:
+        card = self.cards.get(call.block)
+        if card is None:
+            return Step(call, None, {}, (), None)
+        if call.block in ("Input", "Target"):
+            return Step(call, card, {}, (), source(call, card, batch))
+        spelled = ports(design, design.graph(call.where), _node(design, call), self.cards).inputs
+        given = {port.name: values.get(sources[port.name]) if port.name in sources else None for port in spelled}
+        # A repeated port shows one free place more than is wired: only what is wired is passed on.
+        many = next((p for p in card.inputs if p.many == "*"), None)
+        fixed = {p.name for p in card.inputs if not p.many}
+        used = tuple(p for p in spelled if p.name in fixed or not many or p.name in sources)
+        if many and len(used) - len(fixed) < many.at_least:
+            return Step(call, card, given, spelled, None)
+        if any(given[p.name] is None and (p.name in sources or not p.optional) for p in used):
+            return Step(call, card, given, spelled, None)
+        names, inputs = tuple(p.name for p in used), tuple(given[p.name] for p in used)
+        if running and not self.measurer.known(call.block, call.settings, inputs):
+            running(call.id)
+        return Step(call, card, given, spelled, self.measurer.measure(call.block, call.settings, inputs, names))
+
+
+def _node(design: Design, call: Call) -> Node:
+    """The drawn node, with the settings that it has in this call."""
+    return replace(design.graph(call.where).by_id[call.node], settings=call.settings)
+
+
+def source(call: Call, card: Card, batch: int) -> Measured:
+    """What an Input or Target gives: its size behind the batch."""
+    try:
+        values = bind(card, call.settings, (), ()).constructor
+    except Refusal as refusal:
+        return Measured(refusal=refusal.with_traceback(None))
+    shape = (batch, *values["size"])
+    if any(size < 1 for size in shape):
+        return Measured(refusal=Refusal("setting", "", f"size is {values['size']}, but each size needs to be at least 1"))
+    stride = 1.0 if len(shape) == 4 and call.block == "Input" else None
+    tensor = Tensor(shape, values["dtype"], stride)
+    return Measured(outputs=((tensor,),), activations=_bytes(tensor))
+
+
+def _bytes(tensor: Tensor) -> int:
+    return math.prod(tensor.shape) * {"float32": 4, "int64": 8}.get(tensor.dtype, 4)
+
+
+def reaching(walk: Walk, goals: set[str]) -> set[str]:
+    """The ids of the calls that feed any of `goals`, themselves included."""
+    needed, todo = set(goals), list(goals)
+    while todo:
+        for end in walk.expanded.sources[todo.pop()].values():
+            if end.node not in needed:
+                needed.add(end.node)
+                todo.append(end.node)
+    return needed
+
+
+def summarise(design: Design, walk: Walk, found: tuple[Problem, ...], revision: int) -> Analysis:
+    """Put reports and totals together."""
+    outputs = {id for id, s in walk.steps.items() if s.call.block == "Output"}
+    losses = {id for id, s in walk.steps.items() if s.card is not None and s.card.category == "Loss"}
+    everything = set(walk.steps)
+    for_inference = reaching(walk, outputs) if outputs else everything
+    for_training = reaching(walk, outputs | losses) if outputs or losses else everything
+
+    reports, uncounted = [], []
+    owned: set[str] = set()
+    parameters = trainable = buffers = macs = activations = weight_bytes = 0
+    for id, step in walk.steps.items():
+        report = _report(step, step.call.module in owned)
+        owned.add(step.call.module)
+        reports.append(report)
+        if step.measured is None or step.card is None or step.measured.refusal is not None:
+            continue
+        network = step.card.category not in NOT_NETWORK and step.call.block != "Target"
+        if network and id in for_training:
+            parameters += report.parameters
+            trainable += report.trainable
+            buffers += report.buffers
+            activations += report.activations
+            if report.parameters or report.buffers:
+                weight_bytes += step.measured.weight_bytes
+        if network and id in for_inference:
+            macs += report.macs
+            uncounted += [Uncounted(id, operation) for operation in step.measured.uncounted]
+    by_id = {report.id: report for report in reports}
+    groups = tuple(_group_report(walk, g, by_id) for g in walk.expanded.groups)
+    errors = [p for p in found if p.severity == "error"]
+    names = {p.id for p in errors}
+    by_id_ok = [r if r.id not in names else replace(r, ok=False) for r in reports]
+    training = weight_bytes + 4 * trainable * (1 + ADAM_STATE) + activations
+    return Analysis(
+        revision=revision,
+        valid=not errors,
+        partial=any(not r.ok for r in by_id_ok) or bool(walk.expanded.troubles),
+        parameters=parameters,
+        trainable_parameters=trainable,
+        buffers=buffers,
+        macs=macs,
+        memory=Memory(weight_bytes, activations, training),
+        inputs=tuple(
+            Named(s.call.name, s.measured.outputs[0])
+            for id, s in walk.steps.items()
+            if s.call.block == "Input" and id in for_inference and s.measured is not None and s.measured.outputs
+        ),
+        outputs=tuple(
+            Named(s.call.name, value, "pyramid" if len(value) > 1 else "tensor")
+            for s in walk.steps.values()
+            if s.call.block == "Output" and (value := s.inputs.get("x")) is not None
+        ),
+        nodes=tuple(by_id_ok),
+        groups=groups,
+        problems=found,
+        uncounted=tuple(uncounted),
+    )
+
+
+def _report(step: Step, shared: bool) -> NodeReport:
+    call, card, measured = step.call, step.card, step.measured
+    who = {"id": call.id, "name": call.name, "where": call.where, "node": call.node, "block": call.block}
+    inputs = tuple(
+        PortShape(port.name, "pyramid" if port.kind == "pyramid" else "tensor", value)
+        for port in step.ports
+        if (value := step.inputs.get(port.name)) is not None
+    )
+    if measured is None or card is None or measured.refusal is not None:
+        return NodeReport(**who, inputs=inputs, ok=False)
+    return NodeReport(
+        **who,
+        inputs=inputs,
+        outputs=tuple(
+            PortShape(port.name, port.kind if port.kind != "any" else "tensor", value)
+            for port, value in zip(card.outputs, measured.outputs, strict=False)
+        ),
+        parameters=0 if shared else measured.parameters,
+        trainable=0 if shared or call.frozen else measured.trainable,
+        buffers=0 if shared else measured.buffers,
+        macs=measured.macs,
+        activations=measured.activations,
+    )
+
+
+def _group_report(walk: Walk, group: GroupCall, reports: dict[str, NodeReport]) -> NodeReport:
+    inside = [reports[id] for id in group.members]
+
+    def shapes(ends: Mapping[str, End | None]) -> tuple[PortShape, ...]:
+        return tuple(
+            PortShape(port, "pyramid" if len(value) > 1 else "tensor", value)
+            for port, end in ends.items()
+            if end is not None and (value := walk.values.get(end)) is not None
+        )
+
+    return NodeReport(
+        id=group.id,
+        name=group.name,
+        where=group.where,
+        node=group.node,
+        block=group.group,
+        inputs=shapes(group.inputs),
+        outputs=shapes(group.outputs),
+        parameters=sum(r.parameters for r in inside),
+        trainable=sum(r.trainable for r in inside),
+        buffers=sum(r.buffers for r in inside),
+        macs=sum(r.macs for r in inside),
+        activations=sum(r.activations for r in inside),
+        ok=all(r.ok for r in inside),
+    )

@@ -1,0 +1,77 @@
+"""From a block's settings and what is wired to it to the arguments of its constructor."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from app.design.values import Settings
+from app.messages import Tensor
+from blocks.card import Card, Port
+from blocks.patterns import Binder, Mismatch
+
+
+class Refusal(ValueError):
+    """Why a block does not run: a code, the port ("" for none), a sentence, and numbers that a fix may use."""
+
+    def __init__(self, code: str, port: str, message: str, detail: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.code, self.port, self.message, self.detail = code, port, message, detail or {}
+
+
+class Arguments(NamedTuple):
+    """What the constructor of a block is called with."""
+
+    constructor: dict[str, Any]
+
+
+def bind(
+    card: Card, settings: Settings, inputs: tuple[tuple[Tensor, ...] | None, ...], ports: tuple[str, ...]
+) -> Arguments:
+    """Check settings and inputs against the card. Raises Refusal.
+
+    `ports` are the names of the node's input ports (a repeated port spelled out), `inputs` what is wired to each.
+    """
+    values: dict[str, Any] = {}
+    for setting in card.settings:
+        if setting.name in settings:
+            try:
+                values[setting.name] = setting.accept(settings[setting.name])
+            except ValueError as error:
+                raise Refusal("setting", "", str(error), {"setting": setting.name}) from None
+        else:
+            values[setting.name] = setting.default
+    binder = Binder(values)
+    strides: list[float | None] = []
+    for name, value in zip(ports, inputs, strict=True):
+        if value is None:
+            continue
+        port = declared(card, name)
+        pyramid = port.kind == "pyramid"
+        if pyramid:
+            strides = [t.stride for t in value]
+        try:
+            binder.take(_named(port, name), [t.shape for t in value], value[0].dtype if value else "", pyramid=pyramid)
+        except Mismatch as mismatch:
+            raise Refusal(mismatch.code, mismatch.port, str(mismatch), mismatch.detail) from None
+    for name in card.reads:
+        if name == "strides":
+            if not strides or None in strides:
+                raise Refusal("strides", "", "the strides of its levels are not known: feed it a backbone's pyramid")
+            values[name] = [round(s) if float(s).is_integer() else s for s in strides if s is not None]
+        elif name in binder.bound:
+            values[name] = binder.bound[name]
+        else:
+            raise Refusal("missing-input", "", f"the size {name} is read off an input that is not wired")
+    return Arguments(values)
+
+
+def declared(card: Card, name: str) -> Port:
+    """The card's port that the node's port `name` spells out."""
+    exact = next((p for p in card.inputs if p.name == name and not p.many), None)
+    return exact or next(p for p in card.inputs if p.many)
+
+
+def _named(port: Port, name: str) -> Port:
+    return port if port.name == name else Port(name, port.pattern, port.kind, dtype=port.dtype)
+
+

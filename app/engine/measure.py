@@ -1,0 +1,273 @@
+"""Runs one block on torch's meta device and reads off what it does: shapes, strides, parameters, MACs, memory.
+
+The module itself is the only source; nothing here knows a formula for a shape. Equal runs are made once.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import torch
+from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import FlopCounterMode
+
+from app.design.values import Settings
+from app.engine.arguments import Arguments, Refusal, bind, declared
+from app.messages import Tensor
+from blocks.card import Card, Kind
+
+MEMO_SIZE = 20_000
+PROBE = 64
+"""By how many steps of the coarsest input a second run is larger: a multiple of the usual total strides."""
+
+Value = tuple[Tensor, ...]
+"""What a wire carries: one tensor, or a pyramid's several."""
+
+
+class Measured(msgspec.Struct, frozen=True):
+    """What one run of one block showed. Counts are elements; memory is bytes."""
+
+    outputs: tuple[Value, ...] = ()
+    parameters: int = 0
+    trainable: int = 0
+    buffers: int = 0
+    weight_bytes: int = 0
+    macs: int = 0
+    activations: int = 0
+    uncounted: tuple[str, ...] = ()
+    refusal: Refusal | None = None
+
+
+_Key = tuple[str, Settings, tuple[Value | None, ...]]
+
+
+class Measurer:
+    """Measures blocks and remembers the results, so that an edit runs only what it changes."""
+
+    def __init__(self, cards: Mapping[str, Card], classes: Mapping[str, type]) -> None:
+        self.cards, self.classes = cards, classes
+        self.runs = 0
+        """How many modules were run: what the memo saved is the difference to the nodes."""
+        self._memo: OrderedDict[_Key, Measured] = OrderedDict()
+
+    def known(self, block: str, settings: Settings, inputs: tuple[Value | None, ...]) -> bool:
+        return (block, settings, inputs) in self._memo
+
+    def measure(
+        self, block: str, settings: Settings, inputs: tuple[Value | None, ...], ports: tuple[str, ...]
+    ) -> Measured:
+        """What `block` does with `inputs`, one a port (None: optional and not wired). Never raises: see `refusal`."""
+        key = (block, settings, inputs)
+        if key in self._memo:
+            self._memo.move_to_end(key)
+            return self._memo[key]
+        measured = self._run(block, settings, inputs, ports)
+        self._memo[key] = measured
+        if len(self._memo) > MEMO_SIZE:
+            self._memo.popitem(last=False)
+        return measured
+
+    def _run(
+        self, block: str, settings: Settings, inputs: tuple[Value | None, ...], ports: tuple[str, ...]
+    ) -> Measured:
+        self.runs += 1
+        card = self.cards[block]
+        try:
+            arguments = bind(card, settings, inputs, ports)
+            module = build(self.classes[block], arguments, "meta")
+            if refusal := too_large(module):
+                return Measured(refusal=refusal)
+            return self._forward(card, module, inputs, [declared(card, port).kind for port in ports])
+        except Refusal as refusal:
+            # without its traceback: the frames would keep the module alive as long as the memo
+            return Measured(refusal=refusal.with_traceback(None))
+        except Exception as error:  # whatever a block's own code raises becomes the problem's sentence
+            return Measured(refusal=refused(error, card))
+
+    def _forward(
+        self, card: Card, module: nn.Module, inputs: tuple[Value | None, ...], kinds: list[Kind]
+    ) -> Measured:
+        values = [_tensors(value, kind) for value, kind in zip(inputs, kinds, strict=True)]
+        counter, watch, kept = FlopCounterMode(display=False), _Watch(), _Kept(module, values)
+        with torch.device("meta"), counter, watch, torch.autograd.graph.saved_tensors_hooks(kept.keep, lambda x: x):
+            result = module(*values)
+        outputs = _outputs(result, card)
+        strides = self._strides(card, module, inputs, kinds, outputs)
+        described = tuple(
+            tuple(
+                Tensor(tuple(t.shape), _dtype(t), stride) for t, stride in zip(levels, of_levels, strict=True)
+            )
+            for levels, of_levels in zip(outputs, strides, strict=True)
+        )
+        for levels in outputs:
+            for tensor in levels:
+                kept.keep(tensor)
+        parameters = list(module.parameters())
+        buffers = list(module.buffers())
+        return Measured(
+            outputs=described,
+            parameters=sum(p.numel() for p in parameters),
+            trainable=sum(p.numel() for p in parameters if p.requires_grad),
+            buffers=sum(b.numel() for b in buffers),
+            weight_bytes=sum(t.numel() * t.element_size() for t in (*parameters, *buffers)),
+            macs=counter.get_total_flops() // 2,
+            activations=kept.bytes,
+            uncounted=tuple(sorted(watch.uncounted)),
+        )
+
+    def _strides(
+        self,
+        card: Card,
+        module: nn.Module,
+        inputs: tuple[Value | None, ...],
+        kinds: list[Kind],
+        outputs: list[list[torch.Tensor]],
+    ) -> list[list[float | None]]:
+        """Pixels of the network's input a step of each output: the quotient of the differences of two runs."""
+        unknown: list[list[float | None]] = [[None] * len(levels) for levels in outputs]
+        strides = [t.stride for value in inputs for t in value or ()]
+        images = [t for value in inputs for t in value or () if len(t.shape) == 4 and t.stride]
+        if not images or not any(t.dim() == 4 for levels in outputs for t in levels) or None in strides:
+            return unknown
+        reach = PROBE * max(s for s in strides if s)
+        larger = tuple(None if v is None else tuple(_grown(t, reach) for t in v) for v in inputs)
+        try:
+            with torch.device("meta"), torch.no_grad():
+                result = module(*(_tensors(v, kind) for v, kind in zip(larger, kinds, strict=True)))
+            second = _outputs(result, card)
+        except Exception:  # noqa: BLE001 - a block that takes one size only: the plain ratio is all there is
+            finest = images[0]
+            return [
+                [finest.shape[2] * (finest.stride or 1) / t.shape[2] if t.dim() == 4 else None for t in levels]
+                for levels in outputs
+            ]
+        for levels, others, found in zip(outputs, second, unknown, strict=True):
+            for i, (small, large) in enumerate(zip(levels, others, strict=True)):
+                if small.dim() == 4 and large.dim() == 4 and large.shape[2] > small.shape[2]:
+                    found[i] = reach / (large.shape[2] - small.shape[2])
+        return unknown
+
+
+def build(cls: type, arguments: Arguments, device: str) -> nn.Module:
+    """Construct a block on a device, in eval mode."""
+    with torch.device(device):
+        module = cls(**arguments.constructor)
+    if not isinstance(module, nn.Module):
+        raise TypeError(f"{cls.__name__} is not an nn.Module")
+    return module.eval()
+
+
+MAX_PARAMETERS = 2 * 10**11
+MAX_ELEMENTS = 2 * 10**11
+
+
+def too_large(module: nn.Module) -> Refusal | None:
+    """Meta tensors cost nothing, but nobody could run this: refuse it with its numbers."""
+    count = sum(p.numel() for p in module.parameters())
+    if count > MAX_PARAMETERS:
+        return Refusal("too-large", "", f"it would have {count:.3g} parameters, but at most {MAX_PARAMETERS:.0g} are run")
+    return None
+
+
+def refused(error: Exception, card: Card) -> Refusal:
+    """What a block's own code raised, as a sentence."""
+    text = str(error).strip().split("\n")[0] or type(error).__name__
+    if "Kernel size can't be greater than actual input size" in text or "Output size is too small" in text:
+        return Refusal("kernel", "x", f"its kernel is larger than its input: {_small(text)}; use a smaller one or pad more")
+    if "should be at most half of" in text:
+        return Refusal("padding", "x", f"its padding is too large: {_small(text)}; use at most half of the kernel")
+    code = "refused" if isinstance(error, ValueError) else "failed"
+    return Refusal(code, "", _small(text))
+
+
+def _small(text: str) -> str:
+    return text[:300].rstrip(".")
+
+
+def _tensors(value: Value | None, kind: str) -> Any:
+    if value is None:
+        return None
+    made = [
+        torch.empty(t.shape, dtype=getattr(torch, t.dtype), device="meta", requires_grad=t.dtype.startswith("float"))
+        for t in value
+    ]
+    for tensor in made:
+        if tensor.numel() > MAX_ELEMENTS:
+            raise Refusal("too-large", "", f"its input would have {tensor.numel():.3g} elements: no machine holds that")
+    return made if kind == "pyramid" or (kind == "any" and len(made) != 1) else made[0]
+
+
+def _outputs(result: Any, card: Card) -> list[list[torch.Tensor]]:
+    """The outputs as one list of levels a port."""
+    many = len(card.outputs) > 1 or any(port.many for port in card.outputs)
+    values = list(result) if many and isinstance(result, tuple) else [result]
+    levels = [list(v) if isinstance(v, list | tuple) else [v] for v in values]
+    for port in levels:
+        for tensor in port:
+            if not isinstance(tensor, torch.Tensor):
+                raise TypeError(f"{card.title} gave {type(tensor).__name__}, but a block gives tensors")
+            if tensor.numel() > MAX_ELEMENTS:
+                raise Refusal(
+                    "too-large", "", f"its output would have {tensor.numel():.3g} elements: no machine holds that"
+                )
+    return levels
+
+
+def _dtype(tensor: torch.Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def _grown(tensor: Tensor, reach: float) -> Tensor:
+    step = reach / (tensor.stride or 1)
+    if len(tensor.shape) != 4 or not math.isclose(step, round(step)):
+        return tensor
+    b, c, h, w = tensor.shape
+    return msgspec.structs.replace(tensor, shape=(b, c, h + round(step), w + round(step)))
+
+
+class _Kept:
+    """Adds up the memory of the distinct tensors that a block makes and that training would keep."""
+
+    def __init__(self, module: nn.Module, inputs: list[Any]) -> None:
+        given = [t for v in inputs for t in (v if isinstance(v, list) else [v]) if t is not None]
+        # The tensors are held, so that no storage is freed and its number given to another one.
+        self._held: dict[int, Any] = {_storage(t): t for t in (*module.parameters(), *module.buffers(), *given)}
+        self.bytes = 0
+
+    def keep(self, tensor: torch.Tensor) -> torch.Tensor:
+        number = _storage(tensor)
+        if number not in self._held:
+            self._held[number] = tensor
+            self.bytes += tensor.untyped_storage().nbytes()
+        return tensor
+
+
+def _storage(tensor: torch.Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+# Work that multiplies and adds, but that torch's counter does not know.
+_MULTIPLIES = ("mv", "dot", "vdot", "addmv", "addr", "cdist", "fft", "lstm", "gru", "rnn", "trilinear", "householder")
+
+
+class _Watch(TorchDispatchMode):
+    """Collects the names of operations that multiply and add without being counted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.uncounted: set[str] = set()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        namespace, _, name = func._schema.name.partition("::")
+        if namespace not in ("aten", "prim", "prims") or name.strip("_").startswith(_MULTIPLIES):
+            self.uncounted.add(func._schema.name)
+        return func(*args, **(kwargs or {}))
+
+

@@ -1,0 +1,134 @@
+"""What is wrong with a drawing, in sentences: what was got, what is needed, what to do; and which node began it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.design.values import Design, End
+from app.messages import Problem
+
+if TYPE_CHECKING:
+    from app.engine.analysis import Step, Walk
+
+
+def find(design: Design, walk: Walk) -> tuple[Problem, ...]:
+    """All problems, errors first, each in the order in which the network runs."""
+    names = {call.id: call.name for call in walk.expanded.calls}
+    found = [
+        Problem("error", t.id, names.get(t.id, t.id), t.where, t.node, "", t.code, t.message)
+        for t in walk.expanded.troubles
+    ]
+    for step in walk.steps.values():
+        found += _of_step(walk, step)
+    found += _of_whole(design, walk)
+    # A node that failed because of an expression would be named twice, the second time without the cause.
+    troubled = {t.id for t in walk.expanded.troubles}
+    found = [p for p in found if p.id not in troubled or p.code in ("expression", "group-missing", "repeat", "setting")]
+    rank = {"error": 0, "warning": 1, "hint": 2}
+    seen: set[tuple[str, str, str, str]] = set()
+    unique = []
+    for problem in sorted(found, key=lambda p: rank[p.severity]):
+        # The repetitions of a Group fail alike: say it once, for the first.
+        key = (problem.where, problem.node, problem.port, problem.message)
+        if key not in seen or not problem.where:
+            unique.append(problem)
+        seen.add(key)
+    return tuple(unique)
+
+
+def _of_step(walk: Walk, step: Step) -> list[Problem]:
+    call = step.call
+    if step.card is None:
+        message = f"{call.name}: the block `{call.block}` is not known here; remove it or install what it comes from"
+        return [_problem(step, "error", "", "block-missing", message)]
+    found = []
+    for name in sorted(set(call.settings) - {s.name for s in step.card.settings}):
+        message = f"{call.name}: {step.card.title} has no setting `{name}`; it is ignored"
+        found.append(_problem(step, "warning", "", "setting-unknown", message))
+    sources = walk.expanded.sources[call.id]
+    missing = [p for p in step.ports if p.name not in sources and not p.optional]
+    many = next((p for p in step.card.inputs if p.many == "*"), None)
+    if many:
+        wired = [p for p in step.ports if p.name in sources]
+        fixed = {p.name for p in step.card.inputs if not p.many}
+        short = len([p for p in wired if p.name not in fixed]) < many.at_least
+        missing = [p for p in missing if p.name in fixed] + [p for p in missing if p.name not in fixed][: int(short)]
+    if missing:
+        port = missing[0]
+        need = f"at least {many.at_least} inputs" if many and port.name not in fixed else f"a {port.kind}"
+        need = "a value" if port.kind == "any" else need
+        message = f"{call.name}: nothing is wired to `{port.name}`, but it needs {need}; wire an output to it"
+        found.append(_problem(step, "error", port.name, "missing-input", message))
+    elif step.measured is not None and step.measured.refusal is not None:
+        refusal = step.measured.refusal
+        blame = _blame(walk, step, refusal.port)
+        tail = f" (from {walk.steps[blame].call.name})" if blame and refusal.code in ("differs", "rank", "divides") else ""
+        message = f"{call.name}: {refusal.message}{tail}"
+        found.append(_problem(step, "error", refusal.port, refusal.code, message, blame))
+    return found
+
+
+def _problem(step: Step, severity: str, port: str, code: str, message: str, blame: str = "") -> Problem:
+    call = step.call
+    return Problem(severity, call.id, call.name, call.where, call.node, port, code, message, blame)
+
+
+def _blame(walk: Walk, step: Step, port: str) -> str:
+    """The call that introduced what `port` does not take: going up from it, the first that changed those sizes."""
+    sources = walk.expanded.sources[step.call.id]
+    end = sources.get(port) or (next(iter(sources.values())) if len(sources) == 1 else None)
+    if end is None:
+        return ""
+    got = walk.values.get(end)
+    others = [walk.values.get(e) for p, e in sources.items() if p != port]
+    wanted = next((v for v in others if v is not None), None)
+    if got is None or wanted is None or len(got) != 1 or len(wanted) != 1:
+        return end.node
+    shape, aim = got[0].shape, wanted[0].shape
+    if len(shape) != len(aim):
+        return end.node
+    differing = [i for i, (a, b) in enumerate(zip(shape, aim, strict=True)) if a != b]
+    return _first_to_change(walk, end, differing)
+
+
+def _first_to_change(walk: Walk, end: End, differing: list[int]) -> str:
+    """Go up while the input has the same sizes at `differing` as the output; the node where they changed."""
+    while True:
+        value = walk.values[end][0].shape
+        above = [e for e in walk.expanded.sources[end.node].values() if e in walk.values]
+        same = [
+            e
+            for e in above
+            if len(walk.values[e]) == 1
+            and len(walk.values[e][0].shape) == len(value)
+            and all(walk.values[e][0].shape[i] == value[i] for i in differing)
+        ]
+        if not same:
+            return end.node
+        end = same[0]
+
+
+def _of_whole(design: Design, walk: Walk) -> list[Problem]:
+    """What no single node shows: no Output, dead branches, a loss without a target."""
+    if not design.nodes:
+        return [Problem("error", "", "", "", "", "", "empty", "The drawing is empty: drag a block onto the canvas")]
+    found = []
+    outputs = [s for s in walk.steps.values() if s.call.block == "Output"]
+    losses = [s for s in walk.steps.values() if s.card is not None and s.card.category == "Loss"]
+    if not outputs and not losses:
+        message = "The design has no Output, so nothing of it would be kept: wire the last block to an Output"
+        found.append(Problem("error", "", "", "", "", "", "no-output", message))
+    if not any(s.call.block == "Input" for s in walk.steps.values()):
+        message = "The design has no Input, so no size is known: add an Input and wire it to the first block"
+        found.append(Problem("error", "", "", "", "", "", "no-input", message))
+    if outputs or losses:
+        from app.engine.analysis import reaching
+
+        goals = {s.call.id for s in walk.steps.values() if s.card and s.card.category in ("Loss", "Metric")}
+        used = reaching(walk, goals | {s.call.id for s in outputs})
+        for id, step in walk.steps.items():
+            wired = bool(walk.expanded.sources[id])
+            if id not in used and (wired or step.call.block in ("Input", "Target")):
+                message = f"{step.call.name} feeds no Output and no loss: it is left out; wire it on or remove it"
+                found.append(_problem(step, "warning", "", "dead-branch", message))
+    return found
