@@ -29,7 +29,7 @@ CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 def main() -> int:
     cuda = os.environ.get("CUDA", "")
     if cuda not in ("", "0", "1"):
-        print(f"CUDA is {cuda!r}, but it is 1 (the CUDA build of torch), 0 (the CPU build) or not given.", file=sys.stderr)
+        print(f"CUDA is {cuda!r}, but it is 1 (torch's CUDA build), 0 (its CPU build) or not given.", file=sys.stderr)
         return 2
     if _read_stamp() == _wanted(cuda):
         return 0
@@ -81,9 +81,8 @@ def _install(wanted: dict[str, str]) -> None:
     STAMP.unlink(missing_ok=True)
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    version = next(
-        line.split("==")[1] for line in (ROOT / "constraints.txt").read_text().splitlines() if line.startswith("torch==")
-    )
+    constraints = (ROOT / "constraints.txt").read_text().splitlines()
+    version = next(line.removeprefix("torch==") for line in constraints if line.startswith("torch=="))
     print(f"Installing torch {version} ({wanted['torch']} build): a few minutes.", flush=True)
     _install_torch(version, wanted["torch"])
     print("Installing what else Netloom needs.", flush=True)
