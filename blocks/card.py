@@ -13,7 +13,7 @@ Kind = Literal["tensor", "pyramid", "boxes", "detections", "scalar", "any"]
 """What a wire carries. `any` stands on a port that takes every kind, never on a wire."""
 
 SettingType = Literal["int", "float", "bool", "str", "choice", "pair", "ints", "strs"]
-"""`pair` is `tuple[int, int]`, `ints` is `tuple[int, ...]`, `strs` is `tuple[str, ...]`, `choice` a Literal of strings."""
+"""`pair`, `ints` and `strs` are `tuple[int, int]`, `tuple[int, ...]`, `tuple[str, ...]`; `choice` a Literal."""
 
 CATEGORIES = (
     "Ends", "Stem", "Backbone", "Attention", "Neck", "Head", "Layer", "Connector", "Loss", "Postprocess", "Metric",
@@ -98,7 +98,7 @@ def _is_int(value: object) -> bool:
 
 
 class Port(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A place where a wire ends. `pattern` names the sizes that it takes, as in `B C H W` (see `app.design.patterns`)."""
+    """A place where a wire ends. `pattern` names the sizes that it takes: `B C H W` (see `blocks.patterns`)."""
 
     name: str
     pattern: str

@@ -94,7 +94,7 @@ def _card(
     by_name = {s.name: s for s in settings}
     for p in (*ins, *outs):
         if p.many not in ("", "*") and (p.many not in by_name or by_name[p.many].type not in ("int", "strs")):
-            raise TypeError(f"{who}: the port `{p.name}*{p.many}` needs a setting `{p.many}` of type int or tuple[str, ...]")
+            raise TypeError(f"{who}: `{p.name}*{p.many}` needs a setting `{p.many}` of type int or tuple[str, ...]")
         for dim in patterns.parse(p.pattern).dims:
             if dim.divisor and not dim.divisor.isdigit() and dim.divisor not in by_name:
                 raise TypeError(f"{who}: `{p.pattern}` divides by `{dim.divisor}`, which is no setting")
@@ -137,7 +137,7 @@ def _explain(pattern: patterns.Pattern) -> str:
     if pattern.kind == "any":
         return "Any value."
     sizes = ", ".join(_WORDS.get(d.name.upper(), d.name or str(d.size)) for d in pattern.dims)
-    what = {"pyramid": "Several levels, finest first, each", "tensor": "A tensor:"}.get(pattern.kind, f"{pattern.kind}:")
+    what = {"pyramid": "Several levels, finest first, each", "tensor": "A tensor:"}.get(pattern.kind, pattern.kind)
     return f"{what} {sizes}."
 
 
@@ -147,7 +147,8 @@ def _signature(cls: type, notes: Mapping[str, Any]) -> tuple[tuple[Setting, ...]
     hints = typing.get_type_hints(init)
     settings: list[Setting] = []
     reads: list[str] = []
-    parameters = list(inspect.signature(init).parameters.values())[1:] if init is not object.__init__ else []
+    plain = init.__module__ == "torch.nn.modules.module" or init is object.__init__  # a block without settings
+    parameters = [] if plain else list(inspect.signature(init).parameters.values())[1:]
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             raise TypeError(f"{who}: *args and **kwargs hide settings: write an __init__ that names them")

@@ -102,9 +102,8 @@ class Binder:
         """Match what arrives at `port`. Raises Mismatch with a sentence on the first rule that it breaks."""
         pattern = parse(port.pattern)
         if pattern.dtype == "int" and not dtype.startswith(("int", "uint", "bool")):
-            raise Mismatch(
-                "dtype", port.name, f"`{port.name}` is {dtype}, but it needs whole numbers (int64), such as class numbers"
-            )
+            message = f"`{port.name}` is {dtype}, but it needs whole numbers (int64), such as class numbers"
+            raise Mismatch("dtype", port.name, message)
         if port.kind == "any":
             return
         if pyramid and not shapes:
@@ -119,7 +118,8 @@ class Binder:
         if len(shape) < fixed or (open_at is None and len(shape) != fixed):
             needs = f"{pattern.words} ({fixed} sizes{'' if open_at is None else ' or more'})"
             detail = {"rank": len(shape), "needs": fixed}
-            raise Mismatch("rank", port.name, f"{at} is {show(shape)} ({len(shape)} sizes), but it needs {needs}", detail)
+            message = f"{at} is {show(shape)} ({len(shape)} sizes), but it needs {needs}"
+            raise Mismatch("rank", port.name, message, detail)
         spare = len(shape) - fixed
         place = 0
         for dim in dims:
@@ -131,12 +131,13 @@ class Binder:
     def _bind(self, port: Port, dim: Dim, value: int | Shape, shape: Shape, at: str) -> None:
         if dim.size:
             if value != dim.size:
-                raise Mismatch("size", port.name, f"{at} is {show(shape)}, but it needs {dim.size} where it has {value}")
+                message = f"{at} is {show(shape)}, but it needs {dim.size} where it has {value}"
+                raise Mismatch("size", port.name, message)
             return
         if dim.divisor:
             by = int(dim.divisor) if dim.divisor.isdigit() else int(self.settings[dim.divisor])
             if by < 1 or not isinstance(value, int) or value % by:
-                detail = {"setting": dim.divisor, "size": value, "by": by}
+                detail: dict[str, Any] = {"setting": dim.divisor, "size": value, "by": by}
                 what = f"{dim.name} = {value}"
                 message = f"{at} has {what}, but it needs a multiple of {dim.divisor} = {by}"
                 if dim.divisor.isdigit():

@@ -1,0 +1,1 @@
+"""Attention: blocks that weigh what they are given by looking at it."""

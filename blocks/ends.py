@@ -1,0 +1,109 @@
+"""The ends of a drawing: where samples come in, what they should give, what leaves, and the ports of a Group.
+
+At run time all of these hand on what they get; the engine gives them their meaning.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from blocks.declare import block, port, setting
+
+InputType = Literal["float32", "int64"]
+TargetType = Literal["int64", "float32"]
+GroupKind = Literal["tensor", "pyramid", "boxes", "detections", "scalar"]
+
+_TOLD = "the engine reads the settings: at run time the block hands on what it gets"
+
+
+@block(
+    "Input", category="Ends", paper="torch.nn.Module.forward", icon="log-in", aliases=("image", "source", "start"),
+    inputs={}, outputs={"out": port("B *S", "One batch of samples.")},
+    size=setting("Size of one sample, without the batch: channels, height, width for an image.", min=1, shown=True),
+    dtype=setting("float32 for images and measurements, int64 for indices such as tokens."),
+    exempt={"settings": _TOLD},
+)  # fmt: skip
+class Input(nn.Module):
+    """Where samples enter the network.
+
+    Set the size of one sample without the batch, such as 3, 224, 224 for a colour image. Data whose images have
+    another size are resized to it. A network may have several inputs.
+    """
+
+    def __init__(self, size: tuple[int, ...] = (3, 224, 224), dtype: InputType = "float32") -> None:
+        super().__init__()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+@block(
+    "Target", category="Ends", paper="torch.utils.data.Dataset", icon="target", aliases=("label", "truth", "answer"),
+    inputs={}, outputs={"out": port("B *S", "The right answers of one batch.")},
+    field=setting("Which field of the data it gives, such as `label`.", shown=True),
+    size=setting("Size of one answer, without the batch; empty for a single number such as a class.", min=1),
+    dtype=setting("int64 for class numbers, float32 for quantities."),
+    exempt={"settings": _TOLD},
+)  # fmt: skip
+class Target(nn.Module):
+    """The right answer of each sample, as the data gives it.
+
+    Wire it to a loss, which compares it with what the network says, or to a metric. It is there in training and
+    evaluation only: the exported network has no targets.
+    """
+
+    def __init__(self, field: str = "label", size: tuple[int, ...] = (), dtype: TargetType = "int64") -> None:
+        super().__init__()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+@block(
+    "Output", category="Ends", paper="torch.nn.Module.forward", icon="log-out", aliases=("result", "end"),
+    inputs={"x": port("any", "What the network answers.")}, outputs={},
+)  # fmt: skip
+class Output(nn.Module):
+    """What the network answers.
+
+    Everything that an Output needs belongs to the network that is exported; what only losses and metrics need stays
+    behind. Its name is the name of the exported network's output.
+    """
+
+    def forward(self, x: Any) -> Any:
+        return x
+
+
+@block(
+    "Group input", category="Ends", paper="torch.nn.Module.forward", icon="arrow-right", aliases=("port",),
+    inputs={}, outputs={"out": port("any", "What is wired to the Group from outside.")},
+    kind=setting("What the port takes: one tensor, a pyramid of several levels, boxes, detections or one number."),
+    exempt={"settings": _TOLD},
+)  # fmt: skip
+class GroupInput(nn.Module):
+    """An input port of the Group in which it stands; its name is the port's name."""
+
+    def __init__(self, kind: GroupKind = "tensor") -> None:
+        super().__init__()
+
+    def forward(self, x: Any) -> Any:
+        return x
+
+
+@block(
+    "Group output", category="Ends", paper="torch.nn.Module.forward", icon="arrow-right", aliases=("port",),
+    inputs={"x": port("any", "What the Group gives to the outside.")}, outputs={},
+    kind=setting("What the port gives: one tensor, a pyramid of several levels, boxes, detections or one number."),
+    exempt={"settings": _TOLD},
+)  # fmt: skip
+class GroupOutput(nn.Module):
+    """An output port of the Group in which it stands; its name is the port's name."""
+
+    def __init__(self, kind: GroupKind = "tensor") -> None:
+        super().__init__()
+
+    def forward(self, x: Any) -> Any:
+        return x

@@ -1,0 +1,1 @@
+"""Layers: what the larger blocks are made of. Most are torch's own, with a card."""
