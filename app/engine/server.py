@@ -1,0 +1,271 @@
+"""The engine's loop: a thread reads requests, the main thread answers them one after another.
+
+Of several waiting `Analyse` only the newest is answered. `Cancel` takes effect at once. The end of input ends the
+process, after a run has written its checkpoint: an engine does not outlive its window.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections import deque
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+import app
+from app.design.paths import PathError, apply_variant
+from app.design.values import Design, End, Node, Settings, Wire
+from app.messages import (
+    CHUNK_BYTES,
+    Analyse,
+    Analysis,
+    Cancel,
+    Catalogue,
+    Chunk,
+    Export,
+    Exported,
+    Failed,
+    GetCatalogue,
+    GetDevices,
+    Predict,
+    Problem,
+    Progress,
+    Ready,
+    Reply,
+    Request,
+    Running,
+    Train,
+    decode_request,
+    encode,
+)
+
+GRACE = 30.0
+"""Seconds that a run may take to write its checkpoint once its window is gone."""
+
+
+class Inbox:
+    """Requests that wait, filled by the reading thread."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: deque[Request] = deque()
+        self._analyse: Analyse | None = None
+        self._cancelled: set[str] = set()
+        self.ended = False
+
+    def put(self, request: Request) -> None:
+        with self._changed:
+            if isinstance(request, Analyse):
+                self._analyse = request
+            elif isinstance(request, Cancel):
+                self._cancelled.add(request.job)
+            else:
+                self._waiting.append(request)
+            self._changed.notify()
+
+    def end(self) -> None:
+        with self._changed:
+            self.ended = True
+            self._changed.notify()
+
+    def next(self) -> Request | None:
+        """The next request to answer; None when the input has ended."""
+        with self._changed:
+            while not (self._waiting or self._analyse or self.ended):
+                self._changed.wait()
+            if self.ended:
+                return None
+            if self._waiting:
+                return self._waiting.popleft()
+            request, self._analyse = self._analyse, None
+            return request
+
+    def cancelled(self, job: str) -> bool:
+        return self.ended or job in self._cancelled
+
+
+class Server:
+    """Answers requests on a pipe."""
+
+    def __init__(self, output: IO[bytes]) -> None:
+        self._output = output
+        self._lock = threading.Lock()
+        self.inbox = Inbox()
+
+    def send(self, reply: Reply) -> None:
+        data = encode(reply)
+        with self._lock:
+            view = memoryview(data)
+            while view:
+                written = self._output.write(view)
+                view = view[written or 0 :]
+
+    def read(self, input: IO[bytes]) -> None:
+        """The reading thread: until the input ends."""
+        for line in iter(input.readline, b""):
+            if not line.strip():
+                continue
+            try:
+                self.inbox.put(decode_request(line))
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+                self.send(Failed(f"The engine got a request that it cannot read: {error}"))
+        self.inbox.end()
+        # Work in progress sees the end through `cancelled` and writes its checkpoint; what hangs is not waited for.
+        threading.Timer(GRACE if self.busy else 1.0, os._exit, (0,)).start()
+
+    busy = False
+
+    def work(self) -> int:
+        """Answer requests until the input ends."""
+        while (request := self.inbox.next()) is not None:
+            self.busy = isinstance(request, Train)
+            try:
+                self.answer(request)
+            except BrokenPipeError:
+                return 0
+            except Exception as error:
+                detail = traceback.format_exc()
+                print(detail, file=sys.stderr)
+                job = getattr(request, "job", "")
+                self.send(Failed(sentence(error), job, getattr(request, "revision", -1), detail))
+            self.busy = False
+        return 0
+
+    def answer(self, request: Request) -> None:
+        match request:
+            case Analyse():
+                self.analyse(request)
+            case GetCatalogue():
+                from blocks import catalogue
+
+                self.send(Catalogue(tuple(catalogue.load().values())))
+            case GetDevices():
+                from app.engine.devices import describe
+
+                self.send(describe())
+            case Train():
+                self.train(request)
+            case Export():
+                self.export(request)
+            case Predict():
+                from app.engine.predict import predict
+                from app.engine.runs import load_run
+
+                (answer,) = predict(load_run(Path(request.run)), [request.sample])
+                self.send(msgspec.structs.replace(answer, job=request.job))
+
+    def analyse(self, request: Analyse) -> None:
+        from app.engine.compile import shared_analyser
+
+        analyser = shared_analyser()
+        design = request.design
+        if request.variant:
+            try:
+                design = apply_variant(design, request.variant, analyser.cards)
+            except PathError as error:
+                problem = Problem("error", "", "", "", "", "", "variant", str(error))
+                self.send(Analysis(request.revision, valid=False, partial=True, problems=(problem,)))
+                return
+        self.send(
+            analyser.analyse(
+                design,
+                revision=request.revision,
+                batch=request.batch,
+                running=lambda id: self.send(Running(request.revision, id)),
+            )
+        )
+
+    def train(self, request: Train) -> None:
+        from app.engine.train import train
+
+        design = self._variant(request.design, request.variant)
+
+        def progress(progress: Progress) -> None:
+            self.send(progress)
+
+        trained = train(
+            design,
+            request.recipe,
+            name=request.name,
+            device=request.device,
+            run=Path(request.run) if request.run else None,
+            resume=request.resume,
+            on_progress=progress,
+            cancelled=lambda: self.inbox.cancelled(request.job),
+            job=request.job,
+        )
+        self.send(msgspec.structs.replace(trained, job=request.job))
+
+    def export(self, request: Export) -> None:
+        import tempfile
+
+        from app.engine.export import export
+
+        design = self._variant(request.design, request.variant)
+        with tempfile.TemporaryDirectory() as folder:
+            report = export(design, request.to, Path(request.run) if request.run else None, Path(folder))
+            data = report.file.read_bytes()
+        for offset in range(0, len(data), CHUNK_BYTES):
+            if self.inbox.cancelled(request.job):
+                raise ExportCancelled("The export was cancelled; nothing was written")
+            self.send(Chunk(request.job, report.file.name, offset, data[offset : offset + CHUNK_BYTES]))
+        self.send(Exported(request.job, report.file.name, len(data), report.lines, report.difference))
+
+    def _variant(self, design: Design, variant: str) -> Design:
+        from blocks import catalogue
+
+        return apply_variant(design, variant, catalogue.load()) if variant else design
+
+
+class ExportCancelled(ValueError):
+    """The user cancelled."""
+
+
+def sentence(error: Exception) -> str:
+    """What a user is told of an error: our own errors speak for themselves, others are named."""
+    text = str(error).strip()
+    if type(error).__module__.startswith("app.") and text:
+        return text
+    first = text.split("\n")[0][:300] if text else ""
+    return f"The engine failed: {type(error).__name__}{': ' + first if first else ''}"
+
+
+WARM_UP = Design(
+    nodes=(
+        Node("image", block="Input", settings=Settings(size=(3, 16, 16))),
+        Node("conv", block="Conv2d"),
+        Node("norm", block="BatchNorm2d"),
+        Node("output", block="Output"),
+    ),
+    wires=(
+        Wire(End("image", "out"), End("conv", "x")),
+        Wire(End("conv", "out"), End("norm", "x")),
+        Wire(End("norm", "out"), End("output", "x")),
+    ),
+)
+
+
+def serve(input: IO[bytes], output: IO[bytes]) -> int:
+    """Run an engine on a pipe until its input ends."""
+    with contextlib.suppress(ValueError):  # not in the main thread: tests serve from another one
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C in the terminal is for the window
+    server = Server(output)
+    reader = threading.Thread(target=server.read, args=(input,), daemon=True)
+    reader.start()
+    import torch
+
+    from app.engine.compile import shared_analyser
+
+    torch.set_num_threads(int(os.environ.get("NETLOOM_THREADS", "0")) or torch.get_num_threads())
+    # torch's lazy imports cost as much as torch itself: let them be paid before the first edit.
+    shared_analyser().analyse(WARM_UP)
+    server.send(Ready(app.__version__, torch.__version__))
+    code = server.work()
+    sys.stderr.flush()
+    os._exit(code)  # threads of libraries do not keep an engine alive whose window is gone
