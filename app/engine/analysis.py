@@ -18,7 +18,7 @@ from app.engine import fixes, problems
 from app.engine.arguments import Refusal, bind
 from app.engine.measure import Measured, Measurer, Value
 from app.messages import Analysis, Memory, Named, NodeReport, PortShape, Problem, Tensor, Uncounted
-from blocks.card import Card, Port
+from blocks.card import Card, Kind, Port
 
 NOT_NETWORK = ("Loss", "Metric")
 """Categories whose parameters and MACs are no part of the network's totals."""
@@ -44,6 +44,10 @@ class Walk(NamedTuple):
     expanded: Expanded
     steps: dict[str, Step]
     values: dict[End, Value]
+    kinds: dict[End, Kind]
+    """What kind of wire each of `values` is."""
+    given: dict[str, list[End]]
+    """Call id -> its outputs, in order."""
 
 
 class Analyser:
@@ -79,6 +83,8 @@ class Analyser:
         expanded = expand(design)
         steps: dict[str, Step] = {}
         values: dict[End, Value] = {}
+        kinds: dict[End, Kind] = {}
+        given: dict[str, list[End]] = {}
         for call in expanded.calls:
             step = self._step(design, call, expanded.sources[call.id], values, batch, running)
             steps[call.id] = step
@@ -86,8 +92,11 @@ class Analyser:
                 assert step.card is not None
                 outputs = ports(design, design.graph(call.where), _node(design, call), self.cards).outputs
                 for port, value in zip(outputs, step.measured.outputs, strict=False):
-                    values[End(call.id, port.name)] = value
-        return Walk(expanded, steps, values)
+                    end = End(call.id, port.name)
+                    values[end] = value
+                    given.setdefault(call.id, []).append(end)
+                    kinds[end] = _kind(port, call, expanded.sources[call.id], kinds)
+        return Walk(expanded, steps, values, kinds, given)
 
     def _step(
         self,
@@ -117,6 +126,13 @@ class Analyser:
         if running and not self.measurer.known(call.block, call.settings, inputs):
             running(call.id)
         return Step(call, card, given, spelled, self.measurer.measure(call.block, call.settings, inputs, names))
+
+
+def _kind(port: Port, call: Call, sources: Mapping[str, End], kinds: Mapping[End, Kind]) -> Kind:
+    """The kind of an output; a block that takes anything and gives it on gives what it got."""
+    if port.kind != "any":
+        return port.kind
+    return next((kinds[end] for end in sources.values() if end in kinds), "tensor")
 
 
 def _node(design: Design, call: Call) -> Node:
@@ -165,7 +181,7 @@ def summarise(design: Design, walk: Walk, found: tuple[Problem, ...], revision: 
     owned: set[str] = set()
     parameters = trainable = buffers = macs = activations = weight_bytes = 0
     for id, step in walk.steps.items():
-        report = _report(step, step.call.module in owned)
+        report = _report(walk, step, step.call.module in owned)
         owned.add(step.call.module)
         reports.append(report)
         if step.measured is None or step.card is None or step.measured.refusal is not None:
@@ -202,8 +218,8 @@ def summarise(design: Design, walk: Walk, found: tuple[Problem, ...], revision: 
             if s.call.block == "Input" and id in for_inference and s.measured is not None and s.measured.outputs
         ),
         outputs=tuple(
-            Named(s.call.name, value, "pyramid" if len(value) > 1 else "tensor")
-            for s in walk.steps.values()
+            Named(s.call.name, value, walk.kinds[walk.expanded.sources[id]["x"]])
+            for id, s in walk.steps.items()
             if s.call.block == "Output" and (value := s.inputs.get("x")) is not None
         ),
         nodes=tuple(by_id_ok),
@@ -213,11 +229,11 @@ def summarise(design: Design, walk: Walk, found: tuple[Problem, ...], revision: 
     )
 
 
-def _report(step: Step, shared: bool) -> NodeReport:
+def _report(walk: Walk, step: Step, shared: bool) -> NodeReport:
     call, card, measured = step.call, step.card, step.measured
     who = {"id": call.id, "name": call.name, "where": call.where, "node": call.node, "block": call.block}
     inputs = tuple(
-        PortShape(port.name, "pyramid" if port.kind == "pyramid" else "tensor", value)
+        PortShape(port.name, walk.kinds[walk.expanded.sources[call.id][port.name]], value)
         for port in step.ports
         if (value := step.inputs.get(port.name)) is not None
     )
@@ -227,8 +243,7 @@ def _report(step: Step, shared: bool) -> NodeReport:
         **who,
         inputs=inputs,
         outputs=tuple(
-            PortShape(port.name, port.kind if port.kind != "any" else "tensor", value)
-            for port, value in zip(card.outputs, measured.outputs, strict=False)
+            PortShape(end.port, walk.kinds[end], walk.values[end]) for end in walk.given.get(call.id, ())
         ),
         parameters=0 if shared else measured.parameters,
         trainable=0 if shared or call.frozen else measured.trainable,
@@ -243,7 +258,7 @@ def _group_report(walk: Walk, group: GroupCall, reports: dict[str, NodeReport]) 
 
     def shapes(ends: Mapping[str, End | None]) -> tuple[PortShape, ...]:
         return tuple(
-            PortShape(port, "pyramid" if len(value) > 1 else "tensor", value)
+            PortShape(port, walk.kinds[end], value)
             for port, end in ends.items()
             if end is not None and (value := walk.values.get(end)) is not None
         )

@@ -155,9 +155,6 @@ def _trace(
             field = str(_setting(step, "field"))
             targets.append(TargetSpec(call.name, field, shape.shape[1:], shape.dtype))
     results: dict[str, fx.Node] = {}
-    names: dict[str, list[str]] = {}
-    for end in walk.values:
-        names.setdefault(end.node, []).append(end.port)
     for step in steps:
         if step.call.block in ("Input", "Target"):
             continue
@@ -166,12 +163,12 @@ def _trace(
             results[step.call.name] = given[sources["x"]]
             continue
         node = graph.call_module(step.call.module, _arguments(step, sources, given))
-        outputs = names.get(step.call.id, [])
+        outputs = walk.given.get(step.call.id, [])
         if len(outputs) == 1:
-            given[End(step.call.id, outputs[0])] = node
+            given[outputs[0]] = node
         else:
-            for i, name in enumerate(outputs):
-                given[End(step.call.id, name)] = graph.call_function(operator.getitem, (node, i))
+            for i, end in enumerate(outputs):
+                given[end] = graph.call_function(operator.getitem, (node, i))
         if step.call.id in goals:
             results[step.call.name] = node
     if purpose == "training":

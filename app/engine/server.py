@@ -28,6 +28,7 @@ from app.messages import (
     Cancel,
     Catalogue,
     Chunk,
+    Devices,
     Export,
     Exported,
     Failed,
@@ -146,9 +147,11 @@ class Server:
 
                 self.send(Catalogue(tuple(catalogue.load().values())))
             case GetDevices():
-                from app.engine.devices import describe
+                from app.engine.data import DATASETS
+                from app.engine.devices import devices
+                from app.engine.optim import OPTIMIZERS, SCHEDULES
 
-                self.send(describe())
+                self.send(Devices(devices(), tuple(DATASETS.values()), tuple(OPTIMIZERS), tuple(SCHEDULES)))
             case Train():
                 self.train(request)
             case Export():

@@ -1,0 +1,136 @@
+"""The command line: reads the command, then starts the window or does the engine's work in this terminal.
+
+Importing this module loads neither torch nor Qt; each command imports what it needs when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+
+import app
+
+FINE, INVALID, WRONG = 0, 1, 2
+"""Exit codes: all well; the design has errors; the input cannot be read or the call is wrong."""
+
+FORMATS = ("onnx", "safetensors", "svg", "png", "csv", "markdown", "mermaid", "dot")
+
+
+class CallError(ValueError):
+    """A call that cannot be carried out; the message is one line."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        raise CallError(f"{message} (see {self.prog} --help)")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    top = _Parser(
+        prog="netloom",
+        description="Draw neural networks, check, train and export them. Without a command: open the window.",
+        epilog="netloom [FILE] opens the window. DESIGN is a file, an example's name or block:NAME.",
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"netloom {app.__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=_Parser)
+
+    def command(name: str, help: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", allow_abbrev=False)
+        return sub
+
+    def takes_design(sub: argparse.ArgumentParser, many: bool = False) -> None:
+        sub.add_argument("design", metavar="DESIGN", nargs="+" if many else None, help="a file, an example or block:NAME")
+        sub.add_argument("--variant", metavar="V", help="one of the design's named sets of settings")
+        sub.add_argument("--set", metavar="NODE.SETTING=VALUE", action="append", default=[], dest="sets",
+                         help="change a setting; NODE is the name on the canvas, with / into Groups")  # fmt: skip
+
+    check = command("check", "shapes, parameters, MACs, memory and problems")
+    takes_design(check, many=True)
+    check.add_argument("--json", action="store_true", help="one JSON document a design, one a line")
+    check.add_argument("--batch", type=int, default=1, metavar="N", help="samples in a batch (1)")
+    check.add_argument("--input", action="append", default=[], metavar="NAME=3x224x224", dest="inputs",
+                       help="size of an Input, without the batch")  # fmt: skip
+    check.add_argument("--weights", metavar="FILE", help="say which weights of a safetensors or torch file fit")
+    check.add_argument("--fix", type=int, metavar="N", help="apply the N-th fix that is offered (with -o)")
+    check.add_argument("-o", "--output", metavar="FILE", help="where to save the design that --fix makes")
+
+    train = command("train", "train a design and leave a run folder")
+    takes_design(train)
+    train.add_argument("--data", metavar="KIND[:PATH]", help="digits, images:FOLDER or table:FILE.csv")
+    train.add_argument("--recipe", metavar="KEY=VALUE", action="append", default=[], help="change the recipe")
+    train.add_argument("--epochs", type=int, metavar="N")
+    train.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1, mps")
+    train.add_argument("--devices", type=int, default=1, metavar="N", help="how many devices of that kind")
+    train.add_argument("--nodes", type=int, default=1, metavar="N", help="how many machines")
+    train.add_argument("--precision", metavar="P", help="32, 16-mixed or bf16-mixed")
+    train.add_argument("--seed", type=int, metavar="S")
+    train.add_argument("--run", metavar="DIR", help="the run folder (default: runs/NAME-DATE)")
+    train.add_argument("--resume", action="store_true", help="go on from the last checkpoint of --run")
+    train.add_argument("--json", action="store_true", help="progress as JSON, one document a line")
+
+    evaluate = command("evaluate", "metrics of a run on a split of its data")
+    evaluate.add_argument("run", metavar="RUN", help="a run folder")
+    evaluate.add_argument("--split", default="test", choices=("train", "validation", "test"))
+    evaluate.add_argument("--json", action="store_true")
+
+    predict = command("predict", "what a trained network says of samples")
+    predict.add_argument("run", metavar="RUN", help="a run folder")
+    predict.add_argument("files", metavar="FILE", nargs="+", help="an image")
+    predict.add_argument("--json", action="store_true", help="one JSON document a file, one a line")
+
+    export = command("export", "write a design in another form")
+    takes_design(export)
+    export.add_argument("--to", required=True, choices=FORMATS, metavar="FORMAT", help="one of " + ", ".join(FORMATS))
+    export.add_argument("--run", metavar="DIR", help="take the weights from this run")
+    export.add_argument("-o", "--output", metavar="FILE", help="the file to write")
+    export.add_argument("--json", action="store_true")
+
+    demo = command("demo", "the whole way on real digits: check, train, export; no window needed")
+    demo.add_argument("--run", metavar="DIR", help="the run folder (default: runs/digits-DATE)")
+    return top
+
+
+COMMANDS = ("check", "train", "evaluate", "predict", "export", "demo")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if _wants_window(arguments):
+            return _window(arguments)
+        given = parser().parse_args(arguments)
+        return int(importlib.import_module(f"app.engine.commands.{given.command}").run(given))
+    except CallError as error:
+        print(f"netloom: {error}", file=sys.stderr)
+        return WRONG
+    except BrokenPipeError:  # the reader of our output has gone: nothing more to say
+        sys.stderr.close()
+        return FINE
+    except KeyboardInterrupt:
+        print("netloom: stopped", file=sys.stderr)
+        return 130
+
+
+def _wants_window(arguments: list[str]) -> bool:
+    return not arguments or (len(arguments) == 1 and not arguments[0].startswith("-") and arguments[0] not in COMMANDS)
+
+
+def _window(arguments: list[str]) -> int:
+    path = arguments[0] if arguments else None
+    if path is not None and "." not in path and "/" not in path:
+        from pathlib import Path
+
+        if not Path(path).exists():
+            raise CallError(f"`{path}` is neither a command ({', '.join(COMMANDS)}) nor a file")
+    from app.window.main import run
+
+    return run(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""`netloom export`: writes a design in another form."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from app.cli import FINE, INVALID, CallError
+from app.design import file
+from app.engine.commands import pictures
+from app.engine.commands.common import console, prepared, print_json
+from app.engine.commands.train import checked
+from app.engine.compile import shared_analyser
+from app.engine.export import SUFFIXES, export
+from app.engine.runs import load_run
+
+
+def run(arguments: argparse.Namespace) -> int:
+    analyser = shared_analyser()
+    design = prepared(arguments, arguments.design, analyser.cards)
+    drawing = arguments.to in ("svg", "png")
+    if not drawing and not checked(design):
+        return INVALID
+    suffix = f".{arguments.to}" if drawing else SUFFIXES[arguments.to]
+    target = Path(arguments.output or Path(arguments.design.removeprefix("block:")).stem + suffix)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            if drawing:
+                written = Path(folder) / target.with_suffix(suffix).name
+                analysis = analyser.analyse(design, with_fixes=False)
+                pictures.drawing(design, analysis, tuple(analyser.cards.values()), written)
+                lines: tuple[str, ...] = ()
+                difference = None
+            else:
+                loaded = load_run(Path(arguments.run)) if arguments.run else None
+                report = export(design, arguments.to, loaded, Path(folder))
+                written, lines, difference = report.file, report.lines, report.difference
+            data = written.read_bytes()
+            file.write_atomically(target, data)
+        except (ValueError, RuntimeError) as error:
+            if not type(error).__module__.startswith("app."):
+                raise
+            raise CallError(str(error)) from None
+    if arguments.json:
+        print_json({
+            "file": str(target), "to": arguments.to, "bytes": len(data), "report": lines, "difference": difference,
+        })  # fmt: skip
+    else:
+        out = console()
+        for line in lines:
+            out.print(line, markup=False)
+        out.print(f"{target} written ({len(data):,} bytes)", markup=False)
+    return FINE

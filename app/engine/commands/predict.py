@@ -1,0 +1,30 @@
+"""`netloom predict`: what a trained network says of images."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from app.cli import FINE, CallError
+from app.engine.commands.common import console, print_json
+from app.engine.predict import predict
+from app.engine.runs import load_run
+
+
+def run(arguments: argparse.Namespace) -> int:
+    try:
+        loaded = load_run(Path(arguments.run))
+        predictions = [(name, predict(loaded, [Path(name)])[0]) for name in arguments.files]
+    except ValueError as error:
+        if not type(error).__module__.startswith("app."):
+            raise
+        raise CallError(str(error)) from None
+    out = console()
+    for name, prediction in predictions:
+        if arguments.json:
+            answers = [{"label": a.label, "probability": a.probability} for a in prediction.answers]
+            print_json({"file": name, "answers": answers})
+        else:
+            best = "  ".join(f"{a.label} {a.probability:.1%}" for a in prediction.answers[:3])
+            out.print(f"{name}: {best}", markup=False)
+    return FINE

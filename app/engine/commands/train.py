@@ -1,0 +1,127 @@
+"""`netloom train`: trains a design with a progress bar, or prints progress as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import threading
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from app import messages
+from app.cli import FINE, INVALID, CallError
+from app.design.values import Design, Recipe
+from app.engine.commands.common import console, prepared, print_json, print_problems, recipe_from
+from app.engine.compile import shared_analyser
+from app.engine.train import train
+
+
+def run(arguments: argparse.Namespace) -> int:
+    if arguments.resume and not arguments.run:
+        raise CallError("--resume needs --run DIR, the run to go on with")
+    analyser = shared_analyser()
+    design = prepared(arguments, arguments.design, analyser.cards)
+    recipe = recipe_from(design.recipe, arguments)
+    if not checked(design):
+        return INVALID
+    trained = with_progress(
+        design,
+        recipe,
+        as_json=arguments.json,
+        name=Path(arguments.design).stem.replace("block:", ""),
+        device=arguments.device,
+        devices=arguments.devices,
+        nodes=arguments.nodes,
+        run=Path(arguments.run) if arguments.run else None,
+        resume=arguments.resume,
+    )
+    if not arguments.json:
+        out = console()
+        if trained.stopped:
+            out.print(f"stopped after {trained.epochs} epochs; go on with --resume --run {trained.run}", markup=False)
+        else:
+            out.print(f"test {values_text(trained.values)}", markup=False)
+        out.print(f"run {trained.run}", markup=False)
+    return FINE
+
+
+def checked(design: Design) -> bool:
+    """Whether the design can be trained; if not its errors are printed."""
+    analysis = shared_analyser().analyse(design)
+    if not analysis.valid:
+        print_problems(analysis, console(stderr=True))
+    return analysis.valid
+
+
+def with_progress(design: Design, recipe: Recipe, *, as_json: bool, **options: Any) -> messages.Trained:
+    """Train with a bar on stderr, or with a JSON line on stdout for each message. Ctrl+C stops at a checkpoint.
+
+    Raises CallError when the data, the device or the run folder will not do.
+    """
+    stopped = threading.Event()
+    previous = signal.signal(signal.SIGINT, lambda *_: stopped.set())
+    bar = _Bar(console(stderr=True), recipe.epochs)
+    try:
+        if as_json:
+            trained = train(design, recipe, on_progress=_print_progress, cancelled=stopped.is_set, **options)
+            print_json({
+                "event": "trained", "run": trained.run, "stopped": trained.stopped, "epochs": trained.epochs,
+                "values": dict(trained.values),
+            })  # fmt: skip
+            return trained
+        with bar.progress:
+            return train(design, recipe, on_progress=bar.show, cancelled=stopped.is_set, **options)
+    except ValueError as error:
+        if not type(error).__module__.startswith("app."):
+            raise
+        raise CallError(str(error)) from None
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _print_progress(progress: messages.Progress) -> None:
+    print_json({
+        "event": "progress", "split": progress.split, "epoch": progress.epoch, "epochs": progress.epochs,
+        "step": progress.step, "steps": progress.steps, "values": dict(progress.values), "left": progress.left,
+        "rate": progress.rate,
+    })  # fmt: skip
+
+
+class _Bar:
+    """The progress bar: epoch, what was reached, time left; a line for each finished epoch."""
+
+    def __init__(self, out: Console, epochs: int) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
+        self.progress = Progress(*columns, console=out)
+        self.task = self.progress.add_task("train", total=epochs, text="starting")
+
+    def show(self, progress: messages.Progress) -> None:
+        text = values_text(progress.values)
+        if progress.split == "train":
+            done = progress.epoch - 1 + progress.step / max(progress.steps, 1)
+            words = [f"epoch {progress.epoch} / {progress.epochs}", text]
+            if progress.rate:
+                words.append(f"{progress.rate:,.0f} samples/s")
+            if progress.left is not None:
+                words.append(time_left(progress.left))
+            self.progress.update(self.task, completed=done, total=progress.epochs, text=" · ".join(words))
+        elif progress.split == "validation":
+            self.progress.console.print(f"epoch {progress.epoch:3d}  validation {text}", markup=False)
+
+
+def values_text(values: Any) -> str:
+    """`loss 0.0412 · accuracy 98.6 %`."""
+    parts = []
+    for name, value in values.items():
+        parts.append(f"{name} {value:.2%}" if "accuracy" in name else f"{name} {value:.4f}")
+    return " · ".join(parts)
+
+
+def time_left(seconds: float) -> str:
+    """`2 min left`."""
+    if seconds < 60:
+        return f"{seconds:.0f} s left"
+    return f"{seconds / 60:.0f} min left" if seconds < 5400 else f"{seconds / 3600:.1f} h left"
