@@ -1,0 +1,79 @@
+"""Where one can train: every device, and for those that are absent the reason."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+
+import torch
+
+from app.messages import Device
+
+
+class DeviceError(ValueError):
+    """A device that cannot be used; one sentence for the user."""
+
+
+def devices() -> tuple[Device, ...]:
+    """The CPU, every CUDA card, Apple's GPU. Absent ones say why, and what would do."""
+    return (Device("cpu", f"CPU, {cores()} cores"), *_cuda(), _mps())
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def threads() -> int:
+    """Threads to compute with: NETLOOM_THREADS, else one for each core."""
+    wish = os.environ.get("NETLOOM_THREADS", "")
+    if not wish:
+        return cores()
+    if not wish.isdecimal() or int(wish) < 1:
+        raise DeviceError(f"NETLOOM_THREADS is `{wish}`: it needs a whole number of at least 1.")
+    return int(wish)
+
+
+def pick(name: str = "auto") -> str:
+    """The device for a wish: `auto` takes the first GPU, else the CPU. Raises DeviceError where it is absent."""
+    present = [device.id for device in devices() if not device.absent]
+    if name in ("", "auto"):
+        return next((id for id in present if id != "cpu"), "cpu")
+    if name == "cuda" and "cuda:0" in present:
+        return "cuda:0"
+    if name in present:
+        return name
+    known = next((device for device in devices() if device.id.partition(":")[0] == name.partition(":")[0]), None)
+    if known is not None and known.absent:
+        raise DeviceError(f"The device {name} is absent: {known.absent}")
+    raise DeviceError(f"There is no device {name}: choose auto or one of {', '.join(present)}.")
+
+
+def _cuda() -> tuple[Device, ...]:
+    if torch.cuda.is_available():
+        return tuple(
+            Device(f"cuda:{i}", torch.cuda.get_device_name(i)) for i in range(torch.cuda.device_count())
+        )
+    if torch.version.cuda is None:
+        if sys.platform == "darwin":
+            why = "Macs have no NVIDIA card."
+        else:
+            why = "the CPU build of torch is installed; start with `make run CUDA=1` for the CUDA build."
+    elif os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
+        why = "CUDA_VISIBLE_DEVICES hides every card; unset it."
+    else:
+        why = "no NVIDIA driver answers, or no card is fitted; install the driver and see that nvidia-smi lists the card."
+    return (Device("cuda", "NVIDIA GPU", why),)
+
+
+def _mps() -> Device:
+    if torch.backends.mps.is_available():
+        return Device("mps", "Apple GPU")
+    if sys.platform != "darwin":
+        why = "it needs a Mac with an Apple chip."
+    elif platform.machine() != "arm64":
+        why = "this Mac has an Intel chip; it needs an Apple one."
+    else:
+        why = "it needs macOS 14 or later."
+    return Device("mps", "Apple GPU", why)

@@ -1,0 +1,334 @@
+"""The training loop: epochs, curves, checkpoints. What it does next depends only on its `Position` and the weights."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import nn
+
+from app.design.values import Recipe, Settings
+from app.engine import checkpoint
+from app.engine.compile import Network
+from app.engine.data import Data
+from app.engine.optim import rate_at
+from app.engine.runs import RunFolder
+from app.messages import Progress
+
+REPORT_SECONDS = 0.15
+SAVE_SECONDS = 20.0
+POINTS = 20
+"""Points of the train curve in an epoch. By steps, never by time: a resumed run must draw the same ones."""
+CONTROL_STEPS = 8
+"""With several devices, every so many steps they agree whether to stop or to save."""
+
+GO, SAVE, STOP = 0, 1, 2
+
+
+class TrainingError(RuntimeError):
+    """Training that cannot begin or go on; one or two sentences for the user."""
+
+
+@dataclass
+class Position:
+    """Where a run stands. `epoch` counts from 1 and is the one in progress, `batch` is what it has consumed."""
+
+    epoch: int = 1
+    batch: int = 0
+    step: int = 0
+    count: int = 0
+    """Samples behind the running sums."""
+    best: float | None = None
+    best_epoch: int = 0
+
+
+class Parts(NamedTuple):
+    """What the loop works on."""
+
+    fabric: Any
+    network: Network
+    module: Any
+    """The network's module as Fabric wraps it."""
+    optimizer: Any
+    data: Data
+    recipe: Recipe
+    folder: RunFolder | None
+    """None on ranks other than the first, which write nothing."""
+
+
+class Loop:
+    """Trains from a position to the recipe's last epoch, or until it is stopped."""
+
+    def __init__(
+        self, parts: Parts, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool], job: str = ""
+    ) -> None:
+        self.parts = parts
+        self.at = Position()
+        self._on_progress, self._cancelled, self._job = on_progress, cancelled, job
+        fabric, network, data, recipe = parts.fabric, parts.network, parts.data, parts.recipe
+        self._rank, self._world = fabric.global_rank, fabric.world_size
+        self._least = self._world * (2 if has_batch_norm(network.module) else 1)
+        self.steps = data.steps("train", recipe.batch_size, least=self._least)
+        self.total = self.steps * recipe.epochs
+        self._inputs = len(network.inputs)
+        self.names = value_names(network)
+        self._kind = torch.float32 if fabric.device.type == "mps" else torch.float64
+        self._sums = torch.zeros(len(self.names), dtype=self._kind, device=fabric.device)
+        self._losses: list[torch.Tensor] = []
+        self._saved = self._reported = self._began = time.monotonic()
+        self._done = 0
+
+    # the epochs -------------------------------------------------------------------------------------------------------
+
+    def run(self) -> bool:
+        """Train to the end. Returns whether it was stopped before; a checkpoint is written either way."""
+        self._began = self._saved = time.monotonic()
+        while self.at.epoch <= self.parts.recipe.epochs:
+            if not self._train_epoch():
+                return True
+            self._end_epoch()
+        return False
+
+    def _train_epoch(self) -> bool:
+        at, data, recipe = self.at, self.parts.data, self.parts.recipe
+        fabric, module, optimizer = self.parts.fabric, self.parts.module, self.parts.optimizer
+        losses = self.parts.network.losses
+        set_training(self.parts.network.module)
+        every = max(1, self.steps // POINTS)
+        batches = data.batches(
+            "train", recipe.batch_size, epoch=at.epoch, skip=at.batch, least=self._least,
+            rank=self._rank, world=self._world,
+        )  # fmt: skip
+        self._epoch_began, self._epoch_samples = time.monotonic(), 0
+        for batch in batches:
+            rate = rate_at(recipe, at.step, self.total)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            values = module(*fabric.to_device(batch))
+            loss = total_loss(values, losses)
+            fabric.backward(loss)
+            optimizer.step()
+            optimizer.zero_grad()
+            at.batch += 1
+            at.step += 1
+            self._done += 1
+            self._add(values, loss, len(batch[0]))
+            self._epoch_samples += len(batch[0]) * self._world
+            if at.batch % every == 0 or at.batch == self.steps:
+                self._write("train", self._means())
+            now = time.monotonic()
+            if now - self._reported >= REPORT_SECONDS or at.batch == self.steps:
+                self._reported = now
+                self._report("train", self._means())
+            order = self._control(now)
+            if order != GO:
+                self.save()
+            if order == STOP:
+                return False
+        return True
+
+    def _end_epoch(self) -> None:
+        """Validate, keep the best weights, go on to the next epoch; the checkpoint comes last and covers all of it."""
+        at = self.at
+        if "validation" in self.parts.data.splits:
+            means = self.evaluate("validation")
+            self._write("validation", means)
+            self._report("validation", means)
+            if at.best is None or means["loss"] < at.best:
+                at.best, at.best_epoch = means["loss"], at.epoch
+                if self.parts.folder is not None:
+                    facts = {"epoch": at.epoch, "step": at.step, "loss": at.best}
+                    self.parts.folder.save(self.parts.folder.best, self._weights(), facts)
+        at.epoch, at.batch, at.count = at.epoch + 1, 0, 0
+        self._sums.zero_()
+        self.save()
+
+    def test(self) -> dict[str, float]:
+        """The test split's values with the weights as they are; a point of the curves."""
+        if "test" not in self.parts.data.splits:
+            return {}
+        means = self.evaluate("test")
+        epoch = min(self.at.epoch, self.parts.recipe.epochs)
+        self._write("test", means, epoch)
+        self._report("test", means, epoch)
+        return means
+
+    def evaluate(self, split: str) -> dict[str, float]:
+        """Mean values over a split, in eval mode."""
+        parts = self.parts
+        return evaluate(
+            parts.fabric, parts.network, parts.data, split, parts.recipe.batch_size, rank=self._rank, world=self._world
+        )
+
+    # values -----------------------------------------------------------------------------------------------------------
+
+    def _add(self, values: Mapping[str, torch.Tensor], loss: torch.Tensor, count: int) -> None:
+        row = torch.stack(row_of(values, loss, self.parts.network)).detach()
+        self._sums.add_(row, alpha=count)
+        self.at.count += count
+        self._losses.append(row[0])
+
+    def _means(self) -> dict[str, float]:
+        """The running means of the epoch. Raises TrainingError where the loss is no number any more."""
+        self._check_losses()
+        sums, count = self._sums, self.at.count
+        if self._world > 1 and self.at.batch == self.steps:
+            sums, count = self._reduced()
+        return {name: value / count for name, value in zip(self.names, sums.tolist(), strict=True)}
+
+    def _reduced(self) -> tuple[torch.Tensor, int]:
+        both = torch.cat([self._sums, self._sums.new_tensor([float(self.at.count)])])
+        both = self.parts.fabric.all_reduce(both, reduce_op="sum")
+        return both[:-1], int(both[-1].item())
+
+    def _check_losses(self) -> None:
+        if not self._losses:
+            return
+        finite = torch.isfinite(torch.stack(self._losses)).tolist()
+        if not all(finite):
+            step = self.at.step - len(finite) + finite.index(False) + 1
+            raise TrainingError(self._not_finite(f"The loss is not a number any more at epoch {self.at.epoch}, step {step}"))
+        self._losses.clear()
+
+    def _not_finite(self, what: str) -> str:
+        lower = self.parts.recipe.learning_rate / 10
+        return f"{what}: try a lower learning rate ({lower:g}). The last checkpoint from before is kept."
+
+    # telling and keeping ----------------------------------------------------------------------------------------------
+
+    def _write(self, split: str, values: Mapping[str, float], epoch: int = 0) -> None:
+        if self.parts.folder is not None:
+            self.parts.folder.write(epoch or self.at.epoch, self.at.step, split, values)
+
+    def _report(self, split: str, values: Mapping[str, float], epoch: int = 0) -> None:
+        if self._rank:
+            return
+        now = time.monotonic()
+        seconds = now - self._epoch_began if self._done else 0.0
+        left = (self.total - self.at.step) * (now - self._began) / self._done if self._done >= 3 else None
+        rate = self._epoch_samples / seconds if split == "train" and seconds > 0 else 0.0
+        epochs = self.parts.recipe.epochs
+        shown = Settings({name: value for name, value in values.items() if abs(value) < float("inf")})
+        self._on_progress(
+            Progress(self._job, epoch or self.at.epoch, epochs, self.at.step, self.total, split, shown, left, rate)
+        )
+
+    def _control(self, now: float) -> int:
+        """Whether to go on, to save a checkpoint, or to stop: the first rank decides for all."""
+        if self._world == 1:
+            return STOP if self._cancelled() else SAVE if now - self._saved >= SAVE_SECONDS else GO
+        if self.at.step % CONTROL_STEPS:
+            return GO
+        order = GO
+        if not self._rank:
+            order = STOP if self._cancelled() else SAVE if now - self._saved >= SAVE_SECONDS else GO
+        return int(self.parts.fabric.broadcast(order))
+
+    def _weights(self) -> dict[str, torch.Tensor]:
+        weights = checkpoint.weights_of(self.parts.network.root)
+        bad = next((k for k, v in weights.items() if v.is_floating_point() and not torch.isfinite(v).all()), None)
+        if bad is not None:
+            raise TrainingError(self._not_finite(f"`{bad}` is not a number any more at epoch {self.at.epoch}"))
+        return weights
+
+    def save(self) -> None:
+        """Write the checkpoint `last`. Raises TrainingError, and writes none, where it would hold no numbers."""
+        self._check_losses()
+        sums, count = (self._sums, self.at.count) if self._world == 1 else self._reduced()
+        self._saved = time.monotonic()
+        folder, at = self.parts.folder, self.at
+        if folder is None:
+            return
+        recipe = self.parts.recipe
+        state = {
+            "epoch": at.epoch, "batch": at.batch, "step": at.step, "count": count, "sums": sums.cpu(),
+            "names": list(self.names), "best": at.best, "best_epoch": at.best_epoch, "rows": folder.rows,
+            "optimizer": self.parts.optimizer.state_dict(),
+            "scheduler": {"schedule": recipe.schedule, "step": at.step, "steps": self.total},
+            "precision": self.parts.fabric.strategy.precision.state_dict(),
+            "random": checkpoint.random_state(), "threads": torch.get_num_threads(),
+            "recipe": {"batch_size": recipe.batch_size, "seed": recipe.seed, "optimizer": recipe.optimizer,
+                       "data": recipe.data},
+        }  # fmt: skip
+        folder.save(folder.last, self._weights(), state)
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Stand where the checkpoint stood. Call `restore_random` after everything else is made."""
+        if tuple(state["names"]) != self.names:
+            raise TrainingError(
+                f"The run measured {', '.join(state['names'])}, but the design now measures {', '.join(self.names)}: "
+                "resume with the run's own design."
+            )
+        self.parts.optimizer.load_state_dict(state["optimizer"])
+        self.parts.fabric.strategy.precision.load_state_dict(state["precision"])
+        first = self._rank == 0
+        self.at = Position(
+            state["epoch"], state["batch"], state["step"], state["count"] if first else 0, state["best"],
+            state["best_epoch"],
+        )  # fmt: skip
+        if first:
+            self._sums.copy_(state["sums"])
+
+
+# the network's values -------------------------------------------------------------------------------------------------
+
+
+def value_names(network: Network) -> tuple[str, ...]:
+    """What is measured: `loss` (the total), each part of it where there are several, each metric."""
+    parts = [f"loss/{name}" for name in network.losses] if len(network.losses) > 1 else []
+    metrics = [f"{name}/metric" if name == "loss" else name for name in network.metrics]
+    return ("loss", *parts, *metrics)
+
+
+def row_of(values: Mapping[str, torch.Tensor], loss: torch.Tensor, network: Network) -> list[torch.Tensor]:
+    """The values in the order of `value_names`."""
+    parts = [values[name].float() for name in network.losses] if len(network.losses) > 1 else []
+    return [loss.float(), *parts, *(values[name].float() for name in network.metrics)]
+
+
+def total_loss(values: Mapping[str, torch.Tensor], losses: tuple[str, ...]) -> torch.Tensor:
+    loss = values[losses[0]]
+    for name in losses[1:]:
+        loss = loss + values[name]
+    return loss
+
+
+def has_batch_norm(module: nn.Module) -> bool:
+    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
+
+
+def set_training(module: nn.Module) -> None:
+    """Training mode; but what is frozen stays as it is in use, so that its statistics do not move either."""
+    module.train()
+    for part in module.modules():
+        own = list(part.parameters())
+        if own and not any(p.requires_grad for p in own):
+            part.eval()
+
+
+def evaluate(
+    fabric: Any, network: Network, data: Data, split: str, batch_size: int, *, rank: int = 0, world: int = 1
+) -> dict[str, float]:
+    """Mean losses and metrics over a split, in eval mode, with Fabric's precision and device."""
+    names = value_names(network)
+    kind = torch.float32 if fabric.device.type == "mps" else torch.float64
+    sums = torch.zeros(len(names) + 1, dtype=kind, device=fabric.device)
+    module = network.module
+    module.eval()
+    with torch.no_grad():
+        for batch in data.batches(split, batch_size, rank=rank, world=world):
+            count = len(batch[0])
+            if not count:
+                continue
+            with fabric.autocast():  # the bare module: devices may have unequal numbers of batches here
+                values = module(*fabric.to_device(batch))
+            row = row_of(values, total_loss(values, network.losses), network)
+            sums[:-1].add_(torch.stack(row), alpha=count)
+            sums[-1] += count
+    if world > 1:
+        sums = fabric.all_reduce(sums, reduce_op="sum")
+    *totals, count = sums.tolist()
+    return {name: value / count for name, value in zip(names, totals, strict=True)}

@@ -1,0 +1,248 @@
+"""The run folder: everything that a run leaves behind, complete in itself, so that it can be carried elsewhere."""
+
+from __future__ import annotations
+
+import csv
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from datetime import datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+from torch import nn
+
+from app.design import file
+from app.design.values import Design
+from app.engine import checkpoint
+from app.engine.checkpoint import CheckpointError
+from app.engine.compile import Network, compile_design
+
+if TYPE_CHECKING:
+    from app.engine.data import Data
+
+COLUMNS = ("epoch", "step", "split", "name", "value")
+_PACKAGES = ("netloom", "torch", "numpy", "lightning-fabric", "safetensors", "scikit-learn", "pillow", "tensorboardX")
+
+
+class RunError(ValueError):
+    """A run folder that cannot be used as asked; one sentence for the user."""
+
+
+class Row(NamedTuple):
+    """One line of metrics.csv."""
+
+    epoch: int
+    step: int
+    split: str
+    name: str
+    value: float
+
+
+class DataFacts(NamedTuple):
+    """What the run must know of its data when the data is not there any more (data.json)."""
+
+    kind: str
+    classes: tuple[str, ...]
+
+
+def new_folder(name: str, under: Path | None = None) -> Path:
+    """A free `runs/NAME-DATE` in the working folder (or in `under`), not yet made."""
+    base = (under or Path("runs")) / f"{Path(name).stem or 'design'}-{datetime.now():%Y-%m-%d-%H%M%S}"
+    folder, number = base, 1
+    while folder.exists():
+        number += 1
+        folder = base.with_name(f"{base.name}-{number}")
+    return folder
+
+
+class RunFolder:
+    """Writes a run's folder. `rows` counts the lines of metrics.csv, so that a resumed run can cut it back."""
+
+    def __init__(self, path: Path, design: Design, *, resume: bool = False) -> None:
+        self.path = path
+        self.rows = 0
+        self._events: Any = None
+        try:
+            self._open(design, resume)
+        except OSError as error:
+            raise RunError(f"{path} cannot be written: {error.strerror or error}.") from None
+
+    def _open(self, design: Design, resume: bool) -> None:
+        if not resume and (self.metrics.exists() or (self.path / "checkpoints").exists()):
+            raise RunError(f"{self.path} holds a run already: resume it, or choose another folder.")
+        (self.path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        file.save(design, self.path / "design.netloom")
+        if not self.metrics.exists():
+            self.metrics.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
+        self._csv = self.metrics.open("a", encoding="utf-8", newline="")
+        self._log = (self.path / "log.txt").open("a", encoding="utf-8")
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.csv"
+
+    @property
+    def last(self) -> Path:
+        return self.path / "checkpoints" / "last"
+
+    @property
+    def best(self) -> Path:
+        return self.path / "checkpoints" / "best"
+
+    def cut(self, rows: int, step: int) -> None:
+        """Take metrics.csv back to its first `rows` lines, which ends at `step`; later points are trained anew."""
+        self._csv.close()
+        lines = self.metrics.read_bytes().splitlines(keepends=True)
+        file.write_atomically(self.metrics, b"".join(lines[: rows + 1]))
+        self._csv = self.metrics.open("a", encoding="utf-8", newline="")
+        self.rows = rows
+        self._close_events()
+        self._start_events(step)
+
+    def write(self, epoch: int, step: int, split: str, values: Mapping[str, float]) -> None:
+        """Add a point to metrics.csv and to the TensorBoard events."""
+        writer = csv.writer(self._csv, lineterminator="\n")
+        for name, value in values.items():
+            writer.writerow((epoch, step, split, name, repr(value)))
+            self.rows += 1
+        self._csv.flush()
+        if self._events is None:
+            self._start_events(None)
+        for name, value in values.items():
+            self._events.add_scalar(f"{name}/{split}", value, step)
+
+    def _start_events(self, step: int | None) -> None:
+        from tensorboardX import SummaryWriter  # only where a run is written: it takes a while to import
+
+        purge = None if step is None else step + 1
+        self._events = SummaryWriter(str(self.path / "events"), purge_step=purge, flush_secs=20)
+
+    def _close_events(self) -> None:
+        if self._events is not None:
+            self._events.close()
+            self._events = None
+
+    def log(self, line: str) -> None:
+        self._log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n")
+        self._log.flush()
+
+    def save(self, place: Path, weights: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
+        """Write a checkpoint; what the curves hold by now is on the disk before it."""
+        try:
+            self._csv.flush()
+            checkpoint.save(place, weights, state)
+        except OSError as error:
+            raise RunError(f"The checkpoint {place} cannot be written: {error.strerror or error}.") from None
+
+    def write_facts(self, data: Data, settings: Mapping[str, Any]) -> None:
+        """Note what the data is (data.json) and what the run ran on (versions.json)."""
+        facts = {"kind": data.kind, "data": data.spec, "classes": list(data.classes)}
+        facts["samples"] = {name: split.size for name, split in data.splits.items()}
+        _write_json(self.path / "data.json", facts)
+        _write_json(self.path / "versions.json", {**versions(), **settings})
+
+    def close(self) -> None:
+        self._close_events()
+        self._csv.close()
+        self._log.close()
+
+
+def _write_json(path: Path, value: Any) -> None:
+    file.write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def versions() -> dict[str, str]:
+    """What a run depends on."""
+    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # run from a clone that was never installed
+            found[package] = "not installed"
+    found["byte order"] = sys.byteorder
+    return found
+
+
+# reading --------------------------------------------------------------------------------------------------------------
+
+
+class Run(NamedTuple):
+    """A run that was trained: its design over the trained weights, on the CPU.
+
+    `training` gives losses and metrics, `network` the outputs; `network` is None where the design has no Output.
+    """
+
+    path: Path
+    design: Design
+    root: nn.Module
+    training: Network
+    network: Network | None
+    data: DataFacts
+    epoch: int
+    metrics: tuple[Row, ...]
+
+
+def load_run(path: str | Path, which: str = "") -> Run:
+    """Read a run folder with its `best` or `last` weights (empty: the best, else the last).
+
+    Raises RunError, CheckpointError or FileError, and InvalidDesignError where the design cannot be compiled.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        raise RunError(f"There is no run folder {path}: train first, or choose a folder under runs.")
+    if not (path / "design.netloom").is_file():
+        raise RunError(f"{path} is not a run folder: it has no design.netloom.")
+    places = {name: path / "checkpoints" / name for name in ("best", "last")}
+    if which and which not in places:
+        raise RunError(f"There are no `{which}` weights: choose best or last.")
+    present = [name for name in places if (not which or name == which) and checkpoint.place(places[name])]
+    if not present:
+        raise CheckpointError(f"{path} has no checkpoint yet: train it for an epoch first.")
+    design = file.load(path / "design.netloom")
+    training, network = compile_both(design)
+    checkpoint.fill(training.root, checkpoint.load_weights(places[present[0]]), str(path))
+    state = checkpoint.load_state(places[present[0]])
+    for net in (training, network):
+        if net is not None:
+            net.module.eval()
+    return Run(
+        path, design, training.root, training, network, _facts(path), int(state["epoch"]), read_metrics(path / "metrics.csv")
+    )
+
+
+def compile_both(design: Design) -> tuple[Network, Network | None]:
+    """The design for training, and over the same weights for inference where it has an Output."""
+    training = compile_design(design, "training")
+    if not any(node.block == "Output" for node in design.nodes):
+        return training, None
+    return training, compile_design(design, "inference", training.root)
+
+
+def _facts(path: Path) -> DataFacts:
+    try:
+        facts = json.loads((path / "data.json").read_text(encoding="utf-8"))
+        return DataFacts(str(facts["kind"]), tuple(str(name) for name in facts["classes"]))
+    except FileNotFoundError:
+        raise RunError(f"{path} has no data.json, which names the classes: the folder is not complete.") from None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path / 'data.json'} cannot be read ({error}).") from None
+
+
+def read_metrics(path: Path) -> tuple[Row, ...]:
+    """The points of a metrics.csv. A last line that was cut short by a crash is left out."""
+    rows: list[Row] = []
+    try:
+        with path.open(encoding="utf-8", newline="") as handle:
+            lines = [line for line in handle if line.endswith("\n")]
+        for fields in csv.DictReader(lines):
+            epoch, step, value = int(fields["epoch"]), int(fields["step"]), float(fields["value"])
+            rows.append(Row(epoch, step, fields["split"], fields["name"], value))
+    except OSError as error:
+        raise RunError(f"{path} cannot be read: {error.strerror or error}.") from None
+    except (ValueError, KeyError, TypeError, csv.Error):
+        raise RunError(f"{path} is damaged at line {len(rows) + 2}: it needs {', '.join(COLUMNS)}.") from None
+    return tuple(rows)

@@ -1,0 +1,233 @@
+"""Train a design: everything around the loop, from the recipe's check to the test split."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from msgspec.structs import replace
+
+from app.design.values import Design, Recipe, Settings
+from app.engine import checkpoint
+from app.engine import devices as places
+from app.engine.checkpoint import CheckpointError
+from app.engine.data import Data, open_data
+from app.engine.loop import Loop, Parts, TrainingError, evaluate, has_batch_norm
+from app.engine.optim import OPTIMIZERS, SCHEDULES, make_optimizer
+from app.engine.rehearsal import rehearse
+from app.engine.runs import Run, RunError, RunFolder, compile_both, load_run, new_folder
+from app.messages import Progress, Trained
+
+__all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "TrainingError", "evaluate_run", "train"]
+
+PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed", "64": "64-true"}
+
+
+def train(
+    design: Design,
+    recipe: Recipe,
+    *,
+    name: str = "design",
+    device: str = "auto",
+    devices: int = 1,
+    nodes: int = 1,
+    precision: str = "",
+    run: Path | None = None,
+    resume: bool = False,
+    on_progress: Callable[[Progress], None] = lambda progress: None,
+    cancelled: Callable[[], bool] = lambda: False,
+    job: str = "",
+) -> Trained:
+    """Train `design` by `recipe` into the run folder `run` (none: a new one under runs), or go on with `resume`.
+
+    Raises TrainingError, DataError, DeviceError, RunError or CheckpointError, each with a sentence for the user, and
+    InvalidDesignError where the design cannot be compiled.
+    """
+    recipe = replace(recipe, precision=precision or recipe.precision)
+    check_recipe(recipe)
+    if resume and run is None:
+        raise RunError("To resume, name the run folder.")
+    place = run if run is not None else new_folder(name)
+    fabric, threads = _fabric(device, devices, nodes, recipe.precision)
+    state = checkpoint.load_state(place / "checkpoints" / "last") if resume else None
+    if state is not None:
+        _check_resume(state, recipe)
+    checkpoint.seed_all(recipe.seed)
+    training, inference = compile_both(design)
+    if state is not None:
+        weights = checkpoint.load_weights(place / "checkpoints" / "last")
+        checkpoint.fill(training.root, weights, str(place))
+    data = open_data(recipe.data, training.inputs, training.targets, recipe.seed)
+    remarks = [*data.notes, *rehearse(training, inference, data), *_remarks(training.module, data, recipe)]
+    if not any(p.requires_grad for p in training.module.parameters()):
+        raise TrainingError("No weight of the design can be trained: add a block with weights, or unfreeze one.")
+    folder = RunFolder(place, replace(design, recipe=recipe), resume=resume) if fabric.global_rank == 0 else None
+    try:
+        optimizer = make_optimizer(training.module.parameters(), recipe)
+        module, optimizer = fabric.setup(training.module, optimizer)
+        loop = Loop(Parts(fabric, training, module, optimizer, data, recipe, folder), on_progress, cancelled, job)
+        if folder is not None:
+            folder.write_facts(data, {"device": str(fabric.device), "devices": devices, "nodes": nodes, "threads": threads})
+            _begin_log(folder, loop, remarks, str(fabric.device), threads, state)
+        if state is not None:
+            loop.restore(state)
+            if folder is not None:
+                folder.cut(state["rows"], state["step"])
+            checkpoint.restore_random(state["random"])
+        if fabric.global_rank:  # every device its own dropout
+            checkpoint.seed_all(recipe.seed + fabric.global_rank + loop.at.step * fabric.world_size)
+        return _run(loop, place, job)
+    except TrainingError as error:
+        if folder is not None:
+            folder.log(str(error))
+        raise
+    except (RuntimeError, MemoryError) as error:
+        sentence = explain(error, recipe)
+        if folder is not None:
+            folder.log(sentence)
+        raise TrainingError(sentence) from error
+    finally:
+        training.root.to("cpu")
+        if folder is not None:
+            folder.close()
+
+
+def _run(loop: Loop, place: Path, job: str) -> Trained:
+    """The epochs, then the test split with the best weights: those are what predictions and exports use."""
+    parts, at = loop.parts, loop.at
+    stopped = loop.run()
+    at = loop.at
+    if stopped:
+        if parts.folder is not None:
+            parts.folder.log(f"Stopped in epoch {at.epoch}, after {at.step} steps; resume goes on from here.")
+        return Trained(job, str(place), True, at.epoch - 1, Settings())
+    parts.fabric.barrier()
+    if at.best is not None:
+        weights = checkpoint.load_weights(place / "checkpoints" / "best")
+        checkpoint.fill(parts.network.root, weights, str(place))
+    values = loop.test()
+    if parts.folder is not None:
+        best = f" with the weights of epoch {at.best_epoch}, the best of validation" if at.best is not None else ""
+        said = ", ".join(f"{name} {value:.4g}" for name, value in values.items()) or "there is no test split"
+        parts.folder.log(f"Test{best}: {said}.")
+    return Trained(job, str(place), False, parts.recipe.epochs, Settings(values))
+
+
+def _fabric(device: str, count: int, nodes: int, precision: str) -> tuple[Any, int]:
+    """Lightning Fabric on the wished device, launched; and the number of threads. Raises DeviceError."""
+    from lightning_fabric import Fabric  # 2 s: only a process that trains pays it
+
+    for name in ("lightning_fabric", "lightning.fabric", "lightning_fabric.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    if count < 1 or nodes < 1:
+        raise places.DeviceError(f"{count} devices on {nodes} nodes is impossible: both need to be at least 1.")
+    place = places.pick(device)
+    kind, _, index = place.partition(":")
+    if precision == "16" and kind == "cpu":
+        raise TrainingError("Precision 16 needs a GPU: use 32 or bf16 on the CPU.")
+    threads = places.threads()
+    torch.set_num_threads(threads)
+    which: Any = [int(index)] if index and count == 1 else count
+    strategy = "ddp" if count > 1 or nodes > 1 else "auto"
+    try:
+        fabric = Fabric(
+            accelerator=kind, devices=which, num_nodes=nodes, strategy=strategy, precision=PRECISIONS[precision]
+        )
+    except (ValueError, RuntimeError) as error:  # fewer devices than wished, and the like: Fabric's own sentence
+        raise places.DeviceError(f"{count} × {kind} cannot be used: {str(error).splitlines()[0]}") from error
+    fabric.launch()
+    return fabric, threads
+
+
+def check_recipe(recipe: Recipe) -> None:
+    """Raise TrainingError where the recipe cannot be followed."""
+
+    def refuse(what: str) -> None:
+        raise TrainingError(what)
+
+    if recipe.epochs < 1:
+        refuse(f"epochs is {recipe.epochs}, but training needs at least 1.")
+    if recipe.batch_size < 1:
+        refuse(f"batch_size is {recipe.batch_size}, but it needs at least 1.")
+    if not (math.isfinite(recipe.learning_rate) and recipe.learning_rate > 0):
+        refuse(f"learning_rate is {recipe.learning_rate}, but it needs a number above 0, such as 0.001.")
+    if not (math.isfinite(recipe.weight_decay) and recipe.weight_decay >= 0):
+        refuse(f"weight_decay is {recipe.weight_decay}, but it needs 0 or more.")
+    if recipe.optimizer not in OPTIMIZERS:
+        refuse(f"There is no optimizer `{recipe.optimizer}`: choose one of {', '.join(OPTIMIZERS)}.")
+    if recipe.schedule not in SCHEDULES:
+        refuse(f"There is no schedule `{recipe.schedule}`: choose one of {', '.join(SCHEDULES)}.")
+    if recipe.precision not in PRECISIONS:
+        refuse(f"There is no precision `{recipe.precision}`: choose one of {', '.join(PRECISIONS)}.")
+
+
+def _check_resume(state: dict[str, Any], recipe: Recipe) -> None:
+    """A position counts batches: it means something only with the same data, order, batch size and optimizer."""
+    for name, value in state["recipe"].items():
+        if getattr(recipe, name) != value:
+            raise CheckpointError(
+                f"The run has {name} {value}, but {getattr(recipe, name)} is asked for: "
+                f"resume with {value}, or start a new run."
+            )
+
+
+def _remarks(module: torch.nn.Module, data: Data, recipe: Recipe) -> list[str]:
+    size = data.splits["train"].size
+    alone = size % recipe.batch_size == 1 and size > 1
+    if alone and has_batch_norm(module):
+        return ["The last batch of an epoch would be one sample, on which a batch norm cannot be trained: it is left out."]
+    return []
+
+
+def _begin_log(
+    folder: RunFolder, loop: Loop, remarks: list[str], device: str, threads: int, state: dict[str, Any] | None
+) -> None:
+    recipe, splits = loop.parts.recipe, loop.parts.data.splits
+    sizes = ", ".join(f"{split.size} {name}" for name, split in splits.items())
+    folder.log(f"Data {recipe.data}: {sizes}.")
+    folder.log(
+        f"{recipe.epochs} epochs of {loop.steps} steps, batch size {recipe.batch_size}, {recipe.optimizer}, learning "
+        f"rate {recipe.learning_rate:g}, {recipe.schedule}, seed {recipe.seed}, precision {recipe.precision}, on {device} "
+        f"with {threads} threads."
+    )
+    for remark in remarks:
+        folder.log(remark)
+    if state is not None:
+        folder.log(f"Resumed in epoch {state['epoch']} after {state['step']} steps.")
+        if state["threads"] != threads:
+            folder.log(f"The run had {state['threads']} threads, now {threads}: the last digits may differ.")
+
+
+def explain(error: BaseException, recipe: Recipe) -> str:
+    """A sentence for what torch says when training breaks."""
+    text = str(error)
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in text:
+        smaller = max(1, recipe.batch_size // 2)
+        return f"Memory ran out at batch size {recipe.batch_size}: try {smaller}, or a smaller network."
+    if "more than 1 value per channel" in text:
+        return f"A batch norm gets one value a channel at batch size {recipe.batch_size}: use a larger batch size."
+    return f"Training broke off: {(text.strip().splitlines() or [type(error).__name__])[0]}"
+
+
+def evaluate_run(path: str | Path, split: str = "test", *, device: str = "auto") -> dict[str, float]:
+    """Losses and metrics of a run's weights on a split of its data. Raises what `load_run` and `open_data` raise."""
+    found = load_run(path)
+    return evaluate_loaded(found, split, device=device)
+
+
+def evaluate_loaded(run: Run, split: str = "test", *, device: str = "cpu") -> dict[str, float]:
+    """As `evaluate_run`, for a run that is loaded."""
+    recipe = run.design.recipe
+    data = open_data(recipe.data, run.training.inputs, run.training.targets, recipe.seed)
+    if split not in data.splits:
+        raise RunError(f"The data {recipe.data} has no split `{split}`: choose one of {', '.join(data.splits)}.")
+    fabric, _ = _fabric(device, 1, 1, recipe.precision)
+    run.training.module.to(fabric.device)
+    try:
+        return evaluate(fabric, run.training, data, split, recipe.batch_size)
+    finally:
+        run.root.to("cpu")
