@@ -152,13 +152,24 @@ def _check_nesting(design: Design) -> None:
         raise ValueError(f"the Group `{stuck[0]}` stands inside itself: that has no end")
 
 
+_GROUP_ORDER = ("name", "help", "settings", "nodes", "wires")
+
+
 def dumps(design: Design) -> bytes:
     """The bytes of a design's file: keys in a stable order, one node and one wire a line."""
     fields = json.loads(_encoder.encode(design))
-    for graph in (fields, *fields.get("groups", ())):
+    fields["groups"] = [{key: g[key] for key in _GROUP_ORDER if key in g} for g in fields.get("groups", ())]
+    for graph in (fields, *fields["groups"]):
         for node in graph.get("nodes", ()):
             if node["name"] == node["id"]:
                 del node["name"]
+            if not node.get("settings", True):
+                del node["settings"]
+            for axis in ("x", "y"):
+                if isinstance(node.get(axis), float) and node[axis].is_integer():
+                    node[axis] = int(node[axis])
+    if not fields["groups"]:
+        del fields["groups"]
     return (_layout({"netloom": VERSION, **fields}, 0) + "\n").encode()
 
 
