@@ -1,0 +1,93 @@
+"""A sentence with the buttons that help: what stands where something is missing, has ended or went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QFont
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+
+from app.window import theme as look
+from app.window.theme import theme
+
+Button = tuple[str, Callable[[], object]]
+"""What stands on it, and what it does."""
+
+_ICONS = {"info": "info", "ok": "circle-check", "warn": "triangle-alert", "error": "circle-alert", "none": ""}
+
+
+class Notice(QWidget):
+    """An icon, a sentence and buttons: in a row, or with `tall` one below the other in the middle of a page."""
+
+    def __init__(self, parent: QWidget | None = None, *, tall: bool = False) -> None:
+        super().__init__(parent)
+        self._said: tuple[str, str, tuple[str, ...]] | None = None
+        self._tone = "info"
+        self.buttons: list[QPushButton] = []
+        self._icon = QLabel(self)
+        self._icon.setFixedSize(16, 16)
+        self.label = QLabel(self)
+        self.label.setWordWrap(True)
+        self.label.setFont(look.font(look.BODY, weight=QFont.Weight.Medium if tall else QFont.Weight.Normal))
+        self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._row = QHBoxLayout()
+        self._row.setSpacing(8)
+        layout = QBoxLayout(QBoxLayout.Direction.TopToBottom if tall else QBoxLayout.Direction.LeftToRight, self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(12 if tall else 8)
+        if tall:
+            self.label.setAlignment(Qt.AlignmentFlag.AlignCenter)
+            layout.addStretch(1)
+            layout.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignHCenter)
+            layout.addWidget(self.label)
+            layout.addLayout(self._row)
+            layout.addStretch(1)
+            self._row.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        else:
+            self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
+            layout.addWidget(self._icon)
+            layout.addWidget(self.label, 1)
+            layout.addLayout(self._row)
+        theme.changed.connect(self._paint_icon)
+
+    def say(self, tone: str, sentence: str, *buttons: Button, main: bool = True) -> None:
+        """Show a sentence. `tone` is info, ok, warn, error or none; with `main` the first button stands out."""
+        said = (tone, sentence, tuple(text for text, _ in buttons))
+        if said == self._said:
+            return  # a button under the pointer must not be replaced by its like
+        self._said, self._tone = said, tone
+        self.label.setText(sentence)
+        self.setAccessibleName(sentence)
+        for old in self.buttons:
+            old.deleteLater()
+        self.buttons = []
+        for index, (text, act) in enumerate(buttons):
+            button = QPushButton(text, self)
+            if main and index == 0:
+                button.setProperty("primary", True)
+            button.setCursor(Qt.CursorShape.PointingHandCursor)
+            button.clicked.connect(lambda _checked=False, act=act: act())
+            self._row.addWidget(button)
+            button.show()
+            self.buttons.append(button)
+        self._paint_icon()
+
+    @property
+    def text(self) -> str:
+        """The sentence shown."""
+        return self.label.text()
+
+    def button(self, text: str) -> QPushButton:
+        """The button that says `text`. Raises KeyError when there is none."""
+        found = next((b for b in self.buttons if b.text() == text), None)
+        if found is None:
+            raise KeyError(f"no button {text!r}, but {[b.text() for b in self.buttons]}")
+        return found
+
+    def _paint_icon(self) -> None:
+        name = _ICONS[self._tone]
+        self._icon.setVisible(bool(name))
+        if name:
+            token = "soft" if self._tone == "info" else self._tone
+            self._icon.setPixmap(look.icon(name, theme.color(token).name()).pixmap(16, 16))

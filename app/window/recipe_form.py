@@ -1,0 +1,303 @@
+"""The form of a design's recipe: data, epochs, batch size, optimizer, learning rate, and the rest under "More"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QStandardItemModel
+from PySide6.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QGridLayout,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSpinBox,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.design import edits
+from app.design.values import Recipe
+from app.messages import Dataset, Device, Devices
+from app.window import theme as look
+from app.window.document import Document
+from app.window.theme import theme
+
+_NAMES = {
+    "adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop", "constant": "Constant", "cosine": "Cosine",
+    "none": "None", "step": "Step", "linear": "Linear", "onecycle": "One cycle",
+}  # fmt: skip
+_IN_FOLDERS = frozenset({"images"})
+"""Kinds of data whose path is a folder; that of others is a file."""
+
+
+class NumberEdit(QLineEdit):
+    """A field for a number of any size ("0.001", "1e-4"). A text that is none is marked and changes nothing."""
+
+    committed = Signal(float)
+
+    def __init__(self, low: float, parent: QWidget | None = None, *, positive: bool = False) -> None:
+        super().__init__(parent)
+        self._low, self._positive = low, positive
+        self.setFont(look.font(look.BODY, mono=True))
+        self.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.editingFinished.connect(self._commit)
+        self.textEdited.connect(lambda _text: self._mark(""))
+
+    def set_value(self, value: float) -> None:
+        if not self.hasFocus() or not self.isModified():
+            self.setText(f"{value:g}")
+            self._mark("")
+
+    def _commit(self) -> None:
+        if not self.isModified():
+            return
+        try:
+            value = float(self.text().replace(",", "."))
+        except ValueError:
+            self._mark(f"“{self.text()}” is no number: write it as 0.001 or 1e-3")
+            return
+        if not self._low <= value < 1e6 or (self._positive and value == 0):
+            least = "above" if self._positive else "of at least"
+            self._mark(f"It is {value:g}, but it needs a number {least} {self._low:g}")
+            return
+        self.setModified(False)
+        self._mark("")
+        self.committed.emit(value)
+
+    def _mark(self, why: str) -> None:
+        self.setToolTip(why)
+        if self.property("invalid") != bool(why):
+            self.setProperty("invalid", bool(why))
+            self.setStyleSheet(f"border: 1px solid {theme.tokens.error};" if why else "")
+
+
+class RecipeForm(QWidget):
+    """Edits `document.design.recipe`, undoably. `device` is the window's own: it does not travel with a design."""
+
+    device_changed = Signal()
+
+    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._document = document
+        self._devices: Devices | None = None
+        self.data = QComboBox(self)
+        self.path = QLineEdit(self)
+        self.browse = QToolButton(self)
+        self.epochs = self._whole("epochs", 1, 100_000)
+        self.batch_size = self._whole("batch_size", 1, 1_000_000)
+        self.optimizer = QComboBox(self)
+        self.learning_rate = NumberEdit(0, self, positive=True)
+        self.device_box = QComboBox(self)
+        self.more = QPushButton("More", self)
+        self.schedule = QComboBox(self)
+        self.seed = self._whole("seed", 0, 2**31 - 1)
+        self.weight_decay = NumberEdit(0, self)
+        self.help = QLabel(self)
+        self._arrange()
+        self._connect()
+        self.set_devices(None)
+
+    # making -----------------------------------------------------------------------------------------------------------
+
+    def _whole(self, field: str, low: int, high: int) -> QSpinBox:
+        box = QSpinBox(self)
+        box.setRange(low, high)
+        box.setFont(look.font(look.BODY, mono=True))
+        box.setAlignment(Qt.AlignmentFlag.AlignRight)
+        box.setKeyboardTracking(False)
+        box.valueChanged.connect(lambda value: self._set(field, value))
+        return box
+
+    def _arrange(self) -> None:
+        self.path.setPlaceholderText("Folder or file")
+        self.browse.setText("Browse")
+        self.browse.setToolTip("Choose the folder or file of the data")
+        self.more.setFlat(True)
+        self.more.setCheckable(True)
+        self.more.setProperty("link", True)
+        self.more.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.help.setWordWrap(True)
+        self.help.setProperty("soft", True)
+        self.help.setFont(look.font(look.SECONDARY))
+        for box in (self.data, self.device_box, self.optimizer, self.schedule):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(6)
+        grid = QGridLayout()
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setHorizontalSpacing(12)
+        grid.setVerticalSpacing(8)
+        path = QGridLayout()
+        path.setSpacing(8)
+        path.addWidget(self.path, 0, 0)
+        path.addWidget(self.browse, 0, 1)
+        self._labels: dict[str, QLabel] = {}
+
+        def place(row: int, column: int, text: str, field: QWidget, *, wide: bool = False) -> None:
+            label = QLabel(text, self)
+            label.setProperty("soft", True)
+            label.setBuddy(field)
+            field.setAccessibleName(text)
+            self._labels[text] = label
+            grid.addWidget(label, row, column)
+            grid.addWidget(field, row, column + 1, 1, 3 if wide else 1)
+
+        place(0, 0, "Data", self.data, wide=True)
+        grid.addLayout(path, 1, 1, 1, 3)
+        grid.addWidget(self.help, 2, 1, 1, 3)
+        place(3, 0, "Epochs", self.epochs)
+        place(3, 2, "Batch size", self.batch_size)
+        place(4, 0, "Optimizer", self.optimizer)
+        place(4, 2, "Learning rate", self.learning_rate)
+        place(5, 0, "Device", self.device_box)
+        grid.addWidget(self.more, 5, 2, 1, 2, Qt.AlignmentFlag.AlignLeft)
+        place(6, 0, "Schedule", self.schedule)
+        place(6, 2, "Weight decay", self.weight_decay)
+        place(7, 0, "Seed", self.seed)
+        grid.setColumnStretch(1, 1)
+        grid.setColumnStretch(3, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(grid)
+        layout.addStretch(1)
+        self._show_more(False)
+
+    def _connect(self) -> None:
+        self.data.activated.connect(lambda _index: self._set_data())
+        self.path.editingFinished.connect(self._set_data)
+        self.browse.clicked.connect(self._browse)
+        self.optimizer.activated.connect(lambda _i: self._set("optimizer", self.optimizer.currentData()))
+        self.schedule.activated.connect(lambda _i: self._set("schedule", self.schedule.currentData()))
+        self.learning_rate.committed.connect(lambda value: self._set("learning_rate", value))
+        self.weight_decay.committed.connect(lambda value: self._set("weight_decay", value))
+        self.device_box.activated.connect(lambda _index: self.device_changed.emit())
+        self.more.toggled.connect(self._show_more)
+        self._document.changed.connect(lambda before, after: self._follow() if before.recipe != after.recipe else None)
+
+    def _show_more(self, shown: bool) -> None:
+        for text in ("Schedule", "Weight decay", "Seed"):
+            self._labels[text].setVisible(shown)
+        for field in (self.schedule, self.weight_decay, self.seed):
+            field.setVisible(shown)
+        self.more.setText("Less" if shown else "More")
+
+    # what can be chosen -----------------------------------------------------------------------------------------------
+
+    def set_devices(self, devices: Devices | None) -> None:
+        """Take what an engine says there is; None while none has spoken."""
+        self._devices = devices
+        found = devices or Devices((), (), (), ())
+        with QSignalBlocker(self.data):
+            self.data.clear()
+            self.data.setPlaceholderText("Choose data" if devices else "The engine is starting")
+            for dataset in found.datasets:
+                self.data.addItem(dataset.title, dataset.kind)
+                self.data.setItemData(self.data.count() - 1, dataset.help, Qt.ItemDataRole.ToolTipRole)
+        self._offer(self.optimizer, found.optimizers)
+        self._offer(self.schedule, found.schedules)
+        chosen = self.device
+        self.device_box.clear()
+        if not any(device.id == "auto" for device in found.devices):
+            self._offer_device(Device("auto", "Automatic"))
+        for device in found.devices:
+            self._offer_device(device)
+        self.device_box.setCurrentIndex(max(self.device_box.findData(chosen), 0))
+        self._follow()
+
+    def _offer(self, box: QComboBox, values: tuple[str, ...]) -> None:
+        box.clear()
+        for value in values:
+            box.addItem(_NAMES.get(value, value), value)
+
+    def _offer_device(self, device: Device) -> None:
+        self.device_box.addItem(device.title, device.id)
+        index = self.device_box.count() - 1
+        if device.absent:
+            model = self.device_box.model()
+            assert isinstance(model, QStandardItemModel)
+            model.item(index).setEnabled(False)
+            self.device_box.setItemData(index, device.absent, Qt.ItemDataRole.ToolTipRole)
+
+    @property
+    def device(self) -> str:
+        """The id of the device chosen."""
+        return str(self.device_box.currentData() or "auto")
+
+    @property
+    def dataset(self) -> Dataset | None:
+        """The data chosen; None when nothing is, or its kind is not known."""
+        kind = self._document.design.recipe.data.partition(":")[0]
+        return self.dataset_of(kind)
+
+    def dataset_of(self, kind: str) -> Dataset | None:
+        return next((d for d in (self._devices.datasets if self._devices else ()) if d.kind == kind), None)
+
+    # showing and editing the recipe -----------------------------------------------------------------------------------
+
+    def _follow(self) -> None:
+        """Show the recipe."""
+        recipe = self._document.design.recipe
+        kind, _, path = recipe.data.partition(":")
+        self._choose(self.data, kind, unknown=bool(kind))
+        dataset = self.dataset
+        needs_path = bool(path) or (dataset is not None and dataset.needs_path)
+        self.path.setVisible(needs_path)
+        self.browse.setVisible(needs_path)
+        if not self.path.hasFocus():
+            self.path.setText(path)
+        self.data.setToolTip(dataset.help if dataset else "")
+        self.help.setText(dataset.help if dataset and dataset.needs_path else "")
+        self.help.setVisible(bool(self.help.text()))
+        for field, box in (("epochs", self.epochs), ("batch_size", self.batch_size), ("seed", self.seed)):
+            with QSignalBlocker(box):
+                box.setValue(getattr(recipe, field))
+        self._choose(self.optimizer, recipe.optimizer, unknown=True)
+        self._choose(self.schedule, recipe.schedule, unknown=True)
+        self.learning_rate.set_value(recipe.learning_rate)
+        self.weight_decay.set_value(recipe.weight_decay)
+
+    def _choose(self, box: QComboBox, value: str, *, unknown: bool) -> None:
+        """Select `value`; with `unknown` one that is not offered is listed as it is."""
+        index = box.findData(value)
+        if index < 0 and unknown:
+            box.addItem(_NAMES.get(value, value), value)
+            index = box.count() - 1
+        box.setCurrentIndex(index)
+
+    def _set(self, field: str, value: Any) -> None:
+        change: Callable[[Recipe], Recipe] = lambda recipe: replace(recipe, **{field: value})  # noqa: E731
+        self._document.edit(
+            f"Change {field.replace('_', ' ')}",
+            lambda design: edits.set_recipe(design, change(design.recipe)),
+            merge=f"recipe.{field}",
+        )
+
+    def choose_data(self, kind: str) -> None:
+        """Train on this data from now on."""
+        path = self._document.design.recipe.data.partition(":")[2]
+        dataset = self.dataset_of(kind)
+        self._set("data", f"{kind}:{path}" if path and dataset and dataset.needs_path else kind)
+
+    def _set_data(self) -> None:
+        kind = self.data.currentData()
+        if not kind:
+            return
+        dataset = self.dataset_of(kind)
+        path = self.path.text().strip()
+        if dataset is not None and not dataset.needs_path:
+            path = ""
+        self._set("data", f"{kind}:{path}" if path else kind)
+
+    def _browse(self) -> None:
+        if self.data.currentData() in _IN_FOLDERS:
+            chosen = QFileDialog.getExistingDirectory(self, "Choose the folder of the data", self.path.text())
+        else:
+            chosen, _ = QFileDialog.getOpenFileName(self, "Choose the file of the data", self.path.text())
+        if chosen:
+            self.path.setText(chosen)
+            self._set_data()

@@ -1,0 +1,309 @@
+"""The training panel: the recipe at the left; how the run stands, what it lacks, its curves at the right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.design.usual import has_loss, usual_loss, usual_words
+from app.messages import Dataset, Progress
+from app.window import theme as look
+from app.window.curves import Curves, in_words
+from app.window.document import Document
+from app.window.notice import Button, Notice
+from app.window.recipe_form import RecipeForm
+from app.window.runs import FAILED, FINISHED, Run, Runs
+from app.window.theme import theme
+
+REDRAW = 80
+"""Milliseconds between two drawings of the curves: reports come faster than one can see."""
+
+
+def time_left(seconds: float) -> str:
+    """A duration to come: "40 s left", "2 min left", "1 h 5 min left"."""
+    if seconds < 59.5:
+        return f"{max(round(seconds), 1)} s left"
+    minutes = max(round(seconds / 60), 1)
+    if minutes < 60:
+        return f"{minutes} min left"
+    return f"{minutes // 60} h {minutes % 60} min left"
+
+
+def status_line(progress: Progress, rate: float = 0.0) -> str:
+    """Where a run stands: "epoch 3 / 10 · 1,930 samples/s · 2 min left"."""
+    parts = [f"epoch {min(max(progress.epoch, 1), progress.epochs)} / {progress.epochs}"]
+    if rate := progress.rate or rate:
+        parts.append(f"{rate:,.0f} samples/s" if rate >= 10 else f"{rate:.1f} samples/s")
+    if progress.left is not None:
+        parts.append(time_left(progress.left))
+    return " · ".join(parts)
+
+
+def values_line(values: dict[str, Any]) -> str:
+    """The values of a split in words, metrics first: "accuracy 98.3 %, loss 0.0612"."""
+    names = sorted((n for n, v in values.items() if isinstance(v, int | float)), key=lambda name: name == "loss")
+    return ", ".join(
+        f"{name} {values[name]:.1%}".replace("%", " %")
+        if "accuracy" in name and 0 <= values[name] <= 1
+        else f"{name} {in_words(float(values[name]))}"
+        for name in names
+    )
+
+
+class TrainingPanel(QWidget):
+    """Trains the drawing with its recipe. `start` and `stop` serve the window's Train button too."""
+
+    running_changed = Signal(bool)
+    problems_wanted = Signal()
+    """The user wants to see the problems that keep the design from being trained."""
+    try_wanted = Signal()
+    export_wanted = Signal()
+
+    def __init__(self, document: Document, engines: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._document, self._engines = document, engines
+        self.runs = Runs.of(document, engines)
+        self._was_running = False
+        self._stopping = False
+        self.curves: Curves | None = None
+        self.form = RecipeForm(document, self)
+        self.start_button = QPushButton("Start", self)
+        self.stop_button = QPushButton("Stop", self)
+        self.bar = QProgressBar(self)
+        self.status = QLabel(self)
+        self.notice = Notice(self)
+        self.empty = Notice(self, tall=True)
+        self._pages = QStackedWidget(self)
+        self._arrange()
+        self._redraw = QTimer(self)
+        self._redraw.setSingleShot(True)
+        self._redraw.setInterval(REDRAW)
+        self._redraw.timeout.connect(self._draw)
+        self.start_button.clicked.connect(self.start)
+        self.stop_button.clicked.connect(self.stop)
+        self.runs.changed.connect(self._run_changed)
+        document.changed.connect(lambda *_: self._refresh())
+        document.analysed.connect(self._refresh)
+        document.catalogue_changed.connect(self._refresh)
+        theme.changed.connect(self._paint)
+        engines.devices.connect(self._devices)
+        self._devices(engines.last_devices)
+        self._paint()
+
+    def _arrange(self) -> None:
+        left = QWidget(self)
+        left.setFixedWidth(348)
+        scroll = QScrollArea(left)
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        scroll.setWidget(self.form)
+        scroll.viewport().setAutoFillBackground(False)
+        self.form.setAutoFillBackground(False)
+        for button in (self.start_button, self.stop_button):
+            button.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.start_button.setProperty("primary", True)
+        self.start_button.setToolTip("Train the drawing with this recipe")
+        self.stop_button.setToolTip("Write a checkpoint and end the run")
+        form = QVBoxLayout(left)
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setSpacing(8)
+        form.addWidget(scroll, 1)
+        form.addWidget(self.start_button)
+        form.addWidget(self.stop_button)
+
+        self.status.setFont(look.font(look.SECONDARY, mono=True))
+        self.status.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.bar.setTextVisible(False)
+        self.bar.setFixedHeight(4)
+        self.bar.setRange(0, 1000)
+        self._progress = QWidget(self)
+        progress = QHBoxLayout(self._progress)
+        progress.setContentsMargins(0, 0, 0, 0)
+        progress.setSpacing(12)
+        progress.addWidget(self.bar, 1)
+        progress.addWidget(self.status)
+        self._pages.addWidget(self.empty)
+        right = QVBoxLayout()
+        right.setSpacing(8)
+        right.addWidget(self._progress)
+        right.addWidget(self.notice)
+        right.addWidget(self._pages, 1)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(20, 12, 20, 12)
+        layout.setSpacing(20)
+        layout.addWidget(left)
+        layout.addLayout(right, 1)
+
+    def _paint(self) -> None:
+        self.start_button.setIcon(look.icon("play", theme.color("on_accent").name()))
+        self.stop_button.setIcon(look.icon("square"))
+
+    # starting and ending ----------------------------------------------------------------------------------------------
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is under way."""
+        return self.runs.active
+
+    def start(self) -> bool:
+        """Start a run of the drawing as it stands; False when something is missing: the panel says what."""
+        self.form.setFocus()  # a field that is being typed in gives its value
+        if self.running or self._missing() is not None:
+            self._refresh()
+            return False
+        self.runs.start(self._document.design.recipe, self.form.device)
+        return True
+
+    def resume(self) -> bool:
+        """Go on with the last run from its last checkpoint."""
+        if self.running or self.runs.last is None:
+            return False
+        self.runs.start(self._document.design.recipe, self.form.device, resume=True)
+        return True
+
+    def stop(self) -> None:
+        """End the run; it writes a checkpoint first."""
+        if self.running:
+            self._stopping = True
+            self.runs.stop()
+            self._refresh()
+
+    def add_usual_loss(self) -> bool:
+        """Add the data's usual loss and metric to the drawing, as one undo step."""
+        return self._document.edit(
+            "Add the usual loss",
+            lambda design: usual_loss(design, self.form.dataset, self._document.catalogue),
+        )
+
+    # what is shown ----------------------------------------------------------------------------------------------------
+
+    def _devices(self, devices: Any) -> None:
+        self.form.set_devices(devices)
+        self._refresh()
+
+    def _run_changed(self, run: Run) -> None:
+        if run is not self.runs.last:
+            return
+        if not run.active:
+            self._stopping = False
+        self._refresh()
+        if not run.active:
+            self._redraw.stop()
+            self._draw()
+        elif not self._redraw.isActive():
+            self._redraw.start()
+        if run.active != self._was_running:
+            self._was_running = run.active
+            self.running_changed.emit(run.active)
+
+    def _refresh(self) -> None:
+        """Show how things stand: the buttons, the progress and the sentence."""
+        run = self.runs.last
+        running = self.running
+        self.start_button.setVisible(not running)
+        self.stop_button.setVisible(running)
+        self.stop_button.setEnabled(not self._stopping)
+        self._progress.setVisible(running)
+        if running:
+            assert run is not None
+            self._show_progress(run)
+        said = self._missing() or self._ended() or ("info", "No run yet: its curves will stand here.", ())
+        curves = self.curves is not None and run is not None and bool(run.points)
+        if running:
+            self.notice.hide()
+            self.empty.say("none", "The curves begin with the first steps." if not curves else "")
+        elif curves:
+            self.notice.show()
+            self.notice.say(said[0], said[1], *said[2])
+        else:
+            self.notice.hide()
+            self.empty.say(said[0], said[1], *said[2])
+        self._pages.setCurrentWidget(self.curves if curves and self.curves is not None else self.empty)
+
+    def _show_progress(self, run: Run) -> None:
+        progress = run.progress
+        if self._stopping:
+            self.status.setText("Stopping: the checkpoint is written")
+        elif progress is None:
+            self.status.setText("Resuming" if run.resumed else "The engine is starting")
+        else:
+            self.status.setText(status_line(progress, run.rate))
+        self.bar.setRange(0, 1000 if progress is not None and progress.steps else 0)
+        if progress is not None and progress.steps:
+            self.bar.setValue(round(1000 * progress.step / progress.steps))
+
+    def _missing(self) -> tuple[str, str, tuple[Button, ...]] | None:
+        """What keeps the drawing from being trained, with the button that helps; None when nothing does."""
+        document, analysis = self._document, self._document.analysis
+        if not document.design.nodes:
+            return "info", "Nothing is drawn yet: drag blocks from the palette onto the canvas.", ()
+        if analysis is not None and not analysis.valid:
+            first = next((p for p in analysis.problems if p.severity == "error"), None)
+            why = first.message if first else "The design has errors."
+            return "error", why, (("Show problems", self.problems_wanted.emit),)
+        if document.catalogue and not has_loss(document.design, document.catalogue):
+            offer = f"Add the usual one ({usual_words()})"
+            return "info", "This design has no loss, so training has no aim.", ((offer, self.add_usual_loss),)
+        if not document.design.recipe.data:
+            return "info", "No data is chosen to train on.", (self._data_offer(),)
+        dataset = self.form.dataset
+        if dataset is not None and dataset.needs_path and not document.design.recipe.data.partition(":")[2]:
+            return "info", f"{dataset.title} needs a path: choose where the data lies.", (
+                ("Browse", self.form.browse.click),
+            )
+        return None
+
+    def _data_offer(self) -> Button:
+        """The data that fits what is drawn, or the list of all."""
+        fitting = self._fitting_data()
+        if fitting is not None:
+            return f"Use {fitting.title[:1].lower()}{fitting.title[1:]}", lambda: self.form.choose_data(fitting.kind)
+        return "Choose data", self.form.data.showPopup
+
+    def _fitting_data(self) -> Dataset | None:
+        analysis, devices = self._document.analysis, self._engines.last_devices
+        if analysis is None or devices is None:
+            return None
+        shapes = {tuple(tensor.shape[1:]) for named in analysis.inputs for tensor in named.tensors}
+        return next((d for d in devices.datasets if not d.needs_path and tuple(d.sample) in shapes), None)
+
+    def _ended(self) -> tuple[str, str, tuple[Button, ...]] | None:
+        run = self.runs.last
+        if run is None or run.active:
+            return None
+        if run.state == FAILED:
+            again: tuple[Button, ...] = (("Start again", self.start),)
+            resume: tuple[Button, ...] = (("Resume", self.resume),) if run.progress is not None else ()
+            return "error", run.message, (*resume, *again)
+        test = f"test {values_line(dict(run.values))}" if run.values else "no test values"
+        epochs = f"{run.epochs} epoch{'' if run.epochs == 1 else 's'}"
+        word = "Finished" if run.state == FINISHED else "Stopped"
+        sentence = f"{word} after {epochs}: {test}. The run is {run.name}."
+        buttons: tuple[Button, ...] = (("Try", self.try_wanted.emit), ("Export", self.export_wanted.emit))
+        if run.state != FINISHED:
+            buttons = (*buttons, ("Resume", self.resume))
+        return "ok" if run.state == FINISHED else "info", sentence, buttons
+
+    def _draw(self) -> None:
+        """Draw the curves of the last run."""
+        run = self.runs.last
+        if run is None or not run.points:
+            return
+        if self.curves is None:
+            self.curves = Curves(self._pages)
+            self._pages.addWidget(self.curves)
+        self.curves.show_points(run.points, run.recipe.epochs)
+        self._refresh()
