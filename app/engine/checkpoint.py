@@ -104,7 +104,9 @@ def fill(root: nn.Module, weights: dict[str, torch.Tensor], name: str) -> None:
     own = root.state_dict()
     for key, value in own.items():
         if key not in weights:
-            raise CheckpointError(f"The weights of {name} lack `{key}`, which the design has: they are of another design.")
+            raise CheckpointError(
+                f"The weights of {name} lack `{key}`, which the design has: they are of another design."
+            )
         if weights[key].shape != value.shape:
             raise CheckpointError(
                 f"`{key}` is {_size(weights[key])} in the weights of {name}, but {_size(value)} in the design: "

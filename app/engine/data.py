@@ -31,7 +31,8 @@ AHEAD = 2
 class Source(Protocol):
     """One field of all samples of a split. `lazy` where taking means reading files."""
 
-    lazy: bool
+    @property
+    def lazy(self) -> bool: ...
 
     def take(self, indices: torch.Tensor) -> torch.Tensor: ...
 
@@ -148,7 +149,7 @@ def target_sources(
             values = numbers if target.dtype.startswith("float") else labels
             if values is None:
                 wish = "numbers" if target.dtype.startswith("float") else "classes"
-                raise DataError(f"`{target.name}` wants {wish}, but the labels of {kind} are none: set its kind of label.")
+                raise DataError(f"`{target.name}` wants {wish}, but {kind} has none as labels: set its dtype.")
             if target.shape not in ((), (1,)):
                 raise DataError(
                     f"`{target.name}` wants a label of shape {written(target.shape)}, but {kind} gives one a sample: "
@@ -173,7 +174,7 @@ def target_sources(
 
 
 def stratified(labels: np.ndarray, parts: Sequence[float]) -> list[np.ndarray]:
-    """Indices of a fixed split, each class divided in the shares `parts`; a class of few samples serves training first."""
+    """Indices of a fixed split, each class divided in the shares `parts`; what is left over goes to the first."""
     random = np.random.default_rng(SPLIT_SEED)
     chosen: list[list[np.ndarray]] = [[] for _ in parts]
     for label in np.unique(labels):
@@ -195,12 +196,8 @@ def _digits(path: str, wanted: Wanted, seed: int) -> Data:
         raise DataError(f"digits takes no path (it is `{path}`): write `digits` alone.")
     bunch = load_digits()
     labels = torch.from_numpy(bunch.target.astype(np.int64))
-    rest, test = train_test_split(
-        np.arange(len(labels)), test_size=0.2, stratify=bunch.target, random_state=SPLIT_SEED
-    )
-    train, validation = train_test_split(
-        rest, test_size=1 / 8, stratify=bunch.target[rest], random_state=SPLIT_SEED
-    )
+    rest, test = train_test_split(np.arange(len(labels)), test_size=0.2, stratify=bunch.target, random_state=SPLIT_SEED)
+    train, validation = train_test_split(rest, test_size=1 / 8, stratify=bunch.target[rest], random_state=SPLIT_SEED)
     pictures = torch.from_numpy((bunch.images / 16.0).astype(np.float32)).unsqueeze(1)
     frames = [frame_of(spec, "digits", (1, 8, 8)) for spec in wanted.inputs]
     notes = [
@@ -209,7 +206,7 @@ def _digits(path: str, wanted: Wanted, seed: int) -> Data:
         if frame[:3] != (1, 8, 8)
     ]
     fitted = [fit_tensor(pictures, frame) for frame in frames]
-    splits = {}
+    splits: dict[str, Split] = {}
     for name, indices in (("train", train), ("validation", validation), ("test", test)):
         chosen = torch.from_numpy(indices)
         inputs = [TensorSource(values[chosen]) for values in fitted]
@@ -242,14 +239,14 @@ DATASETS: dict[str, Dataset] = {
         Dataset(
             "digits",
             "Handwritten digits",
-            "1,797 real handwritten digits of 8×8 grey pixels in 10 classes; part of scikit-learn, nothing is downloaded.",
+            "1,797 real handwritten digits of 8×8 grey pixels in 10 classes. They come with scikit-learn.",
             (1, 8, 8),
             tuple(map(str, range(10))),
         ),
         Dataset(
             "images",
             "Folder of images",
-            "A folder with one folder of pictures for each class; folders train, val and test are used where there are any.",
+            "A folder with one folder of pictures for each class; folders train, val and test are used if any.",
             needs_path=True,
         ),
         Dataset(
@@ -263,9 +260,7 @@ DATASETS: dict[str, Dataset] = {
 _OPEN: dict[str, Callable[[str, Wanted, int], Data]] = {"digits": _digits, "images": _images, "table": _table}
 
 
-def open_data(
-    spec: str, inputs: tuple[InputSpec, ...], targets: tuple[TargetSpec, ...] = (), seed: int = 0
-) -> Data:
+def open_data(spec: str, inputs: tuple[InputSpec, ...], targets: tuple[TargetSpec, ...] = (), seed: int = 0) -> Data:
     """Open `KIND` or `KIND:PATH`, fitted to the design's Inputs and Targets. Raises DataError."""
     kind, _, path = spec.partition(":")
     kinds = ", ".join(name + (":PATH" if card.needs_path else "") for name, card in DATASETS.items())

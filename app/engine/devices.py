@@ -52,9 +52,7 @@ def pick(name: str = "auto") -> str:
 
 def _cuda() -> tuple[Device, ...]:
     if torch.cuda.is_available():
-        return tuple(
-            Device(f"cuda:{i}", torch.cuda.get_device_name(i)) for i in range(torch.cuda.device_count())
-        )
+        return tuple(Device(f"cuda:{i}", torch.cuda.get_device_name(i)) for i in range(torch.cuda.device_count()))
     if torch.version.cuda is None:
         if sys.platform == "darwin":
             why = "Macs have no NVIDIA card."
@@ -63,7 +61,7 @@ def _cuda() -> tuple[Device, ...]:
     elif os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
         why = "CUDA_VISIBLE_DEVICES hides every card; unset it."
     else:
-        why = "no NVIDIA driver answers, or no card is fitted; install the driver and see that nvidia-smi lists the card."
+        why = "no NVIDIA driver answers, or no card is fitted; install the driver until nvidia-smi lists the card."
     return (Device("cuda", "NVIDIA GPU", why),)
 
 

@@ -43,7 +43,7 @@ def frame_of(spec: InputSpec, kind: str, native: tuple[int, int, int] | None = N
     Raises DataError where no picture can be made to fit.
     """
     if spec.dtype != "float32":
-        raise DataError(f"`{spec.name}` takes whole numbers ({spec.dtype}), but {kind} gives pictures: set it to float32.")
+        raise DataError(f"`{spec.name}` takes {spec.dtype}, but {kind} gives pictures: set it to float32.")
     match spec.shape:
         case (1 | 3 as channels, height, width):
             return Frame(channels, height, width, spec.shape)
@@ -86,15 +86,13 @@ def fit_picture(picture: Image.Image, frame: Frame) -> torch.Tensor:
 
 
 def read_picture(source: bytes | Path) -> Image.Image:
-    """Open and decode a picture, upright. Raises DataError with a sentence on anything that is none, or is too large."""
+    """Open and decode a picture, upright. Raises DataError on anything that is none, or is too large."""
     name = "The sample" if isinstance(source, bytes) else str(source)
     try:
         with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as picture:
             width, height = picture.size
             if width * height > MAX_PIXELS:
-                raise DataError(
-                    f"{name} has {width}×{height} pixels: at most {MAX_PIXELS // 10**6} million are read, scale it down."
-                )
+                raise DataError(f"{name} has {width}×{height} pixels: at most {MAX_PIXELS // 10**6} million are read.")
             picture.load()
             return _plain(picture)
     except UnidentifiedImageError:

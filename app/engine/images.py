@@ -48,7 +48,9 @@ def open_images(folder: Path, wanted: Wanted, seed: int) -> Data:
     if not folder.is_dir():
         raise DataError(f"There is no folder {folder}: choose one that holds a folder of pictures for each class.")
     frames = [frame_of(spec, "a folder of images") for spec in wanted.inputs]
-    places = {split: next((folder / n for n in names if (folder / n).is_dir()), None) for split, names in _NAMES.items()}
+    places = {
+        split: next((folder / n for n in names if (folder / n).is_dir()), None) for split, names in _NAMES.items()
+    }
     top = places["train"] or folder
     classes = _classes(top)
     notes: list[str] = []
@@ -57,13 +59,13 @@ def open_images(folder: Path, wanted: Wanted, seed: int) -> Data:
         place = places[split]
         if places["train"] and place:
             if strange := sorted(set(_classes(place)) - set(classes)):
-                raise DataError(f"{place} has a class `{strange[0]}` that {top} lacks: all parts need the same classes.")
+                raise DataError(f"{place} has a class `{strange[0]}` that {top} lacks: they need the same classes.")
             found[split] = _files(place, classes)
     if not places["train"]:
         parts = stratified(np.array([label for _, label in found["train"]]), (0.7, 0.1, 0.2))
         files = found["train"]
         found = {s: [files[i] for i in p] for s, p in zip(("train", "validation", "test"), parts, strict=True)}
-        notes.append("The folder is not divided: 70 % serve training, 10 % validation, 20 % the test, the same each time.")
+        notes.append("The folder is not divided: 70 % serve training, 10 % validation, 20 % the test, always the same.")
     elif "validation" not in found:
         files = found["train"]
         train, validation = stratified(np.array([label for _, label in files]), (0.9, 0.1))
@@ -92,8 +94,9 @@ def _files(folder: Path, classes: tuple[str, ...]) -> list[tuple[Path, int]]:
     files: list[tuple[Path, int]] = []
     for label, name in enumerate(classes):
         place = folder / name
-        own = sorted(p for p in place.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()) if place.is_dir() else []
-        files += [(path, label) for path in own]
+        if place.is_dir():
+            own = (p for p in place.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+            files += [(path, label) for path in sorted(own)]
     if not files:
-        raise DataError(f"{folder} holds no pictures in its class folders: use PNG, JPEG, BMP, GIF, WebP or TIFF files.")
+        raise DataError(f"{folder} holds no pictures in its class folders: use PNG, JPEG, BMP, GIF, WebP or TIFF.")
     return files

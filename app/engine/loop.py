@@ -190,7 +190,8 @@ class Loop:
         finite = torch.isfinite(torch.stack(self._losses)).tolist()
         if not all(finite):
             step = self.at.step - len(finite) + finite.index(False) + 1
-            raise TrainingError(self._not_finite(f"The loss is not a number any more at epoch {self.at.epoch}, step {step}"))
+            what = f"The loss is not a number any more at epoch {self.at.epoch}, step {step}"
+            raise TrainingError(self._not_finite(what))
         self._losses.clear()
 
     def _not_finite(self, what: str) -> str:

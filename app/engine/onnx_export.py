@@ -105,7 +105,7 @@ def _check(model: Path, network: Network, names: list[str]) -> int:
         raise ExportError(f"The exported model does not pass the ONNX checker: {_reason(error)}") from error
     got = [value.name for value in graph.graph.input], [value.name for value in graph.graph.output]
     if got != ([spec.name for spec in network.inputs], names):
-        raise ExportError(f"The exported model names its inputs and outputs {got}, not as the design does: rename them.")
+        raise ExportError(f"The exported model calls its inputs and outputs {got}, not as the design does.")
     for value in graph.graph.input:
         first = value.type.tensor_type.shape.dim[0]
         if not first.dim_param:

@@ -26,9 +26,9 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 }
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
-    "cosine": lambda t: min(1.0, 0.01 + t / WARM_UP)
-    if t < WARM_UP
-    else 0.5 + 0.5 * math.cos(math.pi * (t - WARM_UP) / (1 - WARM_UP)),
+    "cosine": lambda t: (
+        min(1.0, 0.01 + t / WARM_UP) if t < WARM_UP else 0.5 + 0.5 * math.cos(math.pi * (t - WARM_UP) / (1 - WARM_UP))
+    ),
     "constant": lambda t: 1.0,
     "linear": lambda t: 1.0 - t,
     "step": lambda t: 0.1 ** (int(t * 3 + 1e-9)),

@@ -102,7 +102,7 @@ def _scores(network: Network, given: object, classes: int) -> list[float]:
             f"`{name}` gives " + ("×".join(map(str, r.shape[1:])) if isinstance(r, torch.Tensor) else "a pyramid")
             for name, r in zip(network.outputs, results, strict=True)
         )
-        raise RunError(f"No Output gives one score for each of the {classes} classes ({sizes}): wire the classifier to one.")
+        raise RunError(f"No Output gives {classes} scores, one a class ({sizes}): wire the classifier to one.")
     values = found[0].float()
     if not torch.isfinite(values).all():
         raise DataError("The network's answer to this sample is not a number: train it with a lower learning rate.")

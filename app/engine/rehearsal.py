@@ -64,7 +64,7 @@ def _too_few(data: Data, scores: dict[str, int]) -> str:
     small = next(((name, width) for name, width in scores.items() if width < classes), None)
     if small is None:
         return f"The data has {classes} classes, but the classifier has fewer scores: give it {classes} classes."
-    return f"The data has {classes} classes, but `{small[0]}` gives {small[1]} scores: give the classifier {classes} classes."
+    return f"The data has {classes} classes, but `{small[0]}` gives {small[1]} scores: it needs {classes}."
 
 
 def _line(error: Exception) -> str:

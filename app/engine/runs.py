@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import nn
 
+from app import __version__
 from app.design import file
 from app.design.values import Design
 from app.engine import checkpoint
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from app.engine.data import Data
 
 COLUMNS = ("epoch", "step", "split", "name", "value")
-_PACKAGES = ("netloom", "torch", "numpy", "lightning-fabric", "safetensors", "scikit-learn", "pillow", "tensorboardX")
+_PACKAGES = ("torch", "numpy", "lightning-fabric", "safetensors", "scikit-learn", "pillow", "tensorboardX")
 
 
 class RunError(ValueError):
@@ -140,7 +141,7 @@ class RunFolder:
 
     def write_facts(self, data: Data, settings: Mapping[str, Any]) -> None:
         """Note what the data is (data.json) and what the run ran on (versions.json)."""
-        facts = {"kind": data.kind, "data": data.spec, "classes": list(data.classes)}
+        facts: dict[str, Any] = {"kind": data.kind, "data": data.spec, "classes": list(data.classes)}
         facts["samples"] = {name: split.size for name, split in data.splits.items()}
         _write_json(self.path / "data.json", facts)
         _write_json(self.path / "versions.json", {**versions(), **settings})
@@ -157,11 +158,12 @@ def _write_json(path: Path, value: Any) -> None:
 
 def versions() -> dict[str, str]:
     """What a run depends on."""
-    found = {"python": platform.python_version(), "system": f"{platform.system()} {platform.machine()}"}
+    system = f"{platform.system()} {platform.machine()}"
+    found = {"netloom": __version__, "python": platform.python_version(), "system": system}
     for package in _PACKAGES:
         try:
             found[package] = version(package)
-        except PackageNotFoundError:  # run from a clone that was never installed
+        except PackageNotFoundError:  # what is vendored or bundled has no metadata
             found[package] = "not installed"
     found["byte order"] = sys.byteorder
     return found
@@ -209,9 +211,8 @@ def load_run(path: str | Path, which: str = "") -> Run:
     for net in (training, network):
         if net is not None:
             net.module.eval()
-    return Run(
-        path, design, training.root, training, network, _facts(path), int(state["epoch"]), read_metrics(path / "metrics.csv")
-    )
+    rows = read_metrics(path / "metrics.csv")
+    return Run(path, design, training.root, training, network, _facts(path), int(state["epoch"]), rows)
 
 
 def compile_both(design: Design) -> tuple[Network, Network | None]:

@@ -27,16 +27,14 @@ def open_table(path: Path, wanted: Wanted, seed: int) -> Data:
     values = np.empty((len(rows), len(features)), dtype=np.float64)
     for r, row in enumerate(rows):
         if len(row) != len(header):
-            raise DataError(f"Row {r + 2} of {path} has {len(row)} cells, but there are {len(header)} columns: mend it.")
+            raise DataError(f"Row {r + 2} of {path} has {len(row)} cells, but there are {len(header)} columns.")
         for c, i in enumerate(features):
             values[r, c] = _number(row[i])
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         r, c = bad[0]
         cell = rows[r][features[c]]
-        raise DataError(
-            f"Row {r + 2}, column `{header[features[c]]}` of {path} is `{cell}`: every cell but the class needs a number."
-        )
+        raise DataError(f"Row {r + 2}, column `{header[features[c]]}` of {path} is `{cell}`: it needs a number.")
     cells = [row[column].strip() for row in rows]
     if "" in cells:
         raise DataError(f"Row {cells.index('') + 2} of {path} has no `{header[column]}`: give it a class.")
@@ -56,8 +54,8 @@ def open_table(path: Path, wanted: Wanted, seed: int) -> Data:
             targets = target_sources(wanted, "the table", own if classes else None, measures, inputs)
             splits[name] = Split(len(indices), (*inputs, *targets), own if classes else None)
     notes = [
-        f"`{header[column]}` is the {'class' if classes else 'number to predict'}; the other {len(features)} columns are "
-        "standardised on the train split.",
+        f"`{header[column]}` is the {'class' if classes else 'number to predict'}; the other {len(features)} columns "
+        "are standardised on the train split.",
         "70 % of the rows serve training, 10 % validation, 20 % the test, the same each time.",
     ]
     return Data("table", f"table:{path}", classes, splits, seed, notes)
@@ -108,7 +106,7 @@ def _labels(
         return (), np.zeros(len(cells), dtype=np.int64), values.astype(np.float32)
     if np.isfinite(values).all():
         if (values != np.floor(values)).any():
-            raise DataError(f"Column `{column}` of {path} holds numbers with fractions: a class needs a name or whole number.")
+            raise DataError(f"Column `{column}` of {path} holds fractions: a class needs a name or a whole number.")
         ordered = [str(int(v)) for v in np.unique(values)]
         cells = [str(int(v)) for v in values]
     else:

@@ -71,7 +71,8 @@ def train(
         module, optimizer = fabric.setup(training.module, optimizer)
         loop = Loop(Parts(fabric, training, module, optimizer, data, recipe, folder), on_progress, cancelled, job)
         if folder is not None:
-            folder.write_facts(data, {"device": str(fabric.device), "devices": devices, "nodes": nodes, "threads": threads})
+            on = {"device": str(fabric.device), "devices": devices, "nodes": nodes, "threads": threads}
+            folder.write_facts(data, on)
             _begin_log(folder, loop, remarks, str(fabric.device), threads, state)
         if state is not None:
             loop.restore(state)
@@ -179,7 +180,7 @@ def _remarks(module: torch.nn.Module, data: Data, recipe: Recipe) -> list[str]:
     size = data.splits["train"].size
     alone = size % recipe.batch_size == 1 and size > 1
     if alone and has_batch_norm(module):
-        return ["The last batch of an epoch would be one sample, on which a batch norm cannot be trained: it is left out."]
+        return ["The last batch of an epoch would be one sample, too few for a batch norm: it is left out."]
     return []
 
 
@@ -191,8 +192,8 @@ def _begin_log(
     folder.log(f"Data {recipe.data}: {sizes}.")
     folder.log(
         f"{recipe.epochs} epochs of {loop.steps} steps, batch size {recipe.batch_size}, {recipe.optimizer}, learning "
-        f"rate {recipe.learning_rate:g}, {recipe.schedule}, seed {recipe.seed}, precision {recipe.precision}, on {device} "
-        f"with {threads} threads."
+        f"rate {recipe.learning_rate:g}, {recipe.schedule}, seed {recipe.seed}, precision {recipe.precision}, on "
+        f"{device} with {threads} threads."
     )
     for remark in remarks:
         folder.log(remark)
