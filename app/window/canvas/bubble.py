@@ -1,0 +1,124 @@
+"""The bubble under a selected node that has a problem: its sentence, and the fixes that mend it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QRect, Qt
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QVBoxLayout
+
+from app.design.changes import apply
+from app.messages import Fix, Problem
+from app.window.canvas import texts
+from app.window.theme import font, theme
+
+if TYPE_CHECKING:
+    from app.window.canvas.view import CanvasView
+
+WIDTH = 336
+FIXES = 4
+"""How many fixes are offered here; the list of problems has them all."""
+
+
+class Bubble(QFrame):
+    """Shows the first error of the one node that is selected."""
+
+    def __init__(self, view: CanvasView) -> None:
+        super().__init__(view)
+        self._view = view
+        self._problem: Problem | None = None
+        self.setObjectName("bubble")
+        self.setFixedWidth(WIDTH)
+        self._sentence = QLabel()
+        self._sentence.setWordWrap(True)
+        self._sentence.setFont(font(12.5))
+        self._sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._fixes = QGridLayout()
+        self._fixes.setSpacing(8)
+        self._column = column = QVBoxLayout(self)
+        column.setContentsMargins(14, 12, 14, 12)
+        column.setSpacing(12)
+        column.addWidget(self._sentence)
+        column.addLayout(self._fixes)
+        theme.changed.connect(self._dress)
+        self._dress()
+        self.hide()
+
+    def _dress(self) -> None:
+        look = theme.tokens
+        self.setStyleSheet(
+            f"#bubble {{ background: {look.panel}; border: 1px solid {look.error}; border-radius: 9px; }}"
+            f"QLabel {{ color: {look.text}; background: transparent; }}"
+            f"QPushButton {{ background: {look.raised}; color: {look.text}; border: 1px solid {look.line};"
+            f" border-radius: 6px; padding: 6px 10px; }}"
+            f"QPushButton:hover, QPushButton:focus {{ border-color: {look.accent}; }}"
+            f"QPushButton#first {{ color: {look.accent}; border-color: {look.accent}; font-weight: 600; }}"
+        )
+
+    def refresh(self) -> None:
+        """Show the problem of the selected node, or hide."""
+        problem = self._wanted()
+        if problem != self._problem:
+            self._problem = problem
+            if problem is not None:
+                self._fill(problem)
+        self.setVisible(problem is not None)
+        self.follow()
+
+    def _wanted(self) -> Problem | None:
+        ids = self._view.scene_.selected_ids()
+        if len(ids) != 1:
+            return None
+        return next((p for p in self._view.document.problems(ids[0]) if p.severity == "error"), None)
+
+    def _fill(self, problem: Problem) -> None:
+        self._sentence.setText(problem.message)
+        while (held := self._fixes.takeAt(0)) is not None:
+            widget = held.widget()
+            if widget is not None:
+                widget.hide()
+                widget.deleteLater()
+        for index, fix in enumerate(problem.fixes[:FIXES]):
+            button = QPushButton(_words(fix))
+            button.setToolTip(_words(fix))
+            button.setObjectName("" if index else "first")
+            button.setCursor(Qt.CursorShape.PointingHandCursor)
+            button.clicked.connect(lambda _checked=False, fix=fix: self._apply(fix))
+            self._fixes.addWidget(button, index, 0)
+        self._dress()
+
+    def _apply(self, fix: Fix) -> None:
+        document = self._view.document
+        document.edit(fix.title, lambda d: apply(d, fix.changes, document.catalogue))
+        self._view.setFocus()
+
+    def follow(self) -> None:
+        """Stand under the node, above it where there is no room; hide while it is out of sight."""
+        ids = self._view.scene_.selected_ids()
+        if self._problem is None or len(ids) != 1:
+            self.hide()
+            return
+        item = self._view.scene_.nodes[ids[0]]
+        node = self._view.mapFromScene(item.rect).boundingRect()
+        room = self._view.viewport().rect()
+        if not node.intersects(room):
+            self.hide()
+            return
+        self._column.activate()
+        self.setFixedHeight(self._column.totalHeightForWidth(WIDTH))
+        x = min(max(node.center().x() - WIDTH // 2, 12), room.width() - WIDTH - 12)
+        y = node.bottom() + 18
+        if y + self.height() > room.height() - 12:
+            y = max(12, node.top() - self.height() - 18)
+        place = QRect(x, y, WIDTH, self.height())
+        if place != self.geometry():
+            self.setGeometry(place)
+        self.show()
+        self.raise_()
+
+
+def _words(fix: Fix) -> str:
+    if not fix.parameters:
+        return fix.title
+    sign = "+" if fix.parameters > 0 else "−"
+    return f"{fix.title}  {sign}{texts.count(abs(fix.parameters))}"

@@ -1,0 +1,91 @@
+"""A block or a Group dragged from the palette: dropped on the canvas it is added, on a wire it goes into it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QMimeData
+from PySide6.QtGui import QDragMoveEvent, QDropEvent
+
+from app.design import edits
+from app.design.values import Node
+from app.window.canvas import commands
+from app.window.canvas.wire_item import WireItem
+
+if TYPE_CHECKING:
+    from app.window.canvas.view import CanvasView
+
+BLOCK_MIME = "application/x-netloom-block"
+GROUP_MIME = "application/x-netloom-group"
+
+
+class Drops:
+    """The canvas' side of a drag from the palette."""
+
+    def __init__(self, view: CanvasView) -> None:
+        self._view = view
+        self._over: WireItem | None = None
+
+    def enter(self, event: QDragMoveEvent) -> None:
+        if event.mimeData().hasFormat(BLOCK_MIME) or event.mimeData().hasFormat(GROUP_MIME):
+            event.acceptProposedAction()
+        else:
+            event.ignore()
+
+    def move(self, event: QDragMoveEvent) -> None:
+        node = self._node(event.mimeData())
+        if node is None:
+            event.ignore()
+            return
+        view = self._view
+        wire = view.scene_.wire_at(view.mapToScene(event.position().toPoint()))
+        if wire is not None and commands.way_through(view, node, wire) is None:
+            view.hint.emit(f"{node.name} does not fit into that wire: it would stand beside it")
+            wire = None
+        elif wire is not None:
+            view.hint.emit(f"Release to put {node.name} into the wire")
+        else:
+            view.hint.emit(commands.misplaced(node.block, view.document.where))
+        self._offer(wire)
+        event.acceptProposedAction()
+
+    def leave(self) -> None:
+        self._offer(None)
+        self._view.hint.emit("")
+
+    def drop(self, event: QDropEvent) -> None:
+        view = self._view
+        node = self._node(event.mimeData())
+        self.leave()
+        if node is None:
+            event.ignore()
+            return
+        at = view.mapToScene(event.position().toPoint())
+        wire = view.scene_.wire_at(at)
+        if reason := commands.misplaced(node.block, view.document.where):
+            view.document.refused.emit(reason)
+        elif wire is not None:
+            commands.insert(view, node, at, wire)
+        elif node.group:
+            commands.add_group(view, node.group, at)
+        else:
+            commands.add_block(view, node.block, at)
+        view.setFocus()
+        event.acceptProposedAction()
+
+    def _node(self, data: QMimeData) -> Node | None:
+        """The node that a drop would place; None when what is dragged is nothing of ours."""
+        document = self._view.document
+        if data.hasFormat(BLOCK_MIME):
+            return edits.new_node(document.design, document.where, bytes(data.data(BLOCK_MIME).data()).decode())
+        if data.hasFormat(GROUP_MIME):
+            group = bytes(data.data(GROUP_MIME).data()).decode()
+            return edits.new_group_node(document.design, document.where, group)
+        return None
+
+    def _offer(self, wire: WireItem | None) -> None:
+        if self._over is not None and self._over is not wire and self._over.scene() is not None:
+            self._over.offer(False)
+        self._over = wire
+        if wire is not None:
+            wire.offer(True)

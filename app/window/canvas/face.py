@@ -1,0 +1,111 @@
+"""What a node shows, worked out once per change: its texts, ports and marks. Painting and measuring read only this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.design.ports import ports
+from app.design.values import Graph, Node
+from app.messages import NodeReport, Problem
+from app.window.canvas import texts
+from app.window.document import Document
+from blocks.card import Card, Port
+
+ROWS = 3
+"""How many settings stand on a node at most."""
+
+_NO_FOOT = {"Ends", "Connector", "Loss", "Metric", "Postprocess"}
+"""Categories that have neither parameters nor costs worth a line."""
+
+ICONS = {
+    "Ends": "circle-dot", "Stem": "scan", "Backbone": "layers", "Attention": "focus", "Neck": "git-merge",
+    "Head": "target", "Layer": "square", "Connector": "plug", "Loss": "trending-down", "Postprocess": "filter",
+    "Metric": "gauge", "Own blocks": "puzzle", "Group": "boxes",
+}  # fmt: skip
+_BLOCK_ICONS = {
+    "Input": "image", "Target": "flag", "Output": "log-out", "GroupInput": "log-in", "GroupOutput": "log-out",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Face:
+    """One node as it is seen."""
+
+    name: str
+    title: str
+    category: str
+    icon: str
+    rows: tuple[tuple[str, str], ...] = ()
+    foot: bool = False
+    parameters: str = ""
+    macs: str = ""
+    inputs: tuple[Port, ...] = ()
+    outputs: tuple[Port, ...] = ()
+    group: bool = False
+    missing: bool = False
+    frozen: bool = False
+    shares: bool = False
+    repeat: str = ""
+    problem: str = ""
+    """The first error's sentence; empty when there is none."""
+    bad_ports: frozenset[str] = frozenset()
+
+
+def icon_of(card: Card | None, category: str) -> str:
+    """The lucide icon of a block: its card's, or its category's."""
+    if card is None:
+        return ICONS.get(category, "box")
+    return card.icon or _BLOCK_ICONS.get(card.id) or ICONS.get(category, "box")
+
+
+def category_of(document: Document, node: Node) -> str:
+    """The category that gives a node its colour."""
+    if node.group:
+        return "Group"
+    card = document.catalogue.get(node.block)
+    return card.category if card else "Connector"
+
+
+def face_of(document: Document, graph: Graph, node: Node, report: NodeReport | None, problems: list[Problem]) -> Face:
+    """Work out what `node` of `graph` shows."""
+    category = category_of(document, node)
+    card = document.catalogue.get(node.block)
+    group = document.design.group_by_name.get(node.group) if node.group else None
+    missing = card is None if not node.group else group is None
+    # Until the first catalogue is there nothing is known to be missing.
+    waiting = not document.catalogue and not node.group
+    found = ports(document.design, graph, node, document.catalogue)
+    if node.group:
+        title = "Group" if node.group == node.name else node.group
+        settings = group.settings if group else ()
+        shown = tuple(s.name for s in settings)
+    else:
+        title = card.title if card else node.block
+        settings = card.settings if card else ()
+        shown = card.shown if card else tuple(node.settings)
+    declared = {s.name: s for s in settings}
+    defaults = {s.name: s.default for s in settings}
+    rows = tuple(
+        (name, texts.value(node.settings.get(name, defaults.get(name)), declared.get(name))) for name in shown[:ROWS]
+    )
+    errors = [p for p in problems if p.severity == "error"]
+    repeat = texts.value(node.repeat).removeprefix("= ") if node.repeat != 1 else ""
+    return Face(
+        name=node.name,
+        title=title,
+        category=category,
+        icon=icon_of(card, category),
+        rows=rows,
+        foot=category not in _NO_FOOT and not (missing and not waiting),
+        parameters=texts.count(report.parameters) if report else "",
+        macs=texts.count(report.macs) if report else "",
+        inputs=found.inputs,
+        outputs=found.outputs,
+        group=bool(node.group),
+        missing=missing and not waiting,
+        frozen=node.frozen,
+        shares=bool(node.shares),
+        repeat=f"{texts.TIMES}{repeat}" if repeat else "",
+        problem=errors[0].message if errors else "",
+        bad_ports=frozenset(p.port for p in errors if p.port and p.node == node.id),
+    )

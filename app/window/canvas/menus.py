@@ -1,0 +1,105 @@
+"""The context menus of a node, a wire and the bare canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QInputDialog, QMenu
+
+from app.design.values import Expression, Node
+from app.window.canvas import commands
+from app.window.theme import icon
+
+if TYPE_CHECKING:
+    from app.window.canvas.view import CanvasView
+
+_MOST_PARTNERS = 24
+
+
+def menu_at(view: CanvasView, at: QPointF) -> QMenu:
+    """The menu for what lies at `at`; what is not selected yet is selected first."""
+    hit = view.scene_.hit(at, 0.0)
+    menu = QMenu(view)
+    if hit.node is not None:
+        if not hit.node.isSelected():
+            view.scene_.select([hit.node.node.id])
+        _node_menu(view, menu, hit.node.node)
+    elif hit.wire is not None:
+        if not hit.wire.isSelected():
+            view.scene_.clearSelection()
+            hit.wire.setSelected(True)
+        _add(menu, "Delete wire", "trash-2", view.delete_selection, "Del")
+    else:
+        _add(menu, "Paste", "clipboard-paste", lambda: commands.paste(view, at), "Ctrl+V")
+        _add(menu, "Select all", "mouse-pointer-2", view.select_all, "Ctrl+A")
+        menu.addSeparator()
+        _add(menu, "Fit the drawing", "maximize", view.fit_all, "Home")
+        if view.document.path:
+            _add(menu, "Leave the Group", "log-out", view.document.leave, "U")
+    return menu
+
+
+def _add(menu: QMenu, text: str, mark: str, do: Callable[[], object], keys: str = "") -> QAction:
+    action = menu.addAction(icon(mark), text)
+    if keys:
+        action.setShortcut(QKeySequence(keys))
+    action.triggered.connect(lambda _checked=False: do())
+    return action
+
+
+def _node_menu(view: CanvasView, menu: QMenu, node: Node) -> None:
+    ids = view.scene_.selected_ids()
+    several = len(ids) > 1
+    if node.group and not several:
+        _add(menu, "Enter", "log-in", lambda: view.document.enter(node.id), "Return")
+    if not several:
+        _add(menu, "Rename", "pencil", lambda: view.rename(node.id), "F2")
+    _add(menu, "Duplicate", "copy", view.duplicate_selection, "Ctrl+D")
+    _add(menu, "Copy", "clipboard", view.copy_selection, "Ctrl+C")
+    menu.addSeparator()
+    _add(menu, "Group", "group", view.group_selection, "Ctrl+G")
+    if any(view.document.graph.by_id[id].group for id in ids):
+        _add(menu, "Ungroup", "ungroup", view.ungroup_selection, "Ctrl+Shift+G")
+    if node.group and not several:
+        _add(menu, "Repeat…", "repeat", lambda: _ask_repeat(view, node))
+    if not several:
+        _share_menu(view, menu, node)
+    freeze = not all(view.document.graph.by_id[id].frozen for id in ids)
+    _add(
+        menu,
+        "Freeze weights" if freeze else "Unfreeze weights",
+        "snowflake" if freeze else "lock-open",
+        lambda: commands.set_frozen(view, ids, freeze),
+    )
+    menu.addSeparator()
+    _add(menu, "Delete", "trash-2", view.delete_selection, "Del")
+
+
+def _share_menu(view: CanvasView, menu: QMenu, node: Node) -> None:
+    """Offer the nodes of the same block whose weights this one could use."""
+    if node.shares:
+        _add(menu, "Use own weights", "unlink", lambda: commands.share(view, node.id, ""))
+        return
+    partners = [
+        other
+        for other in view.document.graph.nodes
+        if other.id != node.id and (other.block, other.group) == (node.block, node.group) and not other.shares
+    ]
+    if not partners or node.block in (*commands.TOP_ONLY, *commands.INSIDE_ONLY):
+        return
+    sub = menu.addMenu(icon("link"), "Share weights with")
+    for other in partners[:_MOST_PARTNERS]:
+        _add(sub, other.name, "link", lambda other=other: commands.share(view, node.id, other.id))  # type: ignore[misc]
+
+
+def _ask_repeat(view: CanvasView, node: Node) -> None:
+    if isinstance(node.repeat, Expression):
+        view.document.refused.emit(f"{node.name} repeats `{node.repeat.expression}` times: set that in the inspector")
+        return
+    question = f"How often {node.name} runs, one after another:"
+    times, chosen = QInputDialog.getInt(view, "Repeat", question, node.repeat, 1, 10_000)
+    if chosen:
+        commands.repeat(view, node.id, times)

@@ -1,0 +1,101 @@
+"""A node on the scene: it holds what is shown, and asks `painting` to draw it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QPainter, QPainterPath
+from PySide6.QtWidgets import (
+    QGraphicsItem,
+    QGraphicsSceneHoverEvent,
+    QStyle,
+    QStyleOptionGraphicsItem,
+    QWidget,
+)
+
+from app.design.values import Node
+from app.window.canvas import painting
+from app.window.canvas.face import Face
+from app.window.canvas.geometry import Geometry, measure
+
+if TYPE_CHECKING:
+    from app.window.canvas.wiring import Wiring
+
+PORT_REACH = 12.0
+"""How far from its middle a port can still be hit, in px at 100 %."""
+
+
+class NodeItem(QGraphicsItem):
+    """The picture of one Node. The scene gives it a new Face when the Node, its wires or its analysis change."""
+
+    def __init__(self, node: Node, face: Face) -> None:
+        super().__init__()
+        self.node = node
+        self.face = face
+        self.geometry: Geometry = measure(face)
+        self.wiring: Wiring | None = None
+        self._bounds = self.geometry.bounds
+        self._hovered = False
+        self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
+        self.setAcceptHoverEvents(True)
+        self.setZValue(2)
+        self.setPos(node.x, node.y)
+
+    def show_face(self, node: Node, face: Face) -> bool:
+        """Take a new Node and Face; True when places changed, so that wires must follow."""
+        moved = self.pos() != QPointF(node.x, node.y)
+        self.node = node
+        if moved:
+            self.setPos(node.x, node.y)
+        if face == self.face:
+            return moved
+        self.face = face
+        geometry = measure(face)
+        if geometry != self.geometry:
+            self.prepareGeometryChange()
+            self.geometry = geometry
+            self._bounds = geometry.bounds
+            moved = True
+        self.update()
+        return moved
+
+    def show_wiring(self, wiring: Wiring | None) -> None:
+        """Show which ports would take the wire that is being drawn; None when there is none."""
+        self.wiring = wiring
+        self.update()
+
+    def port_place(self, name: str, *, output: bool) -> QPointF:
+        """Where a port is on the scene."""
+        return self.pos() + self.geometry.port(name, output=output)
+
+    @property
+    def rect(self) -> QRectF:
+        """The node's own rectangle on the scene."""
+        return self.geometry.rect.translated(self.pos())
+
+    def boundingRect(self) -> QRectF:
+        return self._bounds
+
+    def shape(self) -> QPainterPath:
+        path = QPainterPath()
+        path.addRect(self.geometry.rect.adjusted(-PORT_REACH, 0, PORT_REACH, 0))
+        return path
+
+    def hoverEnterEvent(self, event: QGraphicsSceneHoverEvent) -> None:
+        self._hovered = True
+        self.update()
+
+    def hoverLeaveEvent(self, event: QGraphicsSceneHoverEvent) -> None:
+        self._hovered = False
+        self.update()
+
+    def _port_state(self, name: str, output: bool) -> str:
+        assert self.wiring is not None
+        return self.wiring.state(self.node.id, name, output=output)
+
+    def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
+        zoom = option.levelOfDetailFromTransform(painter.worldTransform())
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        state = painting.State(selected, self._hovered, self._port_state if self.wiring else None)
+        painting.paint(painter, self.face, self.geometry, state, zoom)

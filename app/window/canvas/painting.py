@@ -1,0 +1,283 @@
+"""How a node looks, at three distances: whole, colour and name, colour alone. It reads Face and Geometry only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
+from PySide6.QtGui import QBrush, QColor, QFont, QPainter, QPainterPath, QPen, QPolygonF
+
+from app.window.canvas import glyphs
+from app.window.canvas.face import Face
+from app.window.canvas.geometry import (
+    FOOT,
+    FOOT_SIZE,
+    HEADER,
+    LABEL_SIZE,
+    PAD,
+    RADIUS,
+    ROW,
+    ROW_SIZE,
+    TITLE_SIZE,
+    VALUE_SIZE,
+    Geometry,
+    metrics,
+    text_width,
+)
+from app.window.theme import font, theme
+from blocks.card import Port
+
+NEAR, MIDDLE = 0.42, 0.16
+"""Zooms below which a node shows name and colour, and below which colour alone."""
+
+LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+NO_PEN, NO_BRUSH = QPen(Qt.PenStyle.NoPen), QBrush(Qt.BrushStyle.NoBrush)
+
+
+@dataclass(frozen=True)
+class State:
+    """What the pointer and the selection add to a node's look."""
+
+    selected: bool = False
+    hovered: bool = False
+    port_state: Callable[[str, bool], str] | None = None
+    """While a wire is drawn: (port, is it an output) -> "fits", "held" or "no"."""
+
+
+@dataclass(frozen=True)
+class _Inks:
+    """The colours of one category in one theme, mixed once."""
+
+    category: QColor
+    body: QColor
+    header: QColor
+    edge: QColor
+    rule: QColor
+    text: QColor
+    soft: QColor
+    accent: QColor
+    error: QColor
+    canvas: QColor
+    far: QColor
+    mark: QColor
+
+
+@lru_cache(maxsize=64)
+def inks(category: str, dark: bool) -> _Inks:
+    """The colours of a category; `dark` must be the theme's, it is here to key the cache."""
+    own, node = theme.category(category), theme.color("node")
+    line = theme.color("line")
+    return _Inks(
+        category=own,
+        body=node,
+        header=glyphs.mix(own, node, 0.30 if dark else 0.13),
+        edge=glyphs.mix(own, line, 0.16 if dark else 0.14),
+        rule=glyphs.mix(line, node, 0.8),
+        text=theme.color("text"),
+        soft=theme.color("soft"),
+        accent=theme.color("accent"),
+        error=theme.color("error"),
+        canvas=theme.color("canvas"),
+        far=glyphs.mix(own, theme.color("canvas"), 0.75),
+        mark=QColor("#10141b") if dark else QColor("#ffffff"),
+    )
+
+
+def paint(painter: QPainter, face: Face, geometry: Geometry, state: State, zoom: float) -> None:
+    """Draw one node at its own origin."""
+    ink = inks(face.category, theme.tokens.dark)
+    if zoom < MIDDLE:
+        _far(painter, face, geometry, state, ink)
+    elif zoom < NEAR:
+        _name_only(painter, face, geometry, state, ink, zoom)
+    else:
+        _whole(painter, face, geometry, state, ink)
+
+
+def _edge(face: Face, state: State, ink: _Inks, thin: float = 1.0) -> QPen:
+    if face.problem:
+        return QPen(ink.error, 2 * thin)
+    if state.selected:
+        return QPen(ink.accent, 2 * thin)
+    if face.missing:
+        return QPen(ink.soft, 1.2 * thin, Qt.PenStyle.DashLine)
+    return QPen(glyphs.mix(ink.category, ink.edge, 0.45) if state.hovered else ink.edge, thin)
+
+
+def _far(painter: QPainter, face: Face, geometry: Geometry, state: State, ink: _Inks) -> None:
+    painter.fillRect(geometry.rect, ink.accent if state.selected else ink.error if face.problem else ink.far)
+
+
+def _name_only(painter: QPainter, face: Face, geometry: Geometry, state: State, ink: _Inks, zoom: float) -> None:
+    painter.setPen(_edge(face, state, ink, 1 / zoom))
+    painter.setBrush(ink.header)
+    painter.drawRoundedRect(geometry.rect, RADIUS, RADIUS)
+    painter.fillRect(QRectF(0, RADIUS, 8, geometry.height - 2 * RADIUS), ink.category)
+    size = min(11 / zoom, 26.0)
+    painter.setFont(font(size, weight=QFont.Weight.DemiBold))
+    painter.setPen(ink.text)
+    inner = geometry.rect.adjusted(18, 0, -6, 0)
+    name = metrics(float(round(size)), weight=QFont.Weight.DemiBold).elidedText(
+        face.name, Qt.TextElideMode.ElideRight, inner.width()
+    )
+    painter.drawText(inner, LEFT, name)
+
+
+def _whole(painter: QPainter, face: Face, geometry: Geometry, state: State, ink: _Inks) -> None:
+    rect = geometry.rect
+    edge = _edge(face, state, ink)
+    if face.group:  # a sheaf of paper: there is more inside
+        painter.setPen(QPen(ink.edge, 1))
+        for shift in (8.0, 4.0):
+            painter.setBrush(glyphs.mix(ink.body, ink.canvas, 0.5 if shift == 8 else 0.75))
+            painter.drawRoundedRect(rect.adjusted(shift, shift, -shift, shift * 0.9), RADIUS, RADIUS)
+    elif not theme.tokens.dark and not face.missing:
+        painter.setPen(NO_PEN)
+        painter.setBrush(QColor(20, 30, 50, 16))
+        painter.drawRoundedRect(rect.adjusted(0, 1, 0, 2.5), RADIUS, RADIUS)
+    painter.setPen(NO_PEN)
+    painter.setBrush(ink.body)
+    painter.drawRoundedRect(rect, RADIUS, RADIUS)
+    painter.setBrush(ink.header)
+    painter.drawPath(_header_path(geometry.width))
+    _header(painter, face, geometry, ink)
+    _rows(painter, face, geometry, ink)
+    if face.foot:
+        _foot(painter, face, geometry, ink)
+    painter.setBrush(NO_BRUSH)
+    painter.setPen(edge)
+    painter.drawRoundedRect(rect, RADIUS, RADIUS)
+    _labels(painter, face, geometry, ink)
+    for ports, places, output in ((face.inputs, geometry.inputs, False), (face.outputs, geometry.outputs, True)):
+        for port in ports:
+            mode = state.port_state(port.name, output) if state.port_state else ""
+            paint_port(painter, port, places[port.name], ink, mode, bad=not output and port.name in face.bad_ports)
+    if face.problem:
+        badge = QRectF(geometry.width - 11, -9, 18, 18)
+        painter.setPen(QPen(ink.canvas, 2))
+        painter.setBrush(ink.error)
+        painter.drawEllipse(badge)
+        painter.setPen(QPen(ink.mark, 2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
+        middle = badge.center()
+        painter.drawLine(QLineF(middle.x(), middle.y() - 4, middle.x(), middle.y() + 0.5))
+        painter.drawPoint(QPointF(middle.x(), middle.y() + 4))
+
+
+@lru_cache(maxsize=32)
+def _header_path(width: float) -> QPainterPath:
+    """A rectangle with its upper corners rounded."""
+    path = QPainterPath(QPointF(0, HEADER))
+    path.lineTo(0, RADIUS)
+    path.arcTo(0, 0, 2 * RADIUS, 2 * RADIUS, 180, -90)
+    path.lineTo(width - RADIUS, 0)
+    path.arcTo(width - 2 * RADIUS, 0, 2 * RADIUS, 2 * RADIUS, 90, -90)
+    path.lineTo(width, HEADER)
+    path.closeSubpath()
+    return path
+
+
+def _header(painter: QPainter, face: Face, geometry: Geometry, ink: _Inks) -> None:
+    glyphs.tile(painter, face.icon, QRectF(10, 7.5, 17, 17), ink.category, ink.mark)
+    left, right = 36.0, geometry.width - PAD
+    for shown, name in ((face.frozen, "lock"), (face.shares, "link")):
+        if shown:
+            right -= 13
+            glyphs.draw(painter, name, QRectF(right, 9.5, 13, 13), ink.soft)
+            right -= 6
+    full = text_width(face.name, 12.5, bold=True)
+    repeat = text_width(face.repeat, TITLE_SIZE, mono=True) + 8 if face.repeat else 0.0
+    room = right - left - repeat
+    bold = metrics(12.5, weight=QFont.Weight.DemiBold)
+    name = face.name if full <= room else bold.elidedText(face.name, Qt.TextElideMode.ElideRight, room)
+    painter.setFont(font(12.5, weight=QFont.Weight.DemiBold))
+    painter.setPen(ink.text)
+    painter.drawText(QRectF(left, 0, room, HEADER), LEFT, name)
+    left += min(full, room)
+    if face.repeat:
+        painter.setFont(font(TITLE_SIZE, mono=True))
+        painter.setPen(ink.category)
+        painter.drawText(QRectF(left + 8, 0, repeat, HEADER), LEFT, face.repeat)
+        left += repeat
+    title = "missing" if face.missing else face.title
+    room = right - left - 10
+    if room > 24:
+        painter.setFont(font(TITLE_SIZE))
+        painter.setPen(ink.error if face.missing else ink.soft)
+        shown_title = metrics(TITLE_SIZE).elidedText(title, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(QRectF(left + 10, 0, room, HEADER), RIGHT, shown_title)
+
+
+def _rows(painter: QPainter, face: Face, geometry: Geometry, ink: _Inks) -> None:
+    for i, (name, value) in enumerate(face.rows):
+        row = geometry.row(i)
+        painter.setFont(font(ROW_SIZE))
+        painter.setPen(ink.soft)
+        painter.drawText(row, LEFT, name)
+        room = row.width() - text_width(name, ROW_SIZE) - 12
+        painter.setFont(font(VALUE_SIZE, mono=True))
+        painter.setPen(ink.text)
+        shown = metrics(VALUE_SIZE, True).elidedText(value, Qt.TextElideMode.ElideRight, room)
+        painter.drawText(row, RIGHT, shown)
+
+
+def _foot(painter: QPainter, face: Face, geometry: Geometry, ink: _Inks) -> None:
+    top = geometry.foot_top
+    painter.setPen(QPen(ink.rule, 1))
+    painter.drawLine(QLineF(1, top, geometry.width - 1, top))
+    line = QRectF(PAD, top, geometry.width - 2 * PAD, FOOT)
+    painter.setFont(font(FOOT_SIZE, mono=True))
+    painter.setPen(ink.soft)
+    painter.drawText(line, LEFT, face.parameters or "–")
+    painter.drawText(line, RIGHT, face.macs or "–")
+
+
+def _labels(painter: QPainter, face: Face, geometry: Geometry, ink: _Inks) -> None:
+    painter.setFont(font(LABEL_SIZE))
+    painter.setPen(ink.soft)
+    wide = geometry.width - 2 * PAD
+    if geometry.label_inputs:
+        for port in face.inputs:
+            painter.setPen(ink.error if port.name in face.bad_ports else ink.soft)
+            painter.drawText(QRectF(PAD, geometry.inputs[port.name].y() - ROW / 2, wide, ROW), LEFT, port.name)
+    painter.setPen(ink.soft)
+    if geometry.label_outputs:
+        for port in face.outputs:
+            painter.drawText(QRectF(PAD, geometry.outputs[port.name].y() - ROW / 2, wide, ROW), RIGHT, port.name)
+
+
+def paint_port(painter: QPainter, port: Port, at: QPointF, ink: _Inks, mode: str = "", *, bad: bool = False) -> None:
+    """Draw a port in the form of its kind. `mode` is "" at rest, else what the wire being drawn makes of it."""
+    colour = ink.error if bad else ink.category
+    if port.optional and not bad:
+        colour = glyphs.mix(colour, ink.soft, 0.45)
+    fill = ink.canvas
+    grow = 0.0
+    if mode == "no":
+        colour, fill = glyphs.mix(colour, ink.body, 0.28), ink.body
+    elif mode in ("fits", "held"):
+        colour, fill, grow = ink.accent, glyphs.mix(ink.accent, ink.canvas, 0.35), 1.0
+        painter.setPen(NO_PEN)
+        halo = QColor(ink.accent)
+        halo.setAlpha(46)
+        painter.setBrush(halo)
+        painter.drawEllipse(at, 10, 10)
+    painter.setPen(QPen(colour, 2))
+    painter.setBrush(fill)
+    if port.kind == "pyramid":
+        painter.setPen(QPen(colour, 1.6))
+        for shift in (-7.0, 0.0, 7.0):
+            painter.drawEllipse(QPointF(at.x(), at.y() + shift), 3.2 + grow / 2, 3.2 + grow / 2)
+    elif port.kind in ("boxes", "detections"):
+        half = 4.4 + grow
+        painter.drawPolygon(QPolygonF(QRectF(at.x() - half, at.y() - half, 2 * half, 2 * half)))
+        if port.kind == "detections":
+            painter.setBrush(colour)
+            painter.drawRect(QRectF(at.x() - 1.5, at.y() - 1.5, 3, 3))
+    elif port.kind == "scalar":
+        painter.setBrush(colour)
+        painter.drawEllipse(at, 3.4 + grow, 3.4 + grow)
+    else:
+        painter.drawEllipse(at, 4.6 + grow, 4.6 + grow)

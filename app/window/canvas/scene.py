@@ -1,0 +1,270 @@
+"""The scene: one item a node and a wire of the graph that is looked at. On a change it touches only what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from PySide6.QtCore import QPointF, QRectF, Signal
+from PySide6.QtWidgets import QGraphicsScene
+
+from app.design.values import Design, End, Graph, Group, Node, Wire
+from app.messages import Problem
+from app.window.canvas import texts
+from app.window.canvas.face import Face, face_of
+from app.window.canvas.node_item import PORT_REACH, NodeItem
+from app.window.canvas.pills import PillLayer, box_of
+from app.window.canvas.wire_item import Curve, WireItem, WireLook
+from app.window.canvas.wiring import Wiring
+from app.window.document import Document
+from app.window.theme import theme
+
+
+@dataclass(frozen=True)
+class Hit:
+    """What lies under the pointer: a port (its name and side), a node's body, a wire, or nothing."""
+
+    node: NodeItem | None = None
+    port: str = ""
+    output: bool = False
+    wire: WireItem | None = None
+
+
+class Scene(QGraphicsScene):
+    """Shows `document.graph` and follows it."""
+
+    shown = Signal()
+    """The drawing looks different: the minimap must follow."""
+
+    def __init__(self, document: Document) -> None:
+        super().__init__()
+        self.document = document
+        self.nodes: dict[str, NodeItem] = {}
+        self.wires: dict[Wire, WireItem] = {}
+        self.refreshed = 0
+        """How many times an item was made or asked to show something new."""
+        self._graph = Graph()
+        self._groups: Mapping[str, Group] = {}
+        self._problems: dict[str, list[Problem]] = {}
+        self.pills = PillLayer()
+        self.addItem(self.pills)
+        document.changed.connect(self._changed)
+        document.place_changed.connect(self.rebuild)
+        document.analysed.connect(self._analysed)
+        document.catalogue_changed.connect(self.rebuild)
+        theme.changed.connect(self._repaint)
+        self.rebuild()
+
+    # following the document -------------------------------------------------------------------------------------------
+
+    def rebuild(self) -> None:
+        """Show the graph that is looked at from scratch; what is selected stays so where it is still there."""
+        selected = self.selected_ids()
+        for item in (*self.wires.values(), *self.nodes.values()):
+            self.removeItem(item)
+        self.removeItem(self.pills)
+        self.nodes, self.wires = {}, {}
+        self.pills = PillLayer()
+        self.addItem(self.pills)
+        self._graph = Graph()
+        self._index_problems()
+        self._sync()
+        self.select(selected)
+
+    def _changed(self, _before: Design, _after: Design) -> None:
+        self._sync()
+
+    def _sync(self) -> None:
+        old, new = self._graph, self.document.graph
+        groups = self.document.design.group_by_name
+        self._graph = new
+        gone_wires, new_wires = self.wires.keys() - set(new.wires), set(new.wires) - self.wires.keys()
+        for wire in gone_wires:
+            self._drop_wire(wire)
+        for id in [id for id in self.nodes if id not in new.by_id]:
+            self._drop_node(id)
+        stale = {end.node for wire in gone_wires | new_wires for end in (wire.source, wire.target)}
+        moved: set[str] = set()
+        for id, node in new.by_id.items():
+            item = self.nodes.get(id)
+            if item is None:
+                self._add_node(node)
+                moved.add(id)
+            elif (
+                item.node is not node
+                or id in stale
+                or (node.group and groups.get(node.group) is not self._groups.get(node.group))
+            ) and self._refresh(item, node):
+                moved.add(id)
+        self._groups = groups
+        self._wire_up(new_wires)
+        self.follow(moved, fresh=new_wires)
+        if new is not old:
+            self.shown.emit()
+
+    def _add_node(self, node: Node) -> None:
+        item = NodeItem(node, self._face(node))
+        self.refreshed += 1
+        self.nodes[node.id] = item
+        self.addItem(item)
+        self.pills.nodes.put(node.id, box_of(item.rect))
+
+    def _drop_node(self, id: str) -> None:
+        self.removeItem(self.nodes.pop(id))
+        self.pills.nodes.drop(id)
+
+    def _drop_wire(self, wire: Wire) -> None:
+        self.pills.drop(wire)
+        self.removeItem(self.wires.pop(wire))
+
+    def _refresh(self, item: NodeItem, node: Node) -> bool:
+        self.refreshed += 1
+        return item.show_face(node, self._face(node))
+
+    def _face(self, node: Node) -> Face:
+        return face_of(self.document, self._graph, node, self.document.report(node.id), self._problems.get(node.id, []))
+
+    def _wire_up(self, wires: Iterable[Wire]) -> None:
+        for wire in wires:
+            item = WireItem(wire, self._curve(wire), self._look(wire))
+            self.refreshed += 1
+            self.wires[wire] = item
+            self.addItem(item)
+
+    def _curve(self, wire: Wire) -> Curve:
+        return Curve.between(
+            self.nodes[wire.source.node].port_place(wire.source.port, output=True),
+            self.nodes[wire.target.node].port_place(wire.target.port, output=False),
+        )
+
+    def _look(self, wire: Wire) -> WireLook:
+        source, target = self.nodes[wire.source.node].face, self.nodes[wire.target.node].face
+        kinds = [p.kind for p in source.outputs if p.name == wire.source.port]
+        kinds += [p.kind for p in target.inputs if p.name == wire.target.port]
+        seen = texts.at_port(self.document.report(wire.source.node), wire.source.port, output=True) or texts.at_port(
+            self.document.report(wire.target.node), wire.target.port, output=False
+        )
+        kind = next((k for k in kinds if k != "any"), seen.kind if seen else "tensor")
+        label = texts.port_shape(seen) if seen else ""
+        return WireLook(kind, source.category, label, wire.target.port in target.bad_ports)
+
+    def _analysed(self) -> None:
+        self._index_problems()
+        for id, node in self._graph.by_id.items():
+            item = self.nodes[id]
+            face = self._face(node)
+            if face != item.face:
+                self.refreshed += 1
+                item.show_face(node, face)
+        again = []
+        for wire, wired in self.wires.items():
+            look = self._look(wire)
+            if look != wired.look:
+                self.refreshed += 1
+                if look.label != wired.look.label:
+                    again.append(wired)
+                else:
+                    box = self.pills.box(wire)
+                    if box is not None:
+                        self.pills.update(QRectF(box[0] - 1, box[1] - 1, box[2] - box[0] + 2, box[3] - box[1] + 2))
+                wired.show_look(look)
+        self.pills.place(again)
+        self.shown.emit()
+
+    def _index_problems(self) -> None:
+        """Sort the problems by the node of this graph that shows them, once for all nodes."""
+        self._problems = {}
+        analysis = self.document.analysis
+        if analysis is None:
+            return
+        prefix = self.document.id_path("")
+        for problem in analysis.problems:
+            if problem.id.startswith(prefix):
+                self._problems.setdefault(problem.id[len(prefix) :].split("/")[0], []).append(problem)
+
+    def follow(self, ids: Iterable[str], *, fresh: Iterable[Wire] = (), sticky: bool = False) -> None:
+        """Let wires and pills follow nodes that were moved or changed their size."""
+        moved = set(ids)
+        touched = dict.fromkeys(fresh)
+        for id in moved:
+            item = self.nodes.get(id)
+            if item is None:
+                continue
+            self.pills.nodes.put(id, box_of(item.rect))
+            touched.update(dict.fromkeys(self._graph.into.get(id, ())))
+            touched.update(dict.fromkeys(self._graph.out_of.get(id, ())))
+            touched.update(dict.fromkeys(self.pills.wires_under(box_of(item.rect, 5))))
+        for wire in touched:
+            item_of = self.wires[wire]
+            item_of.follow(self._curve(wire))
+            item_of.show_look(self._look(wire))
+        self.pills.place((self.wires[wire] for wire in touched), sticky=sticky)
+
+    def _repaint(self) -> None:
+        self.update()
+        self.shown.emit()
+
+    # what is where ----------------------------------------------------------------------------------------------------
+
+    @property
+    def graph(self) -> Graph:
+        return self._graph
+
+    def bounds(self) -> QRectF:
+        """The rectangle around all nodes; null when there are none."""
+        if not self.nodes:
+            return QRectF()
+        rects = [item.rect for item in self.nodes.values()]
+        left, top = min(r.left() for r in rects), min(r.top() for r in rects)
+        right, bottom = max(r.right() for r in rects), max(r.bottom() for r in rects)
+        return QRectF(left, top, right - left, bottom - top)
+
+    def hit(self, at: QPointF, reach: float = PORT_REACH) -> Hit:
+        """What lies at `at`: a port within reach wins over a body, a body over a wire."""
+        around = QRectF(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach)
+        best: tuple[float, NodeItem, str, bool] | None = None
+        body: NodeItem | None = None
+        wire: WireItem | None = None
+        for item in self.items(around):
+            if isinstance(item, NodeItem):
+                near = item.geometry.nearest_port(at - item.pos(), reach)
+                if near is not None and (best is None or near[2] < best[0]):
+                    best = (near[2], item, near[0], near[1])
+                if body is None and item.rect.contains(at):
+                    body = item
+            elif isinstance(item, WireItem) and wire is None and item.shape().contains(at):
+                wire = item
+        if best is not None:
+            return Hit(best[1], best[2], best[3])
+        return Hit(node=body) if body is not None else Hit(wire=wire)
+
+    def wire_at(self, at: QPointF) -> WireItem | None:
+        """The wire under a point, nodes or not."""
+        return next((i for i in self.items(at) if isinstance(i, WireItem)), None)
+
+    def place_of(self, end: End, *, output: bool) -> QPointF:
+        """Where a port is on the scene."""
+        return self.nodes[end.node].port_place(end.port, output=output)
+
+    # selection --------------------------------------------------------------------------------------------------------
+
+    def selected_ids(self) -> list[str]:
+        return [item.node.id for item in self.selectedItems() if isinstance(item, NodeItem)]
+
+    def selected_wires(self) -> list[Wire]:
+        return [item.wire for item in self.selectedItems() if isinstance(item, WireItem)]
+
+    def select(self, ids: Iterable[str], *, keep: bool = False) -> None:
+        """Select nodes; what else was selected is not any more, unless `keep`."""
+        if not keep:
+            self.clearSelection()
+        for id in ids:
+            if id in self.nodes:
+                self.nodes[id].setSelected(True)
+
+    # a wire in the hand -----------------------------------------------------------------------------------------------
+
+    def show_wiring(self, wiring: Wiring | None) -> None:
+        """Light up the ports that would take the wire in the hand and dim the others; None ends that."""
+        for item in self.nodes.values():
+            item.show_wiring(wiring)

@@ -1,0 +1,97 @@
+"""How numbers, settings and shapes read on the canvas: `1.93 M`, `3×3`, `64×56×56`, `128 256 512 /8 /16 /32`."""
+
+from __future__ import annotations
+
+from html import escape
+
+from app.design.values import Expression, SettingValue
+from app.messages import NodeReport, PortShape
+from blocks.card import Port, Setting
+
+TIMES = "×"
+_UNITS = ("", " k", " M", " G", " T", " P")
+
+
+def count(number: float) -> str:
+    """Three digits and a unit: 928, 16.4 k, 5.08 M, 2.1 G."""
+    size = float(number)
+    unit = 0
+    while size >= 999.5 and unit < len(_UNITS) - 1:
+        size /= 1000
+        unit += 1
+    if not unit:
+        return f"{number:.0f}"
+    digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
+    return f"{size:.{digits}f}{_UNITS[unit]}"
+
+
+def value(given: SettingValue, setting: Setting | None = None) -> str:
+    """A setting's value as it stands on a node."""
+    if isinstance(given, Expression):
+        return f"= {given.expression}"
+    if isinstance(given, bool):
+        return "on" if given else "off"
+    if given is None:
+        return "auto"
+    if isinstance(given, float):
+        return f"{given:g}"
+    if isinstance(given, tuple):
+        sizes = setting is not None and (setting.type == "pair" or setting.name in ("shape", "size"))
+        parts = [value(part) for part in given]
+        return (TIMES if sizes else " ").join(parts) if parts else "none"
+    return str(given)
+
+
+def shape(sizes: tuple[int, ...]) -> str:
+    """A shape without its batch: `64×56×56`; a tensor of nothing but the batch is a `scalar`."""
+    return TIMES.join(map(str, sizes[1:])) or "scalar"
+
+
+def port_shape(seen: PortShape) -> str:
+    """What stands on a wire: a tensor's shape, a pyramid's channels and strides, a scalar's word."""
+    if seen.kind == "scalar":
+        return "scalar"
+    tensors = [t for t in seen.tensors if t.shape]
+    if not tensors:
+        return ""
+    if seen.kind != "pyramid":
+        return shape(tensors[0].shape)
+    channels = [t.shape[1] if len(t.shape) > 1 else 0 for t in tensors]
+    words = [str(channels[0])] if len(set(channels)) == 1 else [str(c) for c in channels]
+    if all(t.stride for t in tensors):
+        words += [f"/{t.stride:g}" for t in tensors]
+    else:
+        words += [shape(t.shape) for t in tensors] if len(set(channels)) == 1 else []
+    return " ".join(words)
+
+
+def long_shape(seen: PortShape) -> str:
+    """A shape spelled out for a tooltip: `B × 64 × 56 × 56`, one line a level."""
+    lines = []
+    for tensor in seen.tensors:
+        line = " × ".join(["B", *map(str, tensor.shape[1:])])
+        lines.append(f"{line}  /{tensor.stride:g}" if seen.kind == "pyramid" and tensor.stride else line)
+    return "\n".join(lines)
+
+
+def at_port(report: NodeReport | None, port: str, *, output: bool) -> PortShape | None:
+    """What analysis saw at a port; None while unknown."""
+    if report is None:
+        return None
+    return next((s for s in (report.outputs if output else report.inputs) if s.port == port), None)
+
+
+def port_tip(port: Port, seen: PortShape | None, *, output: bool) -> str:
+    """The tooltip of a port: name, kind, pattern, help and shape."""
+    kind = "any kind" if port.kind == "any" else port.kind
+    lines = [f"<b>{escape(port.name)}</b> &nbsp;{'gives' if output else 'takes'} {kind}"]
+    if port.optional:
+        lines[0] += ", optional"
+    if port.pattern and port.pattern != "*S":
+        lines.append(f"<span style='font-family:\"JetBrains Mono\"'>{escape(port.pattern)}</span>")
+    if port.help:
+        lines.append(escape(port.help))
+    if seen is not None and seen.tensors:
+        spelled = escape(long_shape(seen)).replace("\n", "<br>")
+        lines.append(f"<span style='font-family:\"JetBrains Mono\"'>{spelled}</span>")
+    return "<br>".join(lines)

@@ -1,0 +1,410 @@
+"""The canvas: a view on the scene that pans, zooms, and turns mouse and keys into gestures and commands."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
+from PySide6.QtGui import (
+    QContextMenuEvent,
+    QHelpEvent,
+    QInputDevice,
+    QKeyEvent,
+    QMouseEvent,
+    QNativeGestureEvent,
+    QPainter,
+    QPen,
+    QResizeEvent,
+    QShowEvent,
+    QWheelEvent,
+)
+from PySide6.QtWidgets import QFrame, QGraphicsView, QToolTip, QWidget
+
+from app.design.values import End
+from app.window.canvas import clipboard, commands, gestures, keys, menus, tips
+from app.window.canvas.bubble import Bubble
+from app.window.canvas.drops import Drops
+from app.window.canvas.invitation import Invitation
+from app.window.canvas.minimap import Minimap
+from app.window.canvas.rename import Rename
+from app.window.canvas.scene import Scene
+from app.window.document import Document
+from app.window.theme import theme
+
+SMALLEST, LARGEST = 0.05, 3.0
+_DOTS = 24.0
+_SHEET = 3000.0
+"""How far past the outermost nodes one can pan."""
+
+
+class CanvasView(QGraphicsView):
+    """Shows and edits the graph that the document looks at."""
+
+    selection_changed = Signal()
+    hint = Signal(str)
+    """A sentence for the status line: why a wire does not fit, what a release would do; "" takes it away."""
+    open_example = Signal(str)
+    """The invitation of an empty canvas was taken: `digits` or `pyramid`."""
+
+    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.document = document
+        self.scene_ = Scene(document)
+        self.setScene(self.scene_)
+        self.setObjectName("canvas")
+        self.setAccessibleName("Canvas")
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.SmartViewportUpdate)
+        self.setTransformationAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
+        self.setResizeAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setMouseTracking(True)
+        self.setAcceptDrops(True)
+        self.viewport().setMouseTracking(True)
+        self.gesture: gestures.Gesture | None = None
+        self.space_held = False
+        self._drops = Drops(self)
+        self._places: dict[tuple[str, ...], tuple[float, QPointF]] = {}
+        """Zoom and middle of each Group that was looked at."""
+        self._place = document.path
+        self._fit_wanted = True
+        self.minimap = Minimap(self)
+        self.invitation = Invitation(self)
+        self.bubble = Bubble(self)
+        self.invitation.open_example.connect(self.open_example)
+        self.scene_.selectionChanged.connect(self._selection_changed)
+        self.scene_.shown.connect(self._shown)
+        document.place_changed.connect(self._place_changed)
+        document.file_changed.connect(self._file_changed)
+        theme.changed.connect(self.viewport().update)
+        self._file = document.file
+        self._shown()
+
+    # what the window asks for -----------------------------------------------------------------------------------------
+
+    @property
+    def zoom(self) -> float:
+        """1 is 100 %."""
+        return self.transform().m11()
+
+    @property
+    def reach(self) -> float:
+        """How far from a port a press still takes it, in scene units: at least 12 px on the screen, within reason."""
+        return min(max(12.0, 9.0 / self.zoom), 22.0)
+
+    def middle(self) -> QPointF:
+        """The middle of what is seen, on the scene."""
+        return self.mapToScene(self.viewport().rect().center())
+
+    def fit_all(self) -> None:
+        """Show the whole drawing, at most at 100 %."""
+        self._fit(self.scene_.bounds())
+
+    def fit_selection(self) -> None:
+        """Show what is selected; without a selection the whole drawing."""
+        rects = [self.scene_.nodes[id].rect for id in self.scene_.selected_ids()]
+        bounds = QRectF()
+        for rect in rects:
+            bounds = bounds.united(rect)
+        self._fit(bounds if rects else self.scene_.bounds())
+
+    def reveal(self, node_id: str) -> None:
+        """Select a node of the graph looked at and bring it to the middle."""
+        item = self.scene_.nodes.get(node_id)
+        if item is None:
+            return
+        self.scene_.select([node_id])
+        if self.zoom < 0.5:
+            self.set_zoom(1.0)
+        self._centre(item.rect.center())
+
+    def selected_ids(self) -> list[str]:
+        return self.scene_.selected_ids()
+
+    def select_all(self) -> None:
+        self.scene_.select(self.scene_.nodes)
+
+    def delete_selection(self) -> None:
+        commands.delete(self)
+
+    def duplicate_selection(self) -> None:
+        commands.duplicate(self, 32, 32)
+
+    def copy_selection(self) -> None:
+        if ids := self.scene_.selected_ids():
+            clipboard.write(self.document.design, self.document.graph, ids)
+
+    def paste(self) -> None:
+        commands.paste(self, None)
+
+    def group_selection(self) -> None:
+        commands.group(self)
+
+    def ungroup_selection(self) -> None:
+        commands.ungroup(self)
+
+    def rename(self, node_id: str) -> None:
+        """Open the field that renames a node in its place."""
+        if node_id in self.scene_.nodes:
+            Rename(self, self.scene_.nodes[node_id])
+
+    def add_block(self, block: str) -> str:
+        """Place a block in the middle of what is seen, clear of other nodes; returns its id."""
+        return commands.add_block(self, block, self.middle(), free=True)
+
+    def add_group(self, group: str) -> str:
+        """Place another node that uses the Group `group` in the middle of what is seen; returns its id."""
+        return commands.add_group(self, group, self.middle(), free=True)
+
+    # moving about -----------------------------------------------------------------------------------------------------
+
+    def set_zoom(self, zoom: float, at: QPoint | None = None) -> None:
+        """Zoom to `zoom` with the point `at` of the viewport (default: its middle) staying where it is."""
+        place = at if at is not None else self.viewport().rect().center()
+        zoom = min(max(zoom, SMALLEST), LARGEST)
+        if zoom == self.zoom:
+            return
+        before = self.mapToScene(place)
+        self.setTransform(self.transform().fromScale(zoom, zoom))
+        after = self.mapToScene(place)
+        self._centre(self.mapToScene(self.viewport().rect().center()) + before - after)
+
+    def scroll(self, delta: QPoint) -> None:  # type: ignore[override]
+        """Move the sheet by `delta` px."""
+        bars = self.horizontalScrollBar(), self.verticalScrollBar()
+        bars[0].setValue(bars[0].value() - delta.x())
+        bars[1].setValue(bars[1].value() - delta.y())
+        self._moved()
+
+    def _centre(self, at: QPointF) -> None:
+        self.centerOn(at)
+        self._moved()
+
+    def _moved(self) -> None:
+        self.minimap.update()
+        self.bubble.follow()
+
+    def _fit(self, bounds: QRectF) -> None:
+        room = self.viewport().rect()
+        if bounds.isNull() or room.isEmpty():
+            self.setTransform(self.transform().fromScale(1, 1))
+            self._centre(QPointF(0, 0))
+            return
+        around = bounds.adjusted(-48, -48, 48, 48)
+        zoom = min(room.width() / around.width(), room.height() / around.height(), 1.0)
+        self.setTransform(self.transform().fromScale(max(zoom, SMALLEST), max(zoom, SMALLEST)))
+        self._centre(bounds.center())
+
+    def _grow_sheet(self) -> None:
+        needed = self.scene_.bounds().adjusted(-_SHEET, -_SHEET, _SHEET, _SHEET)
+        if not self.sceneRect().contains(needed):
+            kept = (self.mapToScene(self.viewport().rect().center()), self.sceneRect().united(needed))
+            self.setSceneRect(kept[1])
+            self.centerOn(kept[0])
+
+    # following --------------------------------------------------------------------------------------------------------
+
+    def _shown(self) -> None:
+        self._grow_sheet()
+        empty = not self.scene_.nodes
+        self.invitation.show_for(empty, top=not self.document.path)
+        self.minimap.setVisible(not empty)
+        self.minimap.refresh()
+        self.bubble.refresh()
+
+    def _selection_changed(self) -> None:
+        self.scene_.pills.update()
+        self.minimap.update()
+        self.bubble.refresh()
+        self.selection_changed.emit()
+
+    def _place_changed(self) -> None:
+        self.cancel_gesture()
+        if self._place != self.document.path:
+            self._places[self._place] = (self.zoom, self.middle())
+        self._place = self.document.path
+        self._shown()
+        kept = self._places.get(self._place)
+        if kept is None:
+            self._fit_wanted = True
+            self._fit_if_wanted()
+        else:
+            self.setTransform(self.transform().fromScale(kept[0], kept[0]))
+            self._centre(kept[1])
+
+    def _file_changed(self) -> None:
+        # Another drawing was loaded when undo cannot reach back: look at all of it.
+        if not self.document.undo_stack.count() and (self.document.file != self._file or self._fit_wanted):
+            self._places.clear()
+            self._fit_wanted = True
+            self._fit_if_wanted()
+        self._file = self.document.file
+
+    def _fit_if_wanted(self) -> None:
+        if self._fit_wanted and self.isVisible():
+            self._fit_wanted = False
+            self.fit_all()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._fit_if_wanted()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.minimap.place()
+        self.invitation.place()
+        self._moved()
+
+    # painting ---------------------------------------------------------------------------------------------------------
+
+    def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
+        painter.fillRect(rect, theme.color("canvas"))
+        step = _DOTS
+        while step * self.zoom < 14:
+            step *= 2
+        pen = QPen(theme.color("dots"), 1.6)
+        pen.setCosmetic(True)
+        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
+        painter.setPen(pen)
+        left, top = int(rect.left() // step), int(rect.top() // step)
+        right, bottom = int(rect.right() // step) + 1, int(rect.bottom() // step) + 1
+        painter.drawPoints([QPointF(i * step, j * step) for i in range(left, right) for j in range(top, bottom)])
+
+    def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
+        if self.gesture is not None:
+            self.gesture.paint(painter)
+
+    # the mouse --------------------------------------------------------------------------------------------------------
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        at, screen = self.mapToScene(event.position().toPoint()), event.position().toPoint()
+        if self.gesture is not None:
+            return
+        middle = event.button() == Qt.MouseButton.MiddleButton
+        if middle or (self.space_held and event.button() == Qt.MouseButton.LeftButton):
+            self.gesture = gestures.Pan(self, screen)
+        elif event.button() == Qt.MouseButton.LeftButton:
+            self.gesture = self._begin(at, event.modifiers())
+        event.accept()
+
+    def _begin(self, at: QPointF, held: Qt.KeyboardModifier) -> gestures.Gesture | None:
+        scene = self.scene_
+        adds = bool(held & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier))
+        hit = scene.hit(at, self.reach)
+        if hit.node is not None and hit.port:
+            end = End(hit.node.node.id, hit.port)
+            taken = None if hit.output else scene.graph.wire_into(end)
+            if taken is not None:
+                return gestures.DrawWire(self, taken.source, from_output=True, moved=taken)
+            return gestures.DrawWire(self, end, from_output=hit.output)
+        if hit.node is not None:
+            item = hit.node
+            narrow = False
+            if adds:
+                item.setSelected(not item.isSelected())
+            elif not item.isSelected():
+                scene.select([item.node.id])
+            else:
+                narrow = True
+            if not item.isSelected():
+                return None
+            copy = bool(held & Qt.KeyboardModifier.AltModifier)
+            return gestures.Move(self, at, item, copy=copy, narrow=narrow)
+        if hit.wire is not None:
+            chosen = not hit.wire.isSelected() if adds else True
+            if not adds:
+                scene.clearSelection()
+            hit.wire.setSelected(chosen)
+            return None
+        return gestures.Rubber(self, at, keep=adds)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        if self.gesture is None:
+            super().mouseMoveEvent(event)
+            hit = self.scene_.hit(self.mapToScene(event.position().toPoint()), self.reach)
+            shape = Qt.CursorShape.CrossCursor if hit.port else Qt.CursorShape.ArrowCursor
+            if self.space_held:
+                shape = Qt.CursorShape.OpenHandCursor
+            if self.viewport().cursor().shape() != shape:
+                self.viewport().setCursor(shape)
+            return
+        screen = event.position().toPoint()
+        self.gesture.move(self.mapToScene(screen), screen)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if self.gesture is not None and event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
+            gesture, self.gesture = self.gesture, None
+            gesture.release(self.mapToScene(event.position().toPoint()))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        if event.button() != Qt.MouseButton.LeftButton:
+            return
+        hit = self.scene_.hit(self.mapToScene(event.position().toPoint()), self.reach)
+        if hit.node is None or hit.port:
+            self.mousePressEvent(event)
+        elif hit.node.node.group:
+            self.cancel_gesture()
+            self.document.enter(hit.node.node.id)
+        else:
+            self.rename(hit.node.node.id)
+
+    def cancel_gesture(self) -> bool:
+        """Drop what the mouse is doing; False when it does nothing."""
+        gesture, self.gesture = self.gesture, None
+        if gesture is not None:
+            gesture.cancel()
+        return gesture is not None
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        pad = event.device() is not None and event.device().type() == QInputDevice.DeviceType.TouchPad
+        zooms = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
+        if pad and not zooms:
+            self.scroll(event.pixelDelta() if not event.pixelDelta().isNull() else event.angleDelta() / 4)
+        elif turned := event.angleDelta().y():
+            self.set_zoom(self.zoom * 1.0016**turned, event.position().toPoint())
+        elif event.angleDelta().x():
+            self.scroll(QPoint(event.angleDelta().x() // 2, 0))
+        event.accept()
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        if isinstance(event, QNativeGestureEvent):
+            if event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
+                self.set_zoom(self.zoom * (1 + event.value()), event.position().toPoint())
+            return True
+        if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
+            text = tips.tip(self.scene_, self.scene_.hit(self.mapToScene(event.pos()), self.reach))
+            QToolTip.showText(event.globalPos(), text, self.viewport())
+            return True
+        return super().viewportEvent(event)
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        if self.cancel_gesture():
+            return
+        menu = menus.menu_at(self, self.mapToScene(event.pos()))
+        menu.exec(event.globalPos())
+        menu.deleteLater()
+
+    # keys and drops ---------------------------------------------------------------------------------------------------
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if not keys.press(self, event):
+            super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():
+            self.space_held = False
+            self.viewport().unsetCursor()
+        super().keyReleaseEvent(event)
+
+    def dragEnterEvent(self, event) -> None:  # type: ignore[no-untyped-def]
+        self._drops.enter(event)
+
+    def dragMoveEvent(self, event) -> None:  # type: ignore[no-untyped-def]
+        self._drops.move(event)
+
+    def dragLeaveEvent(self, event) -> None:  # type: ignore[no-untyped-def]
+        self._drops.leave()
+
+    def dropEvent(self, event) -> None:  # type: ignore[no-untyped-def]
+        self._drops.drop(event)
