@@ -43,6 +43,24 @@ class _Edit(QUndoCommand):
         return True
 
 
+def locate(design: Design, id: str) -> tuple[tuple[str, ...], str, str]:
+    """Where the analysis path `id` (`encoder/0/conv`) leads: the Group nodes to enter, the graph's name, the node's id.
+
+    As far as the path leads where something on it is gone; the node's id is "" then.
+    """
+    entered: list[str] = []
+    where = ""
+    parts = [part for part in id.split("/") if not part.isdigit()]  # digits count repetitions: no id begins with one
+    for part in parts[:-1]:
+        node = design.graph(where).by_id.get(part)
+        if node is None or node.group not in design.group_by_name:
+            return tuple(entered), where, ""
+        entered.append(part)
+        where = node.group
+    last = parts[-1] if parts else ""
+    return tuple(entered), where, last if last in design.graph(where).by_id else ""
+
+
 class Document(QObject):
     """The drawing that is open. Items and panels read it and ask it for edits; they never hold a second copy."""
 
@@ -61,11 +79,13 @@ class Document(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.undo_stack = QUndoStack(self)
-        self.undo_stack.cleanChanged.connect(lambda _clean: self.file_changed.emit())
+        self.undo_stack.cleanChanged.connect(self.file_changed)
         self._design = Design()
         self._path: tuple[str, ...] = ()
         self._catalogue: dict[str, Card] = {}
         self.file: Path | None = None
+        self.name = ""
+        """What the drawing is called while it has no file."""
         self.revision = 0
         self.variant = ""
         self.analysis: Analysis | None = None
@@ -90,20 +110,23 @@ class Document(QObject):
 
     @property
     def title(self) -> str:
-        return self.file.stem if self.file else "untitled"
+        return self.file.stem if self.file else self.name or "untitled"
 
     def new(self) -> None:
         """Begin an empty drawing."""
         self.load(Design(), None)
 
-    def load(self, design: Design, path: Path | None) -> None:
-        """Show another drawing; undo does not reach back past this."""
+    def load(self, design: Design, path: Path | None, name: str = "") -> None:
+        """Show another drawing; undo does not reach back past this. `name` is its title while it has no file."""
         self.undo_stack.clear()
         self.file = path
+        self.name = name
         self.variant = ""
         self._path = ()
+        self.analysis = None  # it was said of another drawing
         self._show(design)
         self.place_changed.emit()
+        self.analysed.emit()
         self.file_changed.emit()
 
     def open(self, path: Path) -> None:

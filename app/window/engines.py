@@ -1,0 +1,361 @@
+"""The engines that the window uses: one for analysis with a spare behind it, and one for each run or export."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.design.file import FileError, write_atomically
+from app.messages import (
+    Analyse,
+    Analysis,
+    Catalogue,
+    Devices,
+    Export,
+    Failed,
+    GetCatalogue,
+    GetDevices,
+    Predict,
+    Problem,
+    Reply,
+    Running,
+    Train,
+)
+from app.window import log
+from app.window.document import Document, locate
+from app.window.engine_process import EngineProcess, engine_command
+from app.window.jobs import Job
+from blocks.card import Card
+
+DEBOUNCE = 30
+"""Milliseconds that an edit waits for the next before it is analysed."""
+PATIENCE = 10_000
+"""Milliseconds that one block may run in analysis before it counts as hanging."""
+MAX_FAILED_STARTS = 3
+
+
+class Engines(QObject):
+    """Keeps an engine warm, has the document analysed after each edit, and runs jobs. An engine that dies costs only
+    what it was doing."""
+
+    ready = Signal()
+    """The analysis engine is warm, at the start or again."""
+    catalogue = Signal(object)
+    """tuple of Card"""
+    analysed = Signal(object)
+    """Analysis, as it arrives"""
+    devices = Signal(object)
+    """Devices"""
+    died = Signal(str)
+    """The analysis engine ended; a sentence says what happened and what comes next."""
+    restarted = Signal()
+    """Another analysis engine has taken over."""
+
+    def __init__(self, parent: QObject | None = None, *, command: list[str] | None = None) -> None:
+        super().__init__(parent)
+        self.last_devices: Devices | None = None
+        self.milliseconds = 0.0
+        """How long the last analysis took, there and back."""
+        self.stopped = ""
+        """Why no engine is started any more; empty while one runs or starts."""
+        self._command = command or engine_command()
+        self._document: Document | None = None
+        self._main: EngineProcess | None = None
+        self._spare: EngineProcess | None = None
+        self._predictor: EngineProcess | None = None
+        self._closing: list[EngineProcess] = []
+        self._jobs: list[Job] = []
+        self._numbers = itertools.count(1)
+        self._failed_starts = 0
+        self._cards: tuple[Card, ...] = ()
+        self._asked: Analyse | None = None
+        self._asked_at = 0.0
+        self._tries = 0
+        self._running = ""
+        self._wanted = False
+        self._edits = _timer(self, DEBOUNCE, self._analyse)
+        self._watchdog = _timer(self, PATIENCE, self._hangs)
+        self._spare_timer = _timer(self, 1000, self._start_spare)
+
+    # starting and ending ----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start the analysis engine; the spare follows once it is warm."""
+        self.stopped = ""
+        self._failed_starts = 0
+        if self._main is None:
+            self._take_over(self._new_engine())
+
+    def close(self) -> None:
+        """End all engines and wait for them: runs get the time to write their checkpoint."""
+        for timer in (self._edits, self._watchdog, self._spare_timer):
+            timer.stop()
+        jobs = [job.engine for job in self._jobs if job.alive]
+        engines = [e for e in (self._main, self._spare, self._predictor, *self._closing, *jobs) if e is not None]
+        self._main = self._spare = self._predictor = None
+        for engine in engines:
+            engine.close(grace=10)
+        deadline = time.monotonic() + 2
+        for engine in engines:
+            limit = deadline + 8 if engine in jobs else deadline
+            engine.wait(limit - time.monotonic())
+
+    @property
+    def pids(self) -> list[int]:
+        """The process ids of the engines that live."""
+        engines = (self._main, self._spare, self._predictor, *(job.engine for job in self._jobs))
+        return [e.pid for e in engines if e is not None and e.alive]
+
+    @property
+    def analysis_pid(self) -> int:
+        return self._main.pid if self._main is not None else 0
+
+    @property
+    def spare_ready(self) -> bool:
+        """Whether a warm engine stands by to take over analysis."""
+        return self._spare is not None and self._spare.ready is not None
+
+    @property
+    def is_ready(self) -> bool:
+        return self._main is not None and self._main.ready is not None
+
+    def _new_engine(self) -> EngineProcess:
+        return EngineProcess(self._command, self)
+
+    def _retire(self, engine: EngineProcess) -> None:
+        """End an engine that has done its work, without waiting for it."""
+        self._closing = [e for e in self._closing if e.alive]
+        if engine.alive:
+            self._closing.append(engine)
+            engine.close()
+
+    def _take_over(self, engine: EngineProcess) -> None:
+        self._main = engine
+        engine.message.connect(self._take)
+        engine.ended.connect(self._main_ended)
+        if engine.ready is not None:
+            self._main_ready()
+        else:
+            engine.became_ready.connect(self._main_ready)
+
+    def _main_ready(self) -> None:
+        assert self._main is not None
+        self._failed_starts = 0
+        if self._asked is not None:  # the engine before this one died over it
+            self._ask(self._asked)
+        self._main.send(GetCatalogue())
+        self._main.send(GetDevices())
+        self.ready.emit()
+        self._analyse()
+        self._spare_timer.start()
+
+    def _start_spare(self) -> None:
+        if self._spare is None and self._main is not None:
+            self._spare = self._new_engine()
+            self._spare.ended.connect(self._spare_ended)
+
+    def _spare_ended(self, how: str) -> None:
+        log.write("window", f"the spare engine {how}")
+        self._spare = None
+        self._failed_starts += 1
+        if self._failed_starts < MAX_FAILED_STARTS:
+            self._spare_timer.start(5000)
+
+    def _pop_spare(self) -> EngineProcess | None:
+        spare, self._spare = self._spare, None
+        if spare is not None:
+            spare.ended.disconnect(self._spare_ended)
+        return spare
+
+    def _main_ended(self, how: str) -> None:
+        dead, self._main = self._main, None
+        assert dead is not None
+        self._watchdog.stop()
+        if dead.ready is None:
+            self._failed_starts += 1
+            if self._failed_starts >= MAX_FAILED_STARTS:
+                words = f": {dead.last_words}" if dead.last_words else ""
+                self.stopped = (
+                    f"The engine {how} {self._failed_starts} times while it started{words}. "
+                    "The drawing is untouched; shapes and training are off until it starts again."
+                )
+                self.died.emit(self.stopped)
+                return
+        if self._asked is not None and self._tries >= 2:
+            self._blame(f"the engine {how} twice while it ran this. Change its settings, or what feeds it")
+        self.died.emit(f"The engine {how}. The drawing is untouched; another engine takes over.")
+        self._take_over(self._pop_spare() or self._new_engine())
+        self.restarted.emit()
+
+    # analysis ---------------------------------------------------------------------------------------------------------
+
+    def watch(self, document: Document) -> None:
+        """Have the document analysed now and after each edit; it gets the catalogue too."""
+        self._document = document
+        document.changed.connect(self._edited)
+        self._cards = load_catalogue()
+        if self._cards:
+            document.set_catalogue(self._cards)
+        self._edited()
+
+    def _edited(self, *_designs: object) -> None:
+        self._wanted = True
+        if not self._edits.isActive():
+            self._edits.start()
+
+    def _analyse(self) -> None:
+        """Send the newest design, unless an answer is still due: then it follows that answer."""
+        if self._document is None or not self._wanted or self._asked is not None or not self.is_ready:
+            return
+        self._wanted = False
+        self._tries = 0
+        document = self._document
+        self._ask(Analyse(document.revision, document.design, variant=document.variant))
+
+    def _ask(self, request: Analyse) -> None:
+        assert self._main is not None
+        self._asked = request
+        self._tries += 1
+        self._running = ""
+        self._asked_at = time.perf_counter()
+        # Until a node is named the engine only reads and plans: a large drawing may take it a while.
+        self._watchdog.start(3 * PATIENCE)
+        self._main.send(request)
+
+    def _take(self, reply: Reply) -> None:
+        match reply:
+            case Running() if self._asked is not None and reply.revision == self._asked.revision:
+                self._running = reply.id
+                self._watchdog.start(PATIENCE)
+            case Analysis() if self._asked is not None and reply.revision == self._asked.revision:
+                self.milliseconds = (time.perf_counter() - self._asked_at) * 1000
+                self._answered(reply)
+            case Failed(job="") if self._asked is not None:
+                log.write("engine", reply.detail or reply.message)
+                self._answered(self._verdict("", "engine", reply.message))
+            case Catalogue():
+                self._set_catalogue(reply.cards)
+            case Devices():
+                self.last_devices = reply
+                self.devices.emit(reply)
+
+    def _answered(self, analysis: Analysis) -> None:
+        self._asked = None
+        self._watchdog.stop()
+        if self._document is not None:
+            self._document.set_analysis(analysis)
+        self.analysed.emit(analysis)
+        self._analyse()
+
+    def _hangs(self) -> None:
+        if self._main is None or self._asked is None:
+            return
+        hung, self._main = self._main, None
+        hung.ended.disconnect(self._main_ended)
+        hung.message.disconnect(self._take)
+        hung.kill()
+        self._closing.append(hung)
+        seconds = PATIENCE // 1000
+        self._blame(f"it did not finish within {seconds} s and was ended. Change its settings, or what feeds it")
+        self.died.emit("The engine hung and was ended. The drawing is untouched; another engine takes over.")
+        self._take_over(self._pop_spare() or self._new_engine())
+        self.restarted.emit()
+
+    def _blame(self, why: str) -> None:
+        """Answer in the engine's place: the node that it was running is the problem. It is not asked again until the
+        next edit."""
+        verdict = self._verdict(self._running, "engine-ended", why)
+        self._answered(verdict)
+
+    def _verdict(self, id: str, code: str, why: str) -> Analysis:
+        assert self._asked is not None
+        path, where, node = locate(self._asked.design, id)
+        name = self._asked.design.graph(where).by_id[node].name if node else ""
+        sentence = f"{name}: {why}." if name else f"{why[:1].upper()}{why[1:]}" + ("" if why.endswith(".") else ".")
+        problem = Problem("error", "/".join((*path, node)) if node else "", name, where, node, "", code, sentence)
+        return Analysis(self._asked.revision, valid=False, partial=True, problems=(problem,))
+
+    # the catalogue ----------------------------------------------------------------------------------------------------
+
+    def _set_catalogue(self, cards: tuple[Card, ...]) -> None:
+        if cards != self._cards:
+            self._cards = cards
+            save_catalogue(cards)
+        if self._document is not None and tuple(self._document.catalogue.values()) != cards:
+            self._document.set_catalogue(cards)
+        self.catalogue.emit(cards)
+
+    # jobs -------------------------------------------------------------------------------------------------------------
+
+    def run(self, request: Train | Export | Predict) -> Job:
+        """Start a run, an export or a prediction. A prediction uses the engine of the one before, so that it is quick."""
+        if not request.job:
+            request = replace(request, job=f"job-{next(self._numbers)}")
+        if isinstance(request, Predict):
+            engine = self._predictor if self._predictor is not None and self._predictor.alive else None
+            engine = self._predictor = engine or self._warm_engine()
+        elif isinstance(request, Export):
+            engine = self._warm_engine()
+        else:
+            engine = self._new_engine()
+        job = Job(request, engine, self)
+        self._jobs = [j for j in self._jobs if j.alive]
+        self._jobs.append(job)
+        if engine is not self._predictor:
+            job.finished.connect(lambda _result: self._retire(engine))
+            job.failed.connect(lambda _why: self._retire(engine))
+        return job
+
+    def _warm_engine(self) -> EngineProcess:
+        """The spare where it is warm (another one follows), else a new engine."""
+        if not self.spare_ready:
+            return self._new_engine()
+        spare = self._pop_spare()
+        assert spare is not None
+        self._spare_timer.start()
+        return spare
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs under way."""
+        return [job for job in self._jobs if job.alive]
+
+
+def _timer(parent: QObject, milliseconds: int, slot: object) -> QTimer:
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    timer.timeout.connect(slot)
+    return timer
+
+
+def catalogue_file() -> Path:
+    """Where the last catalogue is kept, so that the palette is full at once at the next start."""
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("netloom", appauthor=False)) / "catalogue.json"
+
+
+def load_catalogue() -> tuple[Card, ...]:
+    """The kept catalogue; empty where there is none or it cannot be read: the engine's answer replaces it anyway."""
+    try:
+        return msgspec.json.decode(catalogue_file().read_bytes(), type=tuple[Card, ...])
+    except FileNotFoundError:
+        return ()
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        log.write("window", f"the kept catalogue cannot be read: {error}")
+        return ()
+
+
+def save_catalogue(cards: tuple[Card, ...]) -> None:
+    """Keep the catalogue for the next start."""
+    try:
+        catalogue_file().parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(catalogue_file(), msgspec.json.encode(cards))
+    except (OSError, FileError) as error:
+        log.write("window", f"the catalogue cannot be kept: {error}")
