@@ -19,7 +19,11 @@ FORMATS = ("onnx", "safetensors", "svg", "png", "csv", "markdown", "mermaid", "d
 
 
 class CallError(ValueError):
-    """A call that cannot be carried out; the message is one line."""
+    """A call that cannot be carried out; the message is one line, `code` the exit code."""
+
+    def __init__(self, message: str, code: int = WRONG) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,7 +47,8 @@ def parser() -> argparse.ArgumentParser:
         return sub
 
     def takes_design(sub: argparse.ArgumentParser, many: bool = False) -> None:
-        sub.add_argument("design", metavar="DESIGN", nargs="+" if many else None, help="a file, an example or block:NAME")
+        sub.add_argument("design", metavar="DESIGN", nargs="+" if many else None,
+                         help="a file, an example or block:NAME")  # fmt: skip
         sub.add_argument("--variant", metavar="V", help="one of the design's named sets of settings")
         sub.add_argument("--set", metavar="NODE.SETTING=VALUE", action="append", default=[], dest="sets",
                          help="change a setting; NODE is the name on the canvas, with / into Groups")  # fmt: skip
@@ -107,13 +112,28 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(importlib.import_module(f"app.engine.commands.{given.command}").run(given))
     except CallError as error:
         print(f"netloom: {error}", file=sys.stderr)
-        return WRONG
+        return error.code
     except BrokenPipeError:  # the reader of our output has gone: nothing more to say
         sys.stderr.close()
         return FINE
     except KeyboardInterrupt:
         print("netloom: stopped", file=sys.stderr)
         return 130
+    except Exception as error:  # a fault of ours: one line for the user, all of it in the log
+        print(f"netloom: it failed: {type(error).__name__}: {error} (details: {_log()})", file=sys.stderr)
+        return WRONG
+
+
+def _log() -> str:
+    """Write the exception being handled to the log; returns where that is."""
+    import traceback
+    from pathlib import Path
+
+    from platformdirs import user_log_dir
+
+    log = Path(user_log_dir("netloom", appauthor=False, ensure_exists=True)) / "netloom.log"
+    log.write_text(traceback.format_exc(), encoding="utf-8")
+    return str(log)
 
 
 def _wants_window(arguments: list[str]) -> bool:

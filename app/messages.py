@@ -23,7 +23,8 @@ CHUNK_BYTES = 256 * 1024
 
 
 class Tensor(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One tensor on a wire: its shape with the batch first, its dtype (`float32`), its stride in pixels of the input."""
+    """One tensor on a wire: its shape with the batch first, its dtype (`float32`), its stride in pixels of the
+    input."""
 
     shape: tuple[int, ...]
     dtype: str = "float32"
@@ -236,7 +237,8 @@ class Running(msgspec.Struct, frozen=True, tag=True):
 class Progress(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """Where a job stands. `split` is train (a point each few steps, running mean), validation or test (one an epoch).
 
-    `values` holds `loss` and each metric by its node's name; `left` is seconds, None until known; `rate` samples/s.
+    `step` of `steps` counts over the whole run. `values` holds `loss` and each metric by its node's name; `left` is
+    seconds, None until known; `rate` samples/s.
     """
 
     job: str
@@ -298,7 +300,8 @@ class Prediction(msgspec.Struct, frozen=True, tag=True):
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """A request could not be carried out. `message` is for the user; `job` is empty for analysis; `detail` for a log."""
+    """A request could not be carried out. `message` is for the user; `job` is empty for analysis; `detail` is for a
+    log."""
 
     message: str
     job: str = ""

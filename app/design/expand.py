@@ -111,7 +111,8 @@ class _Work:
                 exits[node.name] = feeds.get("x")
             elif node.group:
                 owner = graph.by_id.get(node.shares, node)
-                for port, end in self.group(node, where, env, prefix, names, module, frozen, feeds, owner).items():
+                opened = self.group(node, where, env, prefix, names, module, frozen, feeds, owner)
+                for port, end in opened.items():
                     given[End(node.id, port)] = end
             else:
                 id = prefix + node.id
@@ -119,9 +120,9 @@ class _Work:
                 settings = self.resolve(node, where, id, env)
                 if len(self.calls) >= MAX_CALLS:
                     raise TooLargeError(f"the design runs more than {MAX_CALLS:,} blocks: lower a Group's repeat")
-                self.calls.append(
-                    Call(id, names + node.name, where, node.id, node.block, settings, module + owner.name, frozen or node.frozen)
-                )
+                still = frozen or node.frozen
+                call = Call(id, names + node.name, where, node.id, node.block, settings, module + owner.name, still)
+                self.calls.append(call)
                 self.sources[id] = {port: end for port, end in feeds.items() if end is not None}
                 for wire in graph.out_of.get(node.id, ()):
                     given[wire.source] = End(id, wire.source.port)
@@ -143,7 +144,8 @@ class _Work:
         home = module + owner.name
         group = self.design.group_by_name.get(node.group)
         if group is None:
-            self.trouble(id, where, node, "group-missing", f"{node.name}: there is no Group `{node.group}` in this design")
+            message = f"{node.name}: there is no Group `{node.group}` in this design"
+            self.trouble(id, where, node, "group-missing", message)
             return {}
         values = self.group_values(group.settings, self.resolve(node, where, id, env), where, node, id)
         repeat = self.repeat(node, where, id, env)
@@ -184,7 +186,8 @@ class _Work:
         values: dict[str, SettingValue] = {}
         for setting in declared:
             try:
-                values[setting.name] = setting.accept(given[setting.name]) if setting.name in given else setting.default
+                value = given.get(setting.name, setting.default)
+                values[setting.name] = setting.accept(value) if setting.name in given else value
             except ValueError as error:
                 values[setting.name] = setting.default
                 self.trouble(id, where, node, "setting", f"{node.name}: {error}")
@@ -196,7 +199,8 @@ class _Work:
         except ExpressionError as error:
             self.trouble(id, where, node, "expression", f"{node.name}: repeat cannot be worked out: {error}")
             return 1
-        if isinstance(count, bool) or not isinstance(count, int | float) or count != int(count) or not 1 <= count <= 10_000:
+        whole = isinstance(count, int | float) and not isinstance(count, bool) and count == int(count)
+        if not isinstance(count, int | float) or not whole or not 1 <= count <= 10_000:
             message = f"{node.name}: repeat is {count}, but it needs a whole number from 1 to 10000"
             self.trouble(id, where, node, "repeat", message)
             return 1

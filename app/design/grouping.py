@@ -109,7 +109,7 @@ def ungroup(design: Design, where: str, id: str) -> tuple[Design, tuple[str, ...
         except ExpressionError as error:
             raise EditError(f"{node.name}/{part.name}: {error}") from None
         place = {"x": part.x - middle_x + node.x, "y": part.y - middle_y + node.y}
-        placed.append(replace(part, id=name, name=name, settings=settings, repeat=repeat, **place))  # type: ignore[arg-type]
+        placed.append(replace(part, id=name, name=name, settings=settings, repeat=repeat, **place))
     placed = [replace(n, shares=new.get(n.shares, "")) for n in placed]
     fed = {w.target.port: w.source for w in graph.wires if w.target.node == id}
     names = {n.id: n.name for n in group.nodes}

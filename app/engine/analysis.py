@@ -66,7 +66,7 @@ class Analyser:
         with_fixes: bool = True,
         running: Callable[[str], None] | None = None,
     ) -> Analysis:
-        """Shapes, costs and problems of `design`. `running` is told of each node before it is run for the first time."""
+        """Shapes, costs and problems of `design`. `running` is told of each node before its first run."""
         try:
             walk = self.walk(design, batch=batch, running=running)
         except TooLargeError as error:
@@ -148,7 +148,8 @@ def source(call: Call, card: Card, batch: int) -> Measured:
         return Measured(refusal=refusal.with_traceback(None))
     shape = (batch, *values["size"])
     if any(size < 1 for size in shape):
-        return Measured(refusal=Refusal("setting", "", f"size is {values['size']}, but each size needs to be at least 1"))
+        message = f"size is {values['size']}, but each size needs to be at least 1"
+        return Measured(refusal=Refusal("setting", "", message))
     stride = 1.0 if len(shape) == 4 and call.block == "Input" else None
     tensor = Tensor(shape, values["dtype"], stride)
     return Measured(outputs=((tensor,),), activations=_bytes(tensor))
@@ -231,17 +232,16 @@ def summarise(design: Design, walk: Walk, found: tuple[Problem, ...], revision: 
 
 def _report(walk: Walk, step: Step, shared: bool) -> NodeReport:
     call, card, measured = step.call, step.card, step.measured
-    who = {"id": call.id, "name": call.name, "where": call.where, "node": call.node, "block": call.block}
     inputs = tuple(
         PortShape(port.name, walk.kinds[walk.expanded.sources[call.id][port.name]], value)
         for port in step.ports
         if (value := step.inputs.get(port.name)) is not None
     )
+    report = NodeReport(call.id, call.name, call.where, call.node, call.block, inputs)
     if measured is None or card is None or measured.refusal is not None:
-        return NodeReport(**who, inputs=inputs, ok=False)
-    return NodeReport(
-        **who,
-        inputs=inputs,
+        return replace(report, ok=False)
+    return replace(
+        report,
         outputs=tuple(
             PortShape(end.port, walk.kinds[end], walk.values[end]) for end in walk.given.get(call.id, ())
         ),

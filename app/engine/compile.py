@@ -5,7 +5,6 @@ from __future__ import annotations
 import operator
 from typing import Any, Literal, NamedTuple
 
-
 from torch import fx, nn
 
 from app.design.values import Design, End
@@ -181,8 +180,8 @@ def _trace(
     alias_submodules(module)
     losses = tuple(walk.steps[g].call.name for g in goals if _category(walk.steps[g]) == "Loss")
     metrics = tuple(walk.steps[g].call.name for g in goals if _category(walk.steps[g]) == "Metric")
-    outputs = tuple(results) if purpose == "inference" else ()
-    return Network(module, root, tuple(inputs), tuple(targets), outputs, losses, metrics)
+    names = tuple(results) if purpose == "inference" else ()
+    return Network(module, root, tuple(inputs), tuple(targets), names, losses, metrics)
 
 
 def _arguments(step: Step, sources: dict[str, End], given: dict[End, fx.Node]) -> tuple[Any, ...]:

@@ -117,13 +117,13 @@ def _match_shapes(analyser: Analyser, design: Design, walk: Walk, problem: Probl
             continue
         source = graph.by_id[wire.source.node]
         strides = [max(1, round(a / b)) for a, b in zip(shape[2:], aim[2:], strict=True)]
-        settings = Settings(
-            out_channels=aim[1], kernel_size=(1, 1), padding=(0, 0), **({"stride": tuple(strides)} if strides != [1, 1] else {})
-        )
+        settings = Settings(out_channels=aim[1], kernel_size=(1, 1), padding=(0, 0))
+        if strides != [1, 1]:
+            settings = settings.with_("stride", tuple(strides))
         if step.call.block != "Concat" and "Conv2d" in analyser.cards:
             title = f"Conv 1x1{f' stride {strides[0]}' if strides != [1, 1] else ''} after {source.name}"
             yield title, (_between(design, problem.where, wire, "Conv2d", "match", settings),)
-        if shape[2:] != aim[2:] and shape[1] == aim[1] or step.call.block == "Concat":
+        if (shape[2:] != aim[2:] and shape[1] == aim[1]) or step.call.block == "Concat":
             for block, name in (("AdaptiveAvgPool2d", "pool"), ("Interpolate", "resize")):
                 card = analyser.cards.get(block)
                 size = card.setting("output_size") or card.setting("size") if card else None

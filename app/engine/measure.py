@@ -140,7 +140,7 @@ class Measurer:
             with torch.device("meta"), torch.no_grad():
                 result = module(*(_tensors(v, kind) for v, kind in zip(larger, kinds, strict=True)))
             second = _outputs(result, card)
-        except Exception:  # noqa: BLE001 - a block that takes one size only: the plain ratio is all there is
+        except Exception:  # a block that takes one size only: the plain ratio is all there is
             finest = images[0]
             return [
                 [finest.shape[2] * (finest.stride or 1) / t.shape[2] if t.dim() == 4 else None for t in levels]
@@ -170,7 +170,8 @@ def too_large(module: nn.Module) -> Refusal | None:
     """Meta tensors cost nothing, but nobody could run this: refuse it with its numbers."""
     count = sum(p.numel() for p in module.parameters())
     if count > MAX_PARAMETERS:
-        return Refusal("too-large", "", f"it would have {count:.3g} parameters, but at most {MAX_PARAMETERS:.0g} are run")
+        message = f"it would have {count:.3g} parameters, but at most {MAX_PARAMETERS:.0g} are run; make it smaller"
+        return Refusal("too-large", "", message)
     return None
 
 
@@ -178,9 +179,11 @@ def refused(error: Exception, card: Card) -> Refusal:
     """What a block's own code raised, as a sentence."""
     text = str(error).strip().split("\n")[0] or type(error).__name__
     if "Kernel size can't be greater than actual input size" in text or "Output size is too small" in text:
-        return Refusal("kernel", "x", f"its kernel is larger than its input: {_small(text)}; use a smaller one or pad more")
+        message = f"its kernel is larger than its input: {_small(text)}; use a smaller one or pad more"
+        return Refusal("kernel", "x", message)
     if "should be at most half of" in text:
-        return Refusal("padding", "x", f"its padding is too large: {_small(text)}; use at most half of the kernel")
+        message = f"its padding is too large: {_small(text)}; use at most half of the kernel"
+        return Refusal("padding", "x", message)
     code = "refused" if isinstance(error, ValueError) else "failed"
     return Refusal(code, "", _small(text))
 

@@ -62,7 +62,8 @@ def _of_step(walk: Walk, step: Step) -> list[Problem]:
     elif step.measured is not None and step.measured.refusal is not None:
         refusal = step.measured.refusal
         blame = _blame(walk, step, refusal.port)
-        tail = f" (from {walk.steps[blame].call.name})" if blame and refusal.code in ("differs", "rank", "divides") else ""
+        told = bool(blame) and refusal.code in ("differs", "rank", "divides")
+        tail = f" (from {walk.steps[blame].call.name})" if told else ""
         message = f"{call.name}: {refusal.message}{tail}"
         found.append(_problem(step, "error", refusal.port, refusal.code, message, blame))
     return found

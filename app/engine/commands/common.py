@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +15,31 @@ from rich.console import Console
 from rich.table import Table
 
 import examples
-from app.cli import CallError
+from app.cli import INVALID, CallError
 from app.design import file
 from app.design.paths import PathError, apply_variant, read_value, set_from_text
 from app.design.ports import Catalogue, letter
 from app.design.values import Design, End, Node, Recipe, Settings, Wire
+from app.engine.compile import InvalidDesignError
 from app.messages import Analysis
 from blocks import patterns
 from blocks.card import Card, Port
 
 EXAMPLE_SIZES = {"B": 1, "C": 64, "H": 56, "W": 56, "D": 64, "L": 32, "K": 10}
 """Sizes of the inputs of `block:NAME` where `--input` does not give them."""
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Turn the errors that our own code words for users into the one line and exit code of a call that failed."""
+    try:
+        yield
+    except InvalidDesignError as error:
+        raise CallError(str(error), INVALID) from None
+    except (ValueError, RuntimeError) as error:
+        if not type(error).__module__.startswith("app."):
+            raise
+        raise CallError(str(error)) from None
 
 
 def console(stderr: bool = False) -> Console:

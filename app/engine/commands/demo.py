@@ -8,7 +8,7 @@ from pathlib import Path
 
 from app.cli import FINE
 from app.engine.commands import pictures
-from app.engine.commands.common import console, layer_table, load
+from app.engine.commands.common import console, layer_table, load, user_errors
 from app.engine.commands.train import values_text, with_progress
 from app.engine.compile import shared_analyser
 from app.engine.export import export
@@ -24,14 +24,16 @@ def run(arguments: argparse.Namespace) -> int:
     out.print(f"\n{analysis.parameters:,} parameters, {analysis.macs:,} MACs\n", markup=False)
     begun = time.perf_counter()
     folder = Path(arguments.run) if arguments.run else None
-    trained = with_progress(design, design.recipe, as_json=False, name="digits", run=folder, resume=False)
+    with user_errors():
+        trained = with_progress(design, design.recipe, as_json=False, name="digits", run=folder, resume=False)
     seconds = time.perf_counter() - begun
     if trained.stopped:
         out.print(f"stopped after {trained.epochs} epochs; the run is in {trained.run}", markup=False)
         return 130
     out.print(f"trained {trained.epochs} epochs in {seconds:.1f} s", markup=False)
     out.print(f"test {values_text(trained.values)}", markup=False)
-    report = export(design, "onnx", load_run(Path(trained.run)), Path(trained.run))
+    with user_errors():
+        report = export(design, "onnx", load_run(Path(trained.run)), Path(trained.run))
     model = Path(trained.run) / "model.onnx"
     if report.file != model:
         report.file.replace(model)

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from app.cli import FINE, CallError
-from app.engine.commands.common import console, print_json
+from app.cli import FINE
+from app.engine.commands.common import console, print_json, user_errors
 from app.engine.commands.train import values_text
-from app.engine.runs import evaluate, load_run
+from app.engine.train import evaluate_run
 
 
 def run(arguments: argparse.Namespace) -> int:
-    try:
-        values = evaluate(load_run(Path(arguments.run)), arguments.split)
-    except ValueError as error:
-        if not type(error).__module__.startswith("app."):
-            raise
-        raise CallError(str(error)) from None
+    with user_errors():
+        values = evaluate_run(arguments.run, arguments.split)
     if arguments.json:
         print_json({"run": arguments.run, "split": arguments.split, "values": dict(values)})
     else:

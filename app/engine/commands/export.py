@@ -6,10 +6,10 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from app.cli import FINE, INVALID, CallError
+from app.cli import FINE, INVALID
 from app.design import file
 from app.engine.commands import pictures
-from app.engine.commands.common import console, prepared, print_json
+from app.engine.commands.common import console, prepared, print_json, user_errors
 from app.engine.commands.train import checked
 from app.engine.compile import shared_analyser
 from app.engine.export import SUFFIXES, export
@@ -24,24 +24,19 @@ def run(arguments: argparse.Namespace) -> int:
         return INVALID
     suffix = f".{arguments.to}" if drawing else SUFFIXES[arguments.to]
     target = Path(arguments.output or Path(arguments.design.removeprefix("block:")).stem + suffix)
-    with tempfile.TemporaryDirectory() as folder:
-        try:
-            if drawing:
-                written = Path(folder) / target.with_suffix(suffix).name
-                analysis = analyser.analyse(design, with_fixes=False)
-                pictures.drawing(design, analysis, tuple(analyser.cards.values()), written)
-                lines: tuple[str, ...] = ()
-                difference = None
-            else:
-                loaded = load_run(Path(arguments.run)) if arguments.run else None
-                report = export(design, arguments.to, loaded, Path(folder))
-                written, lines, difference = report.file, report.lines, report.difference
-            data = written.read_bytes()
-            file.write_atomically(target, data)
-        except (ValueError, RuntimeError) as error:
-            if not type(error).__module__.startswith("app."):
-                raise
-            raise CallError(str(error)) from None
+    with tempfile.TemporaryDirectory() as folder, user_errors():
+        if drawing:
+            written = Path(folder) / target.with_suffix(suffix).name
+            analysis = analyser.analyse(design, with_fixes=False)
+            pictures.drawing(design, analysis, tuple(analyser.cards.values()), written)
+            lines: tuple[str, ...] = ()
+            difference = None
+        else:
+            loaded = load_run(Path(arguments.run)) if arguments.run else None
+            report = export(design, arguments.to, loaded, Path(folder))
+            written, lines, difference = report.file, report.lines, report.difference
+        data = written.read_bytes()
+        file.write_atomically(target, data)
     if arguments.json:
         print_json({
             "file": str(target), "to": arguments.to, "bytes": len(data), "report": lines, "difference": difference,

@@ -1,4 +1,4 @@
-"""Pictures of a drawing and of curves, made by the window's own painter in a process of its own: the engine loads no Qt."""
+"""Pictures of a drawing and of curves, made by the window's painter in a process of its own: the engine has no Qt."""
 
 from __future__ import annotations
 

@@ -5,20 +5,16 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from app.cli import FINE, CallError
-from app.engine.commands.common import console, print_json
+from app.cli import FINE
+from app.engine.commands.common import console, print_json, user_errors
 from app.engine.predict import predict
 from app.engine.runs import load_run
 
 
 def run(arguments: argparse.Namespace) -> int:
-    try:
+    with user_errors():
         loaded = load_run(Path(arguments.run))
         predictions = [(name, predict(loaded, [Path(name)])[0]) for name in arguments.files]
-    except ValueError as error:
-        if not type(error).__module__.startswith("app."):
-            raise
-        raise CallError(str(error)) from None
     out = console()
     for name, prediction in predictions:
         if arguments.json:

@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from app import messages
 from app.cli import FINE, INVALID, CallError
 from app.design.values import Design, Recipe
-from app.engine.commands.common import console, prepared, print_json, print_problems, recipe_from
+from app.engine.commands.common import console, prepared, print_json, print_problems, recipe_from, user_errors
 from app.engine.compile import shared_analyser
 from app.engine.train import train
 
@@ -27,17 +27,18 @@ def run(arguments: argparse.Namespace) -> int:
     recipe = recipe_from(design.recipe, arguments)
     if not checked(design):
         return INVALID
-    trained = with_progress(
-        design,
-        recipe,
-        as_json=arguments.json,
-        name=Path(arguments.design).stem.replace("block:", ""),
-        device=arguments.device,
-        devices=arguments.devices,
-        nodes=arguments.nodes,
-        run=Path(arguments.run) if arguments.run else None,
-        resume=arguments.resume,
-    )
+    with user_errors():
+        trained = with_progress(
+            design,
+            recipe,
+            as_json=arguments.json,
+            name=Path(arguments.design).stem.replace("block:", ""),
+            device=arguments.device,
+            devices=arguments.devices,
+            nodes=arguments.nodes,
+            run=Path(arguments.run) if arguments.run else None,
+            resume=arguments.resume,
+        )
     if not arguments.json:
         out = console()
         if trained.stopped:
@@ -57,10 +58,7 @@ def checked(design: Design) -> bool:
 
 
 def with_progress(design: Design, recipe: Recipe, *, as_json: bool, **options: Any) -> messages.Trained:
-    """Train with a bar on stderr, or with a JSON line on stdout for each message. Ctrl+C stops at a checkpoint.
-
-    Raises CallError when the data, the device or the run folder will not do.
-    """
+    """Train with a bar on stderr, or with a JSON line on stdout for each message. Ctrl+C stops at a checkpoint."""
     stopped = threading.Event()
     previous = signal.signal(signal.SIGINT, lambda *_: stopped.set())
     bar = _Bar(console(stderr=True), recipe.epochs)
@@ -74,10 +72,6 @@ def with_progress(design: Design, recipe: Recipe, *, as_json: bool, **options: A
             return trained
         with bar.progress:
             return train(design, recipe, on_progress=bar.show, cancelled=stopped.is_set, **options)
-    except ValueError as error:
-        if not type(error).__module__.startswith("app."):
-            raise
-        raise CallError(str(error)) from None
     finally:
         signal.signal(signal.SIGINT, previous)
 
@@ -101,7 +95,7 @@ class _Bar:
     def show(self, progress: messages.Progress) -> None:
         text = values_text(progress.values)
         if progress.split == "train":
-            done = progress.epoch - 1 + progress.step / max(progress.steps, 1)
+            done = progress.epochs * progress.step / max(progress.steps, 1)
             words = [f"epoch {progress.epoch} / {progress.epochs}", text]
             if progress.rate:
                 words.append(f"{progress.rate:,.0f} samples/s")
