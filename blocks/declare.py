@@ -188,6 +188,10 @@ def _setting(who: str, name: str, hint: Any, default: Any, note: _SettingNote) -
         name=name, type=kind, default=default, help=note.help, min=note.min, max=note.max, choices=choices,
         optional=optional,
     )  # fmt: skip
-    if made.accept(default) != default:
+    try:
+        fits = made.accept(default) == default
+    except ValueError:
+        fits = False
+    if not fits:
         raise TypeError(f"{who}: `{name}` has the default {default!r}, which is not {made.wanted()}")
     return made

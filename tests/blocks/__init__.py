@@ -1,0 +1,1 @@
+"""The blocks: the contract that all keep, and what single ones compute."""

@@ -1,0 +1,239 @@
+"""The contract that every block keeps. A block is excused from a clause only by `exempt={clause: reason}`."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import pickle
+import re
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from torch import fx, nn
+
+from blocks import catalogue
+from blocks.card import Card, Setting, Value
+from blocks.declare import CLAUSES
+from tests.blocks.samples import CARDS, SIZES, Sample, build, flat, others, sample, to
+from tests.blocks.tracer import foreign, trace
+
+ICONS = Path(__file__).resolve().parents[2] / "resources" / "icons"
+
+every_block = pytest.mark.parametrize("card", CARDS.values(), ids=lambda card: card.id)
+
+
+def excused(card: Card, clause: str) -> bool:
+    assert clause in CLAUSES
+    return clause in dict(card.exempt)
+
+
+def wirings(card: Card, sizes: dict[str, Any]) -> list[Sample]:
+    """Samples without and, where there are any, with the optional ports wired."""
+    choices = [False, True] if any(port.optional for port in card.inputs) else [False]
+    return [sample(card, sizes, optional=optional) for optional in choices]
+
+
+def test_the_catalogue_is_complete(capsys: pytest.CaptureFixture[str]) -> None:
+    excuses = [f"{card.id}: {clause}, because {reason}" for card in CARDS.values() for clause, reason in card.exempt]
+    with capsys.disabled():
+        print(f"\n{len(CARDS)} blocks, {len(excuses)} exemptions from the contract")
+        print("\n".join(f"  {excuse}" for excuse in excuses))
+    assert len(CARDS) >= 40
+    assert set(CARDS) == set(catalogue.classes())
+    assert len({card.title for card in CARDS.values()}) == len(CARDS), "two blocks have the same title"
+    for card in CARDS.values():
+        assert all(len(reason) > 15 for _, reason in card.exempt), f"{card.id}: say why it is exempt"
+
+
+@every_block
+def test_it_explains_itself(card: Card) -> None:
+    assert card.paper, "name the paper or torch's page"
+    assert len(card.help) >= 60, "the docstring is the help: two sentences or more"
+    assert card.summary.endswith("."), "the first line of the docstring is one whole sentence"
+    assert (ICONS / f"{card.icon}.svg").exists(), f"there is no icon `{card.icon}`"
+    for part in (*card.inputs, *card.outputs, *card.settings):
+        assert len(part.help) > 5, f"{part.name} has no help"
+        assert part.help.endswith("."), f"the help of {part.name} is no sentence"
+    for setting in card.settings:
+        assert setting.accept(setting.default) == setting.default
+    assert not re.search(r"\bTODO\b|!", card.help + card.title)
+    assert set(card.shown) <= {setting.name for setting in card.settings}
+
+
+@every_block
+@pytest.mark.parametrize("sizes", SIZES, ids=["even", "odd"])
+def test_meta_agrees_with_a_real_run(card: Card, sizes: dict[str, Any]) -> None:
+    if excused(card, "meta"):
+        return
+    for given in wirings(card, sizes):
+        module = build(card, given.reads).eval()
+        real = flat(module(*given.inputs))
+        with torch.device("meta"):
+            ghost = build(card, given.reads).eval()
+            told = flat(ghost(*to(given.inputs, "meta")))
+        assert [(t.shape, t.dtype) for t in told] == [(t.shape, t.dtype) for t in real]
+        assert all(t.device.type == "meta" for t in told)
+
+
+@every_block
+def test_outputs_match_the_ports(card: Card) -> None:
+    given = sample(card, SIZES[0])
+    result = build(card, given.reads).eval()(*given.inputs)
+    if len(card.outputs) > 1:
+        assert isinstance(result, tuple)
+        assert len(result) == len(card.outputs)
+    for port in card.outputs:
+        if port.kind == "pyramid":
+            assert isinstance(result, list)
+            heights = [level.shape[2] for level in result]
+            assert heights == sorted(heights, reverse=True), "the finest level comes first"
+        elif port.kind == "scalar":
+            assert result.shape == ()
+
+
+@every_block
+@pytest.mark.parametrize("training", [False, True], ids=["eval", "train"])
+def test_it_is_finite_and_learns(card: Card, training: bool) -> None:
+    for given in wirings(card, SIZES[0]):
+        module = build(card, given.reads).train(training)
+        leaves = [t.requires_grad_() for t in flat(list(given.inputs)) if t is not None and t.is_floating_point()]
+        outputs = flat(module(*given.inputs))
+        if not excused(card, "train" if training else "finite"):
+            assert all(torch.isfinite(t).all() for t in outputs)
+        if excused(card, "gradient"):
+            continue
+        generator = torch.Generator().manual_seed(1)
+        sum((t * torch.randn(t.shape, generator=generator)).sum() for t in outputs).backward()
+        for name, parameter in module.named_parameters():
+            assert parameter.grad is not None, f"{name} gets no gradient"
+            assert torch.isfinite(parameter.grad).all(), f"the gradient of {name} is not finite"
+            assert parameter.grad.abs().sum() > 0, f"the gradient of {name} is 0"
+        assert any(t.grad is not None and t.grad.abs().sum() > 0 for t in leaves), "nothing flows back to the inputs"
+
+
+def seen(card: Card, settings: dict[str, Value]) -> list[Any]:
+    """All that one can see of a block: its state before and after a step, and what it gives."""
+    facts: list[Any] = []
+    for sizes in SIZES:
+        given = sample(card, sizes)
+        module = build(card, given.reads, settings)
+        facts += [{k: v.clone() for k, v in module.state_dict().items()}]
+        with torch.no_grad():
+            facts += [flat(module.eval()(*given.inputs))]
+            torch.manual_seed(3)
+            facts += [flat(module.train()(*given.inputs)), module.state_dict()]
+    return facts
+
+
+def same(a: Any, b: Any) -> bool:
+    if isinstance(a, torch.Tensor):
+        return a.shape == b.shape and torch.equal(a, b)
+    if isinstance(a, dict):
+        return list(a) == list(b) and all(same(a[k], b[k]) for k in a)
+    return len(a) == len(b) and all(map(same, a, b))
+
+
+@every_block
+def test_each_setting_changes_something(card: Card) -> None:
+    if excused(card, "settings"):
+        return
+    before = seen(card, {})
+    for setting in card.settings:
+        for candidates in others(setting):
+            assert not same(before, seen_with(card, setting, candidates)), f"{setting.name} = {candidates} does nothing"
+
+
+def seen_with(card: Card, setting: Setting, candidates: list[Value]) -> list[Any]:
+    refusals = []
+    for value in candidates:
+        try:
+            return seen(card, {setting.name: setting.accept(value)})
+        except (ValueError, RuntimeError) as error:
+            refusals.append(f"{value}: {error}")
+    raise AssertionError(f"{setting.name} accepts nothing but its default: {refusals}")
+
+
+@every_block
+def test_it_pickles_and_copies(card: Card) -> None:
+    given = sample(card, SIZES[0])
+    module = build(card, given.reads).eval()
+    wanted = flat(module(*given.inputs))
+    for twin in (pickle.loads(pickle.dumps(module)), copy.deepcopy(module)):
+        assert same(flat(twin(*given.inputs)), wanted)
+        assert list(twin.state_dict()) == list(module.state_dict())
+
+
+@every_block
+def test_a_composite_opens_up(card: Card) -> None:
+    given = sample(card, SIZES[0])
+    module = build(card, given.reads).eval()
+    if card.leaf or not list(module.children()):
+        return
+    graph = trace(module, given.inputs)
+    assert not foreign(graph), f"these cannot be drawn, put them into blocks of their own: {foreign(graph)}"
+    opened = fx.GraphModule(module, graph)
+    assert same(flat(opened(*given.inputs)), flat(module(*given.inputs)))
+    used = [node for node in graph.nodes if node.op == "call_module"]
+    assert used
+    for node in used:
+        assert type(module.get_submodule(str(node.target))) in catalogue.classes().values()
+
+
+class _Call(nn.Module):
+    """A block as a network's forward calls it: torch.export cannot name the parts of *xs."""
+
+    def __init__(self, block: nn.Module) -> None:
+        super().__init__()
+        self.block = block
+
+    def forward(self, inputs: list[Any]) -> Any:
+        return self.block(*inputs)
+
+
+def _dynamic(value: Any) -> Any:
+    if value is None:
+        return None
+    if isinstance(value, list | tuple):
+        return [_dynamic(v) for v in value]
+    return {0: torch.export.Dim("batch", min=1, max=1024)}
+
+
+@every_block
+def test_it_exports_with_equal_numbers(card: Card) -> None:
+    if excused(card, "onnx"):
+        return
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    for given in wirings(card, SIZES[0]):
+        module = build(card, given.reads)
+        with torch.no_grad():
+            module.train()(*given.inputs)  # so that running statistics are not those of a new module
+        program = _export(module.eval(), given)
+        onnx.checker.check_model(program, full_check=True)
+        session = onnxruntime.InferenceSession(program.SerializeToString(), providers=["CPUExecutionProvider"])
+        for batch in (1, 3):
+            fresh = sample(card, {**SIZES[0], "B": batch}, optional=None not in given.inputs, seed=batch)
+            tensors = [t for t in flat(list(fresh.inputs)) if t is not None]
+            names = [i.name for i in session.get_inputs()]
+            assert len(names) == len(tensors)
+            got = session.run(None, {n: t.numpy() for n, t in zip(names, tensors, strict=True)})
+            with torch.no_grad():
+                wanted = [t.numpy() for t in flat(module(*fresh.inputs))]
+            for mine, theirs in zip(wanted, got, strict=True):
+                np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+def _export(module: nn.Module, given: Sample) -> onnx.ModelProto:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            _Call(module), (list(given.inputs),), dynamo=True, verbose=False,
+            dynamic_shapes=([_dynamic(v) for v in given.inputs],),
+        )  # fmt: skip
+    assert program is not None
+    return program.model_proto

@@ -1,0 +1,1 @@
+"""The values: edits, wiring, Groups, expressions and the file."""
