@@ -116,6 +116,8 @@ def set_setting(design: Design, where: str, id: str, setting: str, value: Any, c
     """
     node = _node(design.graph(where), id)
     declared = setting_of(design, node, setting, catalogue)
+    if declared is None and value is None:  # a setting that the block does not know is forgotten
+        return _change(design, where, id, lambda n: replace(n, settings=n.settings.without(setting)))
     if declared is not None and not _has_expression(value):
         if value is None and not declared.optional:
             return _change(design, where, id, lambda n: replace(n, settings=n.settings.without(setting)))

@@ -268,7 +268,7 @@ def serve(input: IO[bytes], output: IO[bytes]) -> int:
     torch.set_num_threads(int(os.environ.get("NETLOOM_THREADS", "0")) or torch.get_num_threads())
     # torch's lazy imports cost as much as torch itself: let them be paid before the first edit.
     shared_analyser().analyse(WARM_UP)
-    server.send(Ready(app.__version__, torch.__version__))
+    server.send(Ready(app.__version__, str(torch.__version__)))
     code = server.work()
     sys.stderr.flush()
     os._exit(code)  # threads of libraries do not keep an engine alive whose window is gone
