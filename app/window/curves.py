@@ -51,9 +51,8 @@ def read_metrics(path: Path) -> Points:
     """The points in a run's metrics.csv. Raises ValueError with a sentence where the file is no such table."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = [
-                (r["split"], r["name"], int(r["epoch"]), int(r["step"]), float(r["value"])) for r in csv.DictReader(file)
-            ]
+            table = list(csv.DictReader(file))
+        rows = [(r["split"], r["name"], int(r["epoch"]), int(r["step"]), float(r["value"])) for r in table]
     except OSError as error:
         raise ValueError(f"{path} cannot be opened: {error.strerror or error}") from None
     except (KeyError, TypeError, ValueError, csv.Error):
@@ -249,7 +248,9 @@ class Curves(QWidget):
         names = list(dict.fromkeys(name for split, name in points if split in SPLITS))
         names = sorted(names, key=lambda name: name != "loss")[:MOST] or ["loss"]
         for name in [name for name in self.charts if name not in names]:
-            self.charts.pop(name).deleteLater()
+            gone = self.charts.pop(name)
+            gone.hide()
+            gone.deleteLater()
         for index, name in enumerate(names):
             if name not in self.charts:
                 self.charts[name] = Chart(name, self._fixed or theme.tokens, self)

@@ -8,6 +8,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
+from app.window import parts
 from app.window import theme as look
 from app.window.theme import theme
 
@@ -60,13 +61,11 @@ class Notice(QWidget):
         self.label.setText(sentence)
         self.setAccessibleName(sentence)
         for old in self.buttons:
+            old.hide()
             old.deleteLater()
         self.buttons = []
         for index, (text, act) in enumerate(buttons):
-            button = QPushButton(text, self)
-            if main and index == 0:
-                button.setProperty("primary", True)
-            button.setCursor(Qt.CursorShape.PointingHandCursor)
+            button = parts.button(text, "primary" if main and index == 0 else "")
             button.clicked.connect(lambda _checked=False, act=act: act())
             self._row.addWidget(button)
             button.show()

@@ -14,9 +14,8 @@ from PySide6.QtWidgets import (
     QGridLayout,
     QLabel,
     QLineEdit,
-    QPushButton,
+    QSizePolicy,
     QSpinBox,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -24,9 +23,9 @@ from PySide6.QtWidgets import (
 from app.design import edits
 from app.design.values import Recipe
 from app.messages import Dataset, Device, Devices
+from app.window import parts
 from app.window import theme as look
 from app.window.document import Document
-from app.window.theme import theme
 
 _NAMES = {
     "adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop", "constant": "Constant", "cosine": "Cosine",
@@ -72,9 +71,10 @@ class NumberEdit(QLineEdit):
 
     def _mark(self, why: str) -> None:
         self.setToolTip(why)
-        if self.property("invalid") != bool(why):
-            self.setProperty("invalid", bool(why))
-            self.setStyleSheet(f"border: 1px solid {theme.tokens.error};" if why else "")
+        if self.property("refused") != bool(why):
+            self.setProperty("refused", bool(why))
+            self.style().unpolish(self)
+            self.style().polish(self)
 
 
 class RecipeForm(QWidget):
@@ -88,17 +88,17 @@ class RecipeForm(QWidget):
         self._devices: Devices | None = None
         self.data = QComboBox(self)
         self.path = QLineEdit(self)
-        self.browse = QToolButton(self)
+        self.browse = parts.button("Browse", "", "Choose the folder or file of the data")
         self.epochs = self._whole("epochs", 1, 100_000)
         self.batch_size = self._whole("batch_size", 1, 1_000_000)
         self.optimizer = QComboBox(self)
         self.learning_rate = NumberEdit(0, self, positive=True)
         self.device_box = QComboBox(self)
-        self.more = QPushButton("More", self)
+        self.more = parts.button("More", "link")
         self.schedule = QComboBox(self)
         self.seed = self._whole("seed", 0, 2**31 - 1)
         self.weight_decay = NumberEdit(0, self)
-        self.help = QLabel(self)
+        self.help = parts.label("", "soft", wrap=True)
         self._arrange()
         self._connect()
         self.set_devices(None)
@@ -116,18 +116,14 @@ class RecipeForm(QWidget):
 
     def _arrange(self) -> None:
         self.path.setPlaceholderText("Folder or file")
-        self.browse.setText("Browse")
-        self.browse.setToolTip("Choose the folder or file of the data")
-        self.more.setFlat(True)
         self.more.setCheckable(True)
-        self.more.setProperty("link", True)
-        self.more.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.help.setWordWrap(True)
-        self.help.setProperty("soft", True)
-        self.help.setFont(look.font(look.SECONDARY))
         for box in (self.data, self.device_box, self.optimizer, self.schedule):
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(6)
+        numbers = (self.epochs, self.batch_size, self.learning_rate, self.seed, self.weight_decay)
+        for field in (*numbers, self.data, self.device_box, self.optimizer, self.schedule):
+            field.setMinimumWidth(72)
+            field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(12)
@@ -139,8 +135,7 @@ class RecipeForm(QWidget):
         self._labels: dict[str, QLabel] = {}
 
         def place(row: int, column: int, text: str, field: QWidget, *, wide: bool = False) -> None:
-            label = QLabel(text, self)
-            label.setProperty("soft", True)
+            label = parts.label(text, "soft")
             label.setBuddy(field)
             field.setAccessibleName(text)
             self._labels[text] = label
@@ -155,7 +150,7 @@ class RecipeForm(QWidget):
         place(4, 0, "Optimizer", self.optimizer)
         place(4, 2, "Learning rate", self.learning_rate)
         place(5, 0, "Device", self.device_box)
-        grid.addWidget(self.more, 5, 2, 1, 2, Qt.AlignmentFlag.AlignLeft)
+        grid.addWidget(self.more, 5, 2, 1, 2, Qt.AlignmentFlag.AlignRight)
         place(6, 0, "Schedule", self.schedule)
         place(6, 2, "Weight decay", self.weight_decay)
         place(7, 0, "Seed", self.seed)

@@ -8,9 +8,7 @@ from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
-    QPushButton,
     QScrollArea,
     QStackedWidget,
     QVBoxLayout,
@@ -19,6 +17,7 @@ from PySide6.QtWidgets import (
 
 from app.design.usual import has_loss, usual_loss, usual_words
 from app.messages import Dataset, Progress
+from app.window import parts
 from app.window import theme as look
 from app.window.curves import Curves, in_words
 from app.window.document import Document
@@ -79,10 +78,10 @@ class TrainingPanel(QWidget):
         self._stopping = False
         self.curves: Curves | None = None
         self.form = RecipeForm(document, self)
-        self.start_button = QPushButton("Start", self)
-        self.stop_button = QPushButton("Stop", self)
+        self.start_button = parts.button("Start", "primary", "Train the drawing with this recipe")
+        self.stop_button = parts.button("Stop", "", "Write a checkpoint and end the run")
         self.bar = QProgressBar(self)
-        self.status = QLabel(self)
+        self.status = parts.label("", "monosoft")
         self.notice = Notice(self)
         self.empty = Notice(self, tall=True)
         self._pages = QStackedWidget(self)
@@ -104,7 +103,7 @@ class TrainingPanel(QWidget):
 
     def _arrange(self) -> None:
         left = QWidget(self)
-        left.setFixedWidth(348)
+        left.setFixedWidth(364)
         scroll = QScrollArea(left)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -112,11 +111,6 @@ class TrainingPanel(QWidget):
         scroll.setWidget(self.form)
         scroll.viewport().setAutoFillBackground(False)
         self.form.setAutoFillBackground(False)
-        for button in (self.start_button, self.stop_button):
-            button.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.start_button.setProperty("primary", True)
-        self.start_button.setToolTip("Train the drawing with this recipe")
-        self.stop_button.setToolTip("Write a checkpoint and end the run")
         form = QVBoxLayout(left)
         form.setContentsMargins(0, 0, 0, 0)
         form.setSpacing(8)
@@ -124,10 +118,8 @@ class TrainingPanel(QWidget):
         form.addWidget(self.start_button)
         form.addWidget(self.stop_button)
 
-        self.status.setFont(look.font(look.SECONDARY, mono=True))
         self.status.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.bar.setTextVisible(False)
-        self.bar.setFixedHeight(4)
         self.bar.setRange(0, 1000)
         self._progress = QWidget(self)
         progress = QHBoxLayout(self._progress)
@@ -220,7 +212,7 @@ class TrainingPanel(QWidget):
         if running:
             assert run is not None
             self._show_progress(run)
-        said = self._missing() or self._ended() or ("info", "No run yet: its curves will stand here.", ())
+        said = self._missing() or self._ended() or ("info", "No run yet: its curves will stand here.", (("Start", self.start),))
         curves = self.curves is not None and run is not None and bool(run.points)
         if running:
             self.notice.hide()
