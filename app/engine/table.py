@@ -18,7 +18,7 @@ MAX_CLASSES = 10_000
 
 def open_table(path: Path, wanted: Wanted, seed: int) -> Data:
     """Open a CSV file. Raises DataError, which names the row and column of a bad cell."""
-    header, rows = _read(path)
+    header, rows, first = _read(path)
     names = [name.strip().lower() for name in header]
     column = next((names.index(name) for name in ("label", "target") if name in names), len(header) - 1)
     features = [i for i in range(len(header)) if i != column]
@@ -27,19 +27,21 @@ def open_table(path: Path, wanted: Wanted, seed: int) -> Data:
     values = np.empty((len(rows), len(features)), dtype=np.float64)
     for r, row in enumerate(rows):
         if len(row) != len(header):
-            raise DataError(f"Row {r + 2} of {path} has {len(row)} cells, but there are {len(header)} columns.")
+            raise DataError(
+                f"Row {r + first} of {path} has {len(row)} cells, but there are {len(header)} columns: complete it."
+            )
         for c, i in enumerate(features):
             values[r, c] = _number(row[i])
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         r, c = bad[0]
         cell = rows[r][features[c]]
-        raise DataError(f"Row {r + 2}, column `{header[features[c]]}` of {path} is `{cell}`: it needs a number.")
+        raise DataError(f"Row {r + first}, column `{header[features[c]]}` of {path} is `{cell}`: it needs a number.")
     cells = [row[column].strip() for row in rows]
     if "" in cells:
-        raise DataError(f"Row {cells.index('') + 2} of {path} has no `{header[column]}`: give it a class.")
+        raise DataError(f"Row {cells.index('') + first} of {path} has no `{header[column]}`: give it a class.")
     measured = any(t.field == "label" and t.dtype.startswith("float") for t in wanted.targets)
-    classes, labels, numbers = _labels(cells, header[column], path, measured)
+    classes, labels, numbers = _labels(cells, header[column], path, first, measured)
     _check_inputs(wanted, path, len(features))
     parts = stratified(labels if classes else np.zeros(len(rows), dtype=np.int64), (0.7, 0.1, 0.2))
     mean = values[parts[0]].mean(0)
@@ -61,17 +63,20 @@ def open_table(path: Path, wanted: Wanted, seed: int) -> Data:
     return Data("table", f"table:{path}", classes, splits, seed, notes)
 
 
-def _read(path: Path) -> tuple[list[str], list[list[str]]]:
+def _read(path: Path) -> tuple[list[str], list[list[str]], int]:
+    """The columns' names, the rows, and the number that a spreadsheet gives the first of them."""
     if not path.is_file():
         raise DataError(f"There is no file {path}: choose a CSV file.")
     if path.stat().st_size > MAX_BYTES:
         raise DataError(f"{path} has {path.stat().st_size / 2**30:.1f} GB: at most {MAX_BYTES // 2**30} GB are read.")
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            first = file.readline()
+            head = file.readline()
             file.seek(0)
-            mark = max(",;\t", key=first.count)
-            rows = [row for row in csv.reader(file, delimiter=mark) if row]
+            mark = max(",;\t", key=head.count)
+            rows = list(csv.reader(file, delimiter=mark))
+        while rows and not rows[-1]:
+            rows.pop()  # empty lines at the end
     except UnicodeDecodeError:
         raise DataError(f"{path} is not UTF-8 text: save it as CSV in UTF-8.") from None
     except (OSError, csv.Error) as error:
@@ -79,12 +84,12 @@ def _read(path: Path) -> tuple[list[str], list[list[str]]]:
     if not rows:
         raise DataError(f"{path} is empty: it needs a row for each sample.")
     if all(math.isfinite(_number(cell)) for cell in rows[0]):  # numbers only: there is no header
-        header = [f"column {i + 1}" for i in range(len(rows[0]))]
+        header, first = [f"column {i + 1}" for i in range(len(rows[0]))], 1
     else:
-        header, rows = rows[0], rows[1:]
+        header, rows, first = rows[0], rows[1:], 2
     if len(rows) < 3:
         raise DataError(f"{path} has {len(rows)} rows of data: it needs at least 3, one for each split.")
-    return header, rows
+    return header, rows, first
 
 
 def _number(cell: str) -> float:
@@ -95,14 +100,16 @@ def _number(cell: str) -> float:
 
 
 def _labels(
-    cells: list[str], column: str, path: Path, measured: bool
+    cells: list[str], column: str, path: Path, first: int, measured: bool
 ) -> tuple[tuple[str, ...], np.ndarray, np.ndarray | None]:
     """Class names, class indices, and the cells as numbers where a Target wants numbers."""
     values = np.array([_number(cell) for cell in cells])
     if measured:
         if not np.isfinite(values).all():
             row = int(np.flatnonzero(~np.isfinite(values))[0])
-            raise DataError(f"Row {row + 2}, column `{column}` of {path} is `{cells[row]}`: the Target wants a number.")
+            raise DataError(
+                f"Row {row + first}, column `{column}` of {path} is `{cells[row]}`: the Target wants a number."
+            )
         return (), np.zeros(len(cells), dtype=np.int64), values.astype(np.float32)
     if np.isfinite(values).all():
         if (values != np.floor(values)).any():
