@@ -6,7 +6,6 @@ A checkpoint is a folder, written aside and renamed: whenever the process dies, 
 from __future__ import annotations
 
 import os
-import pickle
 import random
 import shutil
 from pathlib import Path
@@ -58,9 +57,9 @@ def load_state(folder: Path) -> dict[str, Any]:
     found = _found(folder)
     try:
         state = torch.load(found / STATE, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, ValueError) as error:
+    except Exception as error:  # torch's unpickler raises whatever comes of damaged bytes
         raise CheckpointError(f"The checkpoint {found} is damaged ({_short(error)}): train the run anew.") from None
-    if not isinstance(state, dict):
+    if not isinstance(state, dict) or not {"epoch", "step"} <= set(state):
         raise CheckpointError(f"{found / STATE} holds no trainer state: train the run anew.")
     return state
 
