@@ -55,8 +55,12 @@ class Boxes:
     def at(self, box: Box) -> Iterator[Hashable]:
         """The keys whose rectangles meet `box` (one may come twice)."""
         left, top, right, bottom = box
-        for cell in _cells(box):
-            for key in self._cells.get(cell, ()):
+        if (right - left) * (bottom - top) > _CELL**2 * len(self._cells):  # a picture asks for all at once
+            groups: Iterable[Iterable[Hashable]] = (self._boxes,)
+        else:
+            groups = (self._cells.get(cell, ()) for cell in _cells(box))
+        for keys in groups:
+            for key in keys:
                 l, t, r, b = self._boxes[key]  # noqa: E741
                 if l < right and r > left and t < bottom and b > top:
                     yield key
