@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QEvent, QPointF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QImage, QResizeEvent
+from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QResizeEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from app.design.file import FileError
 from app.window import theme as look
 from app.window.runs import Points
 from app.window.theme import DARK, LIGHT, Tokens, theme
@@ -24,6 +25,8 @@ COLOURS = {True: {"train": "#5b9cf6", "validation": "#f0a13c"}, False: {"train":
 SPLITS = ("train", "validation")
 MOST = 4
 """Cards side by side; further metrics are left to the run's metrics.csv."""
+NARROW = 200
+"""Pixels that a card needs."""
 
 
 def nice_ticks(low: float, high: float, count: int, *, whole: bool = False) -> list[float]:
@@ -48,15 +51,15 @@ def in_words(value: float) -> str:
 
 
 def read_metrics(path: Path) -> Points:
-    """The points in a run's metrics.csv. Raises ValueError with a sentence where the file is no such table."""
+    """The points in a run's metrics.csv. Raises FileError where the file is no such table."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             table = list(csv.DictReader(file))
         rows = [(r["split"], r["name"], int(r["epoch"]), int(r["step"]), float(r["value"])) for r in table]
     except OSError as error:
-        raise ValueError(f"{path} cannot be opened: {error.strerror or error}") from None
+        raise FileError(f"{path} cannot be opened: {error.strerror or error}") from None
     except (KeyError, TypeError, ValueError, csv.Error):
-        raise ValueError(
+        raise FileError(
             f"{path} is not a run's metrics.csv: it needs the columns epoch, step, split, name and value"
         ) from None
     ends = [(epoch, step) for split, _name, epoch, step, _value in rows if split == "validation" and epoch > 0]
@@ -78,11 +81,13 @@ class Chart(QFrame):
         self.name = name
         self.points: Points = {}
         self._span = (0.0, 1.0, 1.0)
+        self._said = ""
         self._pointed: float | None = None
         self._title = QLabel(name, self)
         self._title.setFont(look.font(look.SECONDARY + 1, weight=QFont.Weight.DemiBold))
         self._legend = QLabel(self)
         self._legend.setFont(look.font(look.SECONDARY))
+        self._legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self._legend.setTextFormat(Qt.TextFormat.RichText)
         self._legend.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.plot = pyqtgraph.PlotWidget(self)
@@ -109,8 +114,7 @@ class Chart(QFrame):
         self.plot.addItem(self._cursor, ignoreBounds=True)
         head = QHBoxLayout()
         head.addWidget(self._title)
-        head.addStretch(1)
-        head.addWidget(self._legend)
+        head.addWidget(self._legend, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 8, 12, 6)
         layout.setSpacing(4)
@@ -137,12 +141,11 @@ class Chart(QFrame):
         self._axes[0].setPen(pyqtgraph.mkPen(QColor(tokens.dots if tokens.dark else tokens.line), width=1))
         self._cursor.setPen(pyqtgraph.mkPen(QColor(tokens.faint), width=1, style=Qt.PenStyle.DashLine))
         self.lines["train"].setPen(pyqtgraph.mkPen(QColor(colours["train"]), width=1.6))
-        validation = self.lines["validation"]
-        validation.setPen(pyqtgraph.mkPen(QColor(colours["validation"]), width=1.8))
-        validation.setSymbol("o")
-        validation.setSymbolSize(5)
-        validation.setSymbolBrush(QColor(colours["validation"]))
-        validation.setSymbolPen(None)
+        self.lines["validation"].setPen(pyqtgraph.mkPen(QColor(colours["validation"]), width=1.8))
+        for split, item in self.lines.items():
+            item.setSymbolSize(5)
+            item.setSymbolBrush(QColor(colours[split]))
+            item.setSymbolPen(None)
         self._show_legend()
 
     def show_points(self, points: Points, epochs: float) -> None:
@@ -154,18 +157,20 @@ class Chart(QFrame):
         for split, item in self.lines.items():
             line = [(x, y) for x, y in self.points.get((split, self.name), ()) if math.isfinite(y)]
             item.setData([x for x, _ in line], [y for _, y in line])
+            item.setSymbol("o" if split == "validation" or len(line) == 1 else None)  # one point is no line
         low, high = min((y for _, y in finite), default=0.0), max((y for _, y in finite), default=1.0)
         room = (high - low) * 0.08 or max(abs(high) * 0.1, 0.05)
         bottom = max(low - room, 0.0) if low >= 0 else low - room
         right = max(epochs, 1.0, *(x for x, _ in finite)) if finite else max(epochs, 1.0)
-        self.plot.setRange(xRange=(0, right * 1.02), yRange=(bottom, high + room), padding=0)
         self._span = (bottom, high + room, right)
-        self._set_ticks()
+        self._set_range()
         self._show_legend()
 
-    def _set_ticks(self) -> None:
-        """As many ticks as the card has room for."""
+    def _set_range(self) -> None:
+        """Show the whole span, with as many ticks as the card has room for."""
         bottom, top, right = self._span
+        beside = right * 12 / max(self.plot.width() - 74, 60)  # the last tick's words stand half to its right
+        self.plot.setRange(xRange=(0, right + beside), yRange=(bottom, top), padding=0)
         rows, columns = max(self.plot.height() // 40, 2), max(self.plot.width() // 56, 2)
         marks = [(v, f"{v:g}") for v in nice_ticks(0, right, min(columns, 10), whole=True)]
         self._axes[0].setTicks([[(v, f"{v:g}") for v in nice_ticks(bottom, top, min(rows, 6))], []])
@@ -175,7 +180,8 @@ class Chart(QFrame):
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._set_ticks()
+        self._set_range()
+        self._show_legend()
 
     def value_at(self, split: str, x: float | None) -> float | None:
         """The value of `split` nearest to `x` epochs; the last with None."""
@@ -185,25 +191,36 @@ class Chart(QFrame):
         return line[-1][1] if x is None else min(line, key=lambda point: abs(point[0] - x))[1]
 
     def _show_legend(self) -> None:
-        colours = COLOURS[self._tokens.dark] | {"test": self._tokens.soft}
-        mono = look.font(look.SECONDARY, mono=True).family()
-        parts = []
-        if self._pointed is not None:
-            parts.append(f'<span style="color:{self._tokens.soft}">epoch {self._pointed:.1f}</span>')
+        """Names and values; where there is no room for both the names, or the values that are pointed at."""
+        shown: list[tuple[str, str]] = []
         for split in (*SPLITS, "test"):
             value = self.value_at(split, self._pointed)
-            if value is None or (split == "test" and self._pointed is not None):
-                continue
-            number = html.escape(in_words(value)).rjust(7).replace(" ", "\N{NO-BREAK SPACE}")
-            parts.append(
-                f'<span style="color:{colours[split]}">{split}</span> '
-                f"<span style=\"font-family:'{mono}'\">{number}</span>"
-            )
+            if value is not None and not (split == "test" and self._pointed is not None):
+                shown.append((split, in_words(value)))
+        at = "" if self._pointed is None else f"epoch {self._pointed:.1f}"
+        self._said = "  ".join([*filter(None, [at]), *(f"{split} {value}" for split, value in shown)])
+        metrics, numbers = QFontMetrics(look.font(look.SECONDARY)), QFontMetrics(look.font(look.SECONDARY, mono=True))
+        wide = sum(metrics.horizontalAdvance(split + "  ") + numbers.horizontalAdvance("0" * 9) for split, _ in shown)
+        wide += metrics.horizontalAdvance(at + "  ")
+        room = self.width() - 24 - self._title.sizeHint().width() - 12
+        names = wide <= room or self._pointed is None
+        values = wide <= room or self._pointed is not None
+        parts = [f'<span style="color:{self._tokens.soft}">{at}</span>'] if at and wide <= room else []
+        parts += [self._entry(split, names, value if values else "") for split, value in shown]
         self._legend.setText("\N{NO-BREAK SPACE}\N{NO-BREAK SPACE} ".join(parts))
 
+    def _entry(self, split: str, named: bool, value: str) -> str:
+        colour = COLOURS[self._tokens.dark].get(split, self._tokens.soft)
+        name = f'<span style="color:{colour}">{split}</span>' if named else ""
+        if not value:
+            return name
+        number = html.escape(value).rjust(7).replace(" ", "\N{NO-BREAK SPACE}")
+        ink = self._tokens.text if named else colour
+        return f"{name} <span style=\"font-family:'JetBrains Mono'; color:{ink}\">{number}</span>".strip()
+
     def legend(self) -> str:
-        """What stands above the curves, for tests and screen readers."""
-        return self._legend.text()
+        """The values above the curves in words, those that there is no room for too."""
+        return self._said
 
     def eventFilter(self, watched: Any, event: QEvent) -> bool:
         if event.type() == QEvent.Type.MouseMove:
@@ -251,17 +268,28 @@ class Curves(QWidget):
             gone = self.charts.pop(name)
             gone.hide()
             gone.deleteLater()
-        for index, name in enumerate(names):
+        for index, name in enumerate(names):  # the order of `charts` is that of the cards
             if name not in self.charts:
                 self.charts[name] = Chart(name, self._fixed or theme.tokens, self)
                 self._row.insertWidget(index, self.charts[name], 1)
             self.charts[name].show_points(points, epochs)
+        self._fit()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Show as many cards as there is room for."""
+        room = max(self.width() // NARROW, 1)
+        for index, chart in enumerate(self.charts.values()):
+            chart.setVisible(index < room)
 
 
 def picture(metrics_csv: Path, dark: bool = True) -> QImage:
     """The curves of a run's metrics.csv, 1200 x 480. Needs a QApplication.
 
-    Raises ValueError with a sentence where the file is no such table.
+    Raises FileError where the file is no such table.
     """
     points = read_metrics(metrics_csv)
     tokens = DARK if dark else LIGHT

@@ -103,7 +103,7 @@ class TrainingPanel(QWidget):
 
     def _arrange(self) -> None:
         left = QWidget(self)
-        left.setFixedWidth(364)
+        left.setFixedWidth(340)
         scroll = QScrollArea(left)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
@@ -212,7 +212,8 @@ class TrainingPanel(QWidget):
         if running:
             assert run is not None
             self._show_progress(run)
-        said = self._missing() or self._ended() or ("info", "No run yet: its curves will stand here.", (("Start", self.start),))
+        first = ("info", "No run yet: its curves will stand here.", (("Start", self.start),))
+        said = self._missing() or self._ended() or first
         curves = self.curves is not None and run is not None and bool(run.points)
         if running:
             self.notice.hide()

@@ -11,6 +11,7 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 
+from app.design.file import FileError
 from app.design.usual import usual_loss
 from app.design.values import Design, Settings
 from app.messages import Analysis, Named, Problem, Progress, Tensor, Train, Trained
@@ -291,9 +292,9 @@ def test_another_table_is_refused_with_a_sentence(tmp_path: Any, text: str) -> N
     table = tmp_path / "metrics.csv"
     table.write_text(text)
     if text:
-        with pytest.raises(ValueError, match=r"not a run's metrics\.csv"):
+        with pytest.raises(FileError, match=r"not a run's metrics\.csv"):
             read_metrics(table)
     else:
         assert read_metrics(table) == {}
-    with pytest.raises(ValueError, match="cannot be opened"):
+    with pytest.raises(FileError, match="cannot be opened"):
         read_metrics(tmp_path / "absent.csv")
