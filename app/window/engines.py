@@ -124,6 +124,11 @@ class Engines(QObject):
     def is_ready(self) -> bool:
         return self._main is not None and self._main.ready is not None
 
+    @property
+    def torch_version(self) -> str:
+        """The version of torch that the engine has; empty while it is not known."""
+        return self._main.ready.torch if self._main is not None and self._main.ready is not None else ""
+
     def _new_engine(self) -> EngineProcess:
         return EngineProcess(self._command, self)
 

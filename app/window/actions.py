@@ -1,0 +1,143 @@
+"""The menus and their keys. What an action does is the window's; here is what there is and how it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar
+
+from app.window.files import EXAMPLES
+from app.window.theme import theme
+
+if TYPE_CHECKING:
+    from app.window.main_window import MainWindow
+
+Key = QKeySequence.StandardKey
+
+
+class Actions(dict[str, QAction]):
+    """The window's actions by name ("save as"), and the menu bar that shows them."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__()
+        self._window = window
+        self.menus = QMenuBar(window)
+        self._file()
+        self._edit()
+        self._view()
+        self._train()
+        self._help()
+
+    def _add(
+        self, menu: QMenu, name: str, text: str, do: Callable[[], object], keys: str | Key | None = None, *,
+        canvas: bool = False,
+    ) -> QAction:  # fmt: skip
+        action = QAction(text, self._window)
+        action.triggered.connect(lambda _on=False: do())
+        if keys is not None:
+            action.setShortcut(QKeySequence(keys))
+        if canvas:
+            # Only while the canvas has the focus: in a field these keys edit text.
+            action.setShortcutContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            self._window.canvas.addAction(action)
+        else:
+            self._window.addAction(action)
+        menu.addAction(action)
+        self[name] = action
+        return action
+
+    def _file(self) -> None:
+        window, files = self._window, self._window.files
+        menu = self.menus.addMenu("File")
+        self._add(menu, "new", "New", files.new, Key.New)
+        self._add(menu, "open", "Open…", files.open, Key.Open)
+        self.recent = menu.addMenu("Open recent")
+        self.recent.aboutToShow.connect(self._fill_recent)
+        examples = menu.addMenu("Open example")
+        for name, text in EXAMPLES.items():
+            self._add(examples, f"example {name}", text, lambda name=name: files.open_example(name))
+        menu.addSeparator()
+        self._add(menu, "save", "Save", window.save, Key.Save)
+        self._add(menu, "save as", "Save as…", window.save_as, "Ctrl+Shift+S")
+        menu.addSeparator()
+        self._add(menu, "export", "Export…", window.export, "Ctrl+E").setToolTip("Export to ONNX and other forms (Ctrl+E)")
+        menu.addSeparator()
+        self._add(menu, "quit", "Quit", window.close, "Ctrl+Q").setMenuRole(QAction.MenuRole.QuitRole)
+
+    def _fill_recent(self) -> None:
+        files = self._window.files
+        self.recent.clear()
+        for path in files.recent():
+            self.recent.addAction(str(path)).triggered.connect(lambda _on=False, path=path: files.open(path))
+        if not self.recent.actions():
+            self.recent.addAction("No files yet").setEnabled(False)
+            return
+        self.recent.addSeparator()
+        self.recent.addAction("Clear this list").triggered.connect(lambda _on=False: files.clear_recent())
+
+    def _edit(self) -> None:
+        window, canvas = self._window, self._window.canvas
+        stack = window.document.undo_stack
+        menu = self.menus.addMenu("Edit")
+        undo, redo = (self._add(menu, n, t, d, k) for n, t, d, k in (
+            ("undo", "Undo", stack.undo, Key.Undo), ("redo", "Redo", stack.redo, Key.Redo),
+        ))  # fmt: skip
+        if QKeySequence("Ctrl+Y") not in redo.shortcuts():
+            redo.setShortcuts([*redo.shortcuts(), QKeySequence("Ctrl+Y")])
+        undo.setEnabled(stack.canUndo())
+        redo.setEnabled(stack.canRedo())
+        stack.canUndoChanged.connect(undo.setEnabled)
+        stack.canRedoChanged.connect(redo.setEnabled)
+        stack.undoTextChanged.connect(lambda text: undo.setText(f"Undo: {text}" if text else "Undo"))
+        stack.redoTextChanged.connect(lambda text: redo.setText(f"Redo: {text}" if text else "Redo"))
+        menu.addSeparator()
+        self._add(menu, "cut", "Cut", window.cut, Key.Cut, canvas=True)
+        self._add(menu, "copy", "Copy", canvas.copy_selection, Key.Copy, canvas=True)
+        self._add(menu, "paste", "Paste", canvas.paste, Key.Paste, canvas=True)
+        self._add(menu, "duplicate", "Duplicate", canvas.duplicate_selection, "Ctrl+D", canvas=True)
+        self._add(menu, "delete", "Delete", canvas.delete_selection, Key.Delete, canvas=True)
+        self._add(menu, "select all", "Select all", canvas.select_all, Key.SelectAll, canvas=True)
+        menu.addSeparator()
+        self._add(menu, "group", "Group", canvas.group_selection, "Ctrl+G", canvas=True)
+        self._add(menu, "ungroup", "Ungroup", canvas.ungroup_selection, "Ctrl+Shift+G", canvas=True)
+        self._add(menu, "rename", "Rename", window.rename, "F2", canvas=True)
+
+    def _view(self) -> None:
+        window = self._window
+        menu = self.menus.addMenu("View")
+        self._add(menu, "fit", "Fit all", window.canvas.fit_all, "Home", canvas=True)
+        self._add(menu, "fit selection", "Fit selection", window.canvas.fit_selection, "F", canvas=True)
+        menu.addSeparator()
+        themes = menu.addMenu("Theme")
+        self._modes = QActionGroup(window)
+        for mode, text in (("system", "As the system"), ("light", "Light"), ("dark", "Dark")):
+            action = self._add(themes, f"theme {mode}", text, lambda mode=mode: theme.set_mode(mode))
+            action.setCheckable(True)
+            action.setActionGroup(self._modes)
+        themes.aboutToShow.connect(lambda: self[f"theme {theme.mode}"].setChecked(True))
+        menu.addSeparator()
+        for name, text, keys in (("palette", "Blocks", "Ctrl+1"), ("inspector", "Inspector", "Ctrl+2"), ("bottom", "Bottom panel", "Ctrl+3")):
+            action = self._add(menu, f"panel {name}", text, lambda name=name: window.toggle_panel(name), keys)
+            action.setCheckable(True)
+        menu.aboutToShow.connect(self._check_panels)
+        menu.addSeparator()
+        for i, tab in enumerate(("Problems", "Layers", "Training", "Try")):
+            self._add(menu, f"tab {tab}", tab, lambda tab=tab: window.bottom.show_tab(tab), f"Alt+{i + 1}")
+
+    def _check_panels(self) -> None:
+        for name in ("palette", "inspector", "bottom"):
+            self[f"panel {name}"].setChecked(self._window.panel_shown(name))
+
+    def _train(self) -> None:
+        window = self._window
+        menu = self.menus.addMenu("Train")
+        self._add(menu, "train", "Start", window.start_training, "Ctrl+R")
+        self._add(menu, "stop", "Stop", window.stop_training, "Ctrl+.").setEnabled(False)
+
+    def _help(self) -> None:
+        menu = self.menus.addMenu("Help")
+        self._add(menu, "about", "About Netloom", self._window.about).setMenuRole(QAction.MenuRole.AboutRole)
+        self._add(menu, "log", "Show the log", self._window.show_log)

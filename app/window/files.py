@@ -1,0 +1,175 @@
+"""Open, save, recent files, examples, and the question whether changes should be kept."""
+
+from __future__ import annotations
+
+import os
+from importlib import resources
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QSettings, Signal
+from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from app.design import file
+from app.design.file import FileError
+from app.window.document import Document
+
+SUFFIX = ".netloom"
+FILTER = f"Netloom designs (*{SUFFIX});;All files (*)"
+MAX_RECENT = 10
+EXAMPLES = {"digits": "Digits: a small classifier", "pyramid": "Pyramid: backbone, neck and head"}
+
+
+def settings_file() -> Path:
+    """Where the state of the window is kept: sizes, recent files, the theme. NETLOOM_SETTINGS names another folder."""
+    from platformdirs import user_config_dir
+
+    folder = os.environ.get("NETLOOM_SETTINGS") or user_config_dir("netloom", appauthor=False)
+    return Path(folder) / "window.ini"
+
+
+class Files(QObject):
+    """What the File menu does. Each returns whether it was done: a dialog may be cancelled, a file may be bad."""
+
+    recent_changed = Signal()
+    loaded = Signal()
+    """Another drawing is open."""
+
+    def __init__(self, document: Document, window: QWidget, settings: QSettings) -> None:
+        super().__init__(window)
+        self._document, self._window, self._settings = document, window, settings
+
+    # asking, so that a test can answer --------------------------------------------------------------------------------
+
+    def ask_save(self) -> str:
+        """Ask what becomes of the changes: "save", "discard" or "cancel"."""
+        box = QMessageBox(self._window)
+        box.setIcon(QMessageBox.Icon.NoIcon)
+        box.setText(f"Save the changes to {self._document.title}?")
+        box.setInformativeText("They are lost otherwise.")
+        save = box.addButton("Save", QMessageBox.ButtonRole.AcceptRole)
+        discard = box.addButton("Discard", QMessageBox.ButtonRole.DestructiveRole)
+        box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(save)
+        box.exec()
+        return "save" if box.clickedButton() is save else "discard" if box.clickedButton() is discard else "cancel"
+
+    def ask_open_path(self) -> str:
+        """Ask which file to open; "" for none."""
+        return QFileDialog.getOpenFileName(self._window, "Open a design", str(self._folder()), FILTER)[0]
+
+    def ask_save_path(self) -> str:
+        """Ask where to save; "" for nowhere."""
+        wish = self._folder() / f"{self._document.title}{SUFFIX}"
+        return QFileDialog.getSaveFileName(self._window, "Save the design", str(wish), FILTER)[0]
+
+    def report(self, sentence: str) -> None:
+        """Say what went wrong."""
+        box = QMessageBox(self._window)
+        box.setIcon(QMessageBox.Icon.NoIcon)
+        box.setText(sentence[:1].upper() + sentence[1:])
+        box.addButton("Close", QMessageBox.ButtonRole.AcceptRole)
+        box.exec()
+
+    def _folder(self) -> Path:
+        if self._document.file is not None:
+            return self._document.file.parent
+        recent = self.recent()
+        return recent[0].parent if recent else Path.cwd()
+
+    # doing ------------------------------------------------------------------------------------------------------------
+
+    def may_leave(self) -> bool:
+        """Whether the open drawing may go: it has no changes, or they were saved or given up."""
+        if not self._document.modified:
+            return True
+        match self.ask_save():
+            case "save":
+                return self.save()
+            case "discard":
+                return True
+        return False
+
+    def new(self) -> bool:
+        """Begin an empty drawing."""
+        if not self.may_leave():
+            return False
+        self._document.new()
+        self.loaded.emit()
+        return True
+
+    def open(self, path: str | Path = "") -> bool:
+        """Open a file, asked for where none is named. A bad one gets a sentence and leaves the open drawing alone."""
+        if not self.may_leave():
+            return False
+        path = path or self.ask_open_path()
+        return bool(path) and self.load(Path(path))
+
+    def load(self, path: Path) -> bool:
+        """Open a file without asking about changes."""
+        try:
+            self._document.open(path.absolute())
+        except FileError as error:
+            self.report(str(error))
+            if not path.exists():
+                self._set_recent([p for p in self.recent() if p != path])
+            return False
+        self._remember(path.absolute())
+        self.loaded.emit()
+        return True
+
+    def open_example(self, name: str) -> bool:
+        """Open an example as a drawing without a file: saving it asks where."""
+        if name not in EXAMPLES or not self.may_leave():
+            return False
+        try:
+            data = resources.files("examples").joinpath(f"{name}{SUFFIX}").read_bytes()
+            design = file.loads(data, f"the example {name}", self._document.catalogue or None)
+        except (OSError, ModuleNotFoundError) as error:
+            self.report(f"The example {name} is missing from this installation ({error}): install Netloom again.")
+            return False
+        except FileError as error:
+            self.report(str(error))
+            return False
+        self._document.load(design, None, name)
+        self.loaded.emit()
+        return True
+
+    def save(self) -> bool:
+        """Save to the drawing's file; asked for where it has none."""
+        return self._write(self._document.file) if self._document.file is not None else self.save_as()
+
+    def save_as(self) -> bool:
+        """Save to another file."""
+        answer = self.ask_save_path()
+        if not answer:
+            return False
+        path = Path(answer)
+        return self._write(path if path.suffix else path.with_suffix(SUFFIX))
+
+    def _write(self, path: Path) -> bool:
+        try:
+            self._document.save(path)
+        except FileError as error:
+            self.report(str(error))
+            return False
+        self._remember(path.absolute())
+        return True
+
+    # recent files -----------------------------------------------------------------------------------------------------
+
+    def recent(self) -> list[Path]:
+        """The files opened or saved last, the newest first."""
+        kept = self._settings.value("files/recent", [])
+        kept = [kept] if isinstance(kept, str) else kept if isinstance(kept, list) else []
+        return [Path(str(path)) for path in kept if path]
+
+    def _remember(self, path: Path) -> None:
+        self._set_recent([path, *(p for p in self.recent() if p != path)][:MAX_RECENT])
+
+    def _set_recent(self, paths: list[Path]) -> None:
+        self._settings.setValue("files/recent", [str(path) for path in paths])
+        self.recent_changed.emit()
+
+    def clear_recent(self) -> None:
+        """Forget the recent files."""
+        self._set_recent([])

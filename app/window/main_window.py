@@ -1,0 +1,379 @@
+"""The main window: lays the parts out and connects them."""
+
+from __future__ import annotations
+
+import sys
+
+from PySide6.QtCore import QSettings, QSize, Qt, QTimer, QUrl
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QGuiApplication
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMessageBox, QSplitter, QVBoxLayout, QWidget
+
+import app
+from app.messages import Analysis, NodeReport, Problem
+from app.window import log, style
+from app.window.actions import Actions
+from app.window.bottom import BottomTabs
+from app.window.breadcrumbs import Breadcrumbs
+from app.window.canvas.view import CanvasView
+from app.window.document import Document, locate
+from app.window.engines import Engines
+from app.window.files import Files, settings_file
+from app.window.inspector import Inspector
+from app.window.palette import Palette
+from app.window.parts import button, label
+from app.window.problems import ProblemsPanel
+from app.window.theme import theme
+from app.window.topbar import TopBar
+
+HINT_SECONDS = 8
+SIDES = {"palette": 0, "inspector": 2}
+
+
+class MainWindow(QMainWindow):
+    """The window on one document. `engines` may be given by a test; `start` starts them."""
+
+    def __init__(self, document: Document | None = None, engines: Engines | None = None) -> None:
+        super().__init__()
+        self.document = document or Document(self)
+        self.engines = engines or Engines(self)
+        self.settings = QSettings(str(settings_file()), QSettings.Format.IniFormat)
+        self.files = Files(self.document, self, self.settings)
+        self.setObjectName("window")
+        self.setMinimumSize(QSize(960, 600))
+        self.setAcceptDrops(True)
+        self._follow_theme()
+
+        self.canvas = CanvasView(self.document)
+        self.palette_panel = Palette(self.document)
+        self.inspector = Inspector(self.document)
+        self.bottom = BottomTabs()
+        self.actions_ = Actions(self)
+        self.topbar = TopBar(self.document, self.actions_.menus, self.actions_)
+        self._arrange()
+        self._connect()
+        self._restore()
+        self._refresh_title()
+        self.engines.watch(self.document)
+
+    def start(self) -> None:
+        """Start the engines: right after the window is shown, so that they do not delay it."""
+        self.engines.start()
+
+    # layout -----------------------------------------------------------------------------------------------------------
+
+    def _arrange(self) -> None:
+        self.bottom.add("Problems", self._make_problems)
+        self.bottom.add("Layers", self._make_layers)
+        self.bottom.add("Training", self._make_training)
+        self.bottom.add("Try", self._make_try)
+        upper = QWidget()
+        box = QVBoxLayout(upper)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(0)
+        box.addWidget(Breadcrumbs(self.document))
+        box.addWidget(self.canvas, 1)
+        upper.setMinimumHeight(160)
+        self.middle = QSplitter(Qt.Orientation.Vertical)
+        self.middle.addWidget(upper)
+        self.middle.addWidget(self.bottom)
+        left = QWidget(objectName="panel")
+        left_box = QVBoxLayout(left)
+        left_box.setContentsMargins(0, 0, 0, 0)
+        left_box.addWidget(self.palette_panel)
+        left.setMinimumWidth(180)
+        self.across = QSplitter(Qt.Orientation.Horizontal)
+        for part in (left, self.middle, self.inspector):
+            self.across.addWidget(part)
+        for splitter in (self.middle, self.across):
+            splitter.setChildrenCollapsible(False)
+            splitter.setHandleWidth(1)
+        self.across.setStretchFactor(1, 1)
+        self.middle.setStretchFactor(0, 1)
+
+        self.hint = label("", "soft")
+        self.state = label("Engine starting", "soft")
+        self.again = button("Start the engine", "link", "Try to start the engine again")
+        self.again.hide()
+        self.again.clicked.connect(self._start_again)
+        status = QWidget(objectName="statusline")
+        status.setFixedHeight(28)
+        row = QHBoxLayout(status)
+        row.setContentsMargins(14, 0, 14, 0)
+        row.addWidget(self.hint, 1)
+        row.addWidget(self.again)
+        row.addWidget(self.state)
+        self._hint_timer = QTimer(self)
+        self._hint_timer.setSingleShot(True)
+        self._hint_timer.timeout.connect(lambda: self.hint.setText(""))
+
+        whole = QWidget()
+        column = QVBoxLayout(whole)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(self.topbar)
+        column.addWidget(self.across, 1)
+        column.addWidget(status)
+        self.setCentralWidget(whole)
+
+    def _connect(self) -> None:
+        document, engines, canvas = self.document, self.engines, self.canvas
+        canvas.selection_changed.connect(lambda: self.inspector.set_selection(canvas.selected_ids()))
+        canvas.hint.connect(self.say)
+        canvas.open_example.connect(self.files.open_example)
+        self.palette_panel.chosen.connect(canvas.add_block)
+        self.palette_panel.group_chosen.connect(canvas.add_group)
+        document.refused.connect(self.say)
+        document.file_changed.connect(self._refresh_title)
+        document.analysed.connect(self._analysed)
+        self.files.loaded.connect(lambda: QTimer.singleShot(0, self, canvas.fit_all))
+        engines.analysed.connect(self._checked)
+        engines.ready.connect(lambda: self.tell("Engine ready"))
+        engines.died.connect(self._engine_died)
+        self.topbar.problems_wanted.connect(lambda: self.bottom.show_tab("Problems"))
+        self.topbar.train_wanted.connect(self._train_or_stop)
+        self._analysed()
+
+    def _make_problems(self) -> QWidget:
+        panel = ProblemsPanel(self.document)
+        panel.chosen.connect(self.show_problem)
+        return panel
+
+    def _make_layers(self) -> QWidget:
+        from app.window.layers import LayersPanel
+
+        panel = LayersPanel(self.document)
+        panel.chosen.connect(self.show_report)
+        return panel
+
+    def _make_training(self) -> QWidget:
+        from app.window.training import TrainingPanel
+
+        panel = TrainingPanel(self.document, self.engines)
+        panel.running_changed.connect(self._running_changed)
+        panel.problems_wanted.connect(lambda: self.bottom.show_tab("Problems"))
+        panel.try_wanted.connect(lambda: self.bottom.show_tab("Try"))
+        panel.export_wanted.connect(self.export)
+        return panel
+
+    def _make_try(self) -> QWidget:
+        from app.window.try_panel import TryPanel
+
+        panel = TryPanel(self.document, self.engines)
+        panel.train_wanted.connect(self.start_training)
+        return panel
+
+    # theme and what is remembered -------------------------------------------------------------------------------------
+
+    def _follow_theme(self) -> None:
+        theme.mode = str(self.settings.value("window/theme", "system"))
+        if theme.mode not in ("system", "light", "dark"):
+            theme.mode = "system"
+        theme.follow()
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        style.apply(application)
+        theme.changed.connect(self._dress)
+        QGuiApplication.styleHints().colorSchemeChanged.connect(self._scheme_changed)
+
+    def _scheme_changed(self, _scheme: Qt.ColorScheme) -> None:
+        theme.follow()
+
+    def _dress(self) -> None:
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        style.apply(application)
+
+    def _restore(self) -> None:
+        self.resize(1440, 900)
+        if screen := self.screen():
+            self.resize(self.size().boundedTo(screen.availableSize()))
+        self.across.setSizes([212, 10_000, 290])
+        self.middle.setSizes([10_000, 250])
+        for name, restore in (
+            ("window/geometry", self.restoreGeometry), ("window/across", self.across.restoreState),
+            ("window/middle", self.middle.restoreState),
+        ):  # fmt: skip
+            if (kept := self.settings.value(name)) is not None:
+                restore(kept)
+        for name, side in SIDES.items():
+            self.across.widget(side).setVisible(self.settings.value(f"window/{name}", "true") != "false")
+        self.bottom.show_tab("Problems")
+        self.bottom.set_folded(self.settings.value("window/folded", "false") == "true")
+
+    def _remember(self) -> None:
+        self.settings.setValue("window/geometry", self.saveGeometry())
+        self.settings.setValue("window/across", self.across.saveState())
+        self.settings.setValue("window/middle", self.middle.saveState())
+        self.settings.setValue("window/theme", theme.mode)
+        self.settings.setValue("window/folded", "true" if self.bottom.is_folded else "false")
+        for name in SIDES:
+            self.settings.setValue(f"window/{name}", "true" if self.panel_shown(name) else "false")
+        self.settings.sync()
+
+    def panel_shown(self, name: str) -> bool:
+        """Whether "palette", "inspector" or "bottom" is open."""
+        return not self.bottom.is_folded if name == "bottom" else not self.across.widget(SIDES[name]).isHidden()
+
+    def toggle_panel(self, name: str) -> None:
+        """Open or close one of the panels."""
+        if name == "bottom":
+            self.bottom.set_folded(not self.bottom.is_folded)
+        else:
+            self.across.widget(SIDES[name]).setHidden(self.panel_shown(name))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._commit()
+        if (self.engines.jobs and not self.ask_stop_jobs()) or not self.files.may_leave():
+            event.ignore()
+            return
+        self._remember()
+        theme.changed.disconnect(self._dress)
+        QGuiApplication.styleHints().colorSchemeChanged.disconnect(self._scheme_changed)
+        self.hide()  # runs may write a checkpoint now: nobody needs to watch that
+        self.engines.close()
+        event.accept()
+
+    def ask_stop_jobs(self) -> bool:
+        """Ask whether the runs and exports under way may be stopped."""
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.NoIcon)
+        box.setText("A run or export is under way.")
+        box.setInformativeText("Quitting stops it. A run keeps its last checkpoint and can be resumed.")
+        stop = box.addButton("Stop and quit", QMessageBox.ButtonRole.DestructiveRole)
+        stay = box.addButton("Keep working", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(stay)
+        box.exec()
+        return box.clickedButton() is stop
+
+    # saying -----------------------------------------------------------------------------------------------------------
+
+    def say(self, sentence: str) -> None:
+        """A hint or a refusal, at the left of the status line for a while."""
+        self.hint.setText(sentence)
+        self.hint.setToolTip(sentence)
+        self._hint_timer.start(HINT_SECONDS * 1000)
+
+    def tell(self, state: str, role: str = "soft") -> None:
+        """The engine's state, at the right of the status line."""
+        self.state.setText(state)
+        self.again.setVisible(bool(self.engines.stopped))
+        if self.state.property("role") != role:
+            self.state.setProperty("role", role)
+            self.state.style().unpolish(self.state)
+            self.state.style().polish(self.state)
+
+    def _refresh_title(self) -> None:
+        self.setWindowTitle(f"{self.document.title}[*] - Netloom")
+        self.setWindowModified(self.document.modified)
+
+    def _analysed(self) -> None:
+        analysis = self.document.analysis
+        problems = len(analysis.problems) if analysis is not None else 0
+        self.bottom.set_text("Problems", f"Problems {problems:,}" if problems else "Problems")
+
+    def _checked(self, analysis: Analysis) -> None:
+        if not any(p.code == "engine-ended" for p in analysis.problems):
+            self.tell(f"Checked in {self.engines.milliseconds:.0f} ms")
+
+    def _engine_died(self, sentence: str) -> None:
+        self.tell(sentence, "error")
+
+    def _start_again(self) -> None:
+        self.engines.start()
+        self.tell("Engine starting")
+
+    # going places -----------------------------------------------------------------------------------------------------
+
+    def show_problem(self, problem: Problem) -> None:
+        """Lead to a problem's node."""
+        self._lead(problem.id)
+
+    def show_report(self, report: NodeReport) -> None:
+        """Lead to the node that a report is of."""
+        self._lead(report.id)
+
+    def _lead(self, id: str) -> None:
+        path, _where, node = locate(self.document.design, id)
+        self.document.go(path)
+        if node:
+            self.canvas.reveal(node)
+            self.canvas.setFocus()
+
+    # doing ------------------------------------------------------------------------------------------------------------
+
+    def _commit(self) -> None:
+        """Take what is being typed in a field before the design is used."""
+        focused = QApplication.focusWidget()
+        if focused is not None and focused is not self.canvas and self.isAncestorOf(focused):
+            focused.clearFocus()
+
+    def save(self) -> bool:
+        """Save the drawing."""
+        self._commit()
+        return self.files.save()
+
+    def save_as(self) -> bool:
+        """Save the drawing to another file."""
+        self._commit()
+        return self.files.save_as()
+
+    def cut(self) -> None:
+        """Copy the selection, and take it away."""
+        self.canvas.copy_selection()
+        self.canvas.delete_selection()
+
+    def rename(self) -> None:
+        """Rename the one selected node, in place."""
+        if len(ids := self.canvas.selected_ids()) == 1:
+            self.canvas.rename(ids[0])
+        else:
+            self.say("Select one node to rename it.")
+
+    def export(self) -> None:
+        """Open the export dialog."""
+        from app.window.export_dialog import ExportDialog
+        from app.window.runs import Runs
+
+        self._commit()
+        ExportDialog(self.document, self.engines, Runs.of(self.document, self.engines), self).exec()
+
+    def _training(self) -> QWidget:
+        return self.bottom.panel("Training")
+
+    def _train_or_stop(self) -> None:
+        panel = self.bottom.made("Training")
+        if panel is not None and panel.running:  # type: ignore[attr-defined]
+            self.stop_training()
+        else:
+            self.start_training()
+
+    def start_training(self) -> None:
+        """Show the training tab and start a run."""
+        self._commit()
+        self.bottom.show_tab("Training")
+        self._training().start()  # type: ignore[attr-defined]
+
+    def stop_training(self) -> None:
+        """Stop the run; it writes its checkpoint."""
+        if (panel := self.bottom.made("Training")) is not None:
+            panel.stop()  # type: ignore[attr-defined]
+
+    def _running_changed(self, running: bool) -> None:
+        self.topbar.set_running(running)
+        self.actions_["train"].setEnabled(not running)
+        self.actions_["stop"].setEnabled(running)
+
+    def about(self) -> None:
+        """What this is, and which versions."""
+        box = QMessageBox(self)
+        box.setWindowTitle("About Netloom")
+        box.setText(f"Netloom {app.__version__}")
+        python = ".".join(map(str, sys.version_info[:3]))
+        torch = f", torch {self.engines.torch_version}" if self.engines.torch_version else ""
+        box.setInformativeText(f"Draw a neural network, check it, train it, take it with you.\nPython {python}{torch}. Apache-2.0.")
+        box.exec()
+
+    def show_log(self) -> None:
+        """Open the folder of the log."""
+        log.path().parent.mkdir(parents=True, exist_ok=True)
+        QDesktopServices.openUrl(QUrl.fromLocalFile(str(log.path().parent)))

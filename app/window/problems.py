@@ -1,0 +1,159 @@
+"""The list of problems: each leads to its node, and offers the edits that would mend it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QKeyEvent, QMouseEvent
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
+
+from app.design import changes
+from app.messages import Fix, Problem
+from app.window import parts
+from app.window.document import Document
+from app.window.parts import button, label
+from app.window.theme import icon, theme
+
+SHOWN = 200
+"""So many problems are listed; the rest are counted."""
+ICONS = {"error": "circle-x", "warning": "triangle-alert", "hint": "info"}
+COLOURS = {"error": "error", "warning": "warn", "hint": "accent"}
+
+
+class ProblemRow(QFrame):
+    """One problem. Click or Enter leads to the node; up and down go to the neighbours."""
+
+    chosen = Signal(object)
+    fix_chosen = Signal(object, object)
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__()
+        self.problem = problem
+        self.setObjectName("problem")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setAccessibleName(f"{problem.severity}: {problem.message}")
+        self._icon = QLabel()
+        self._icon.setToolTip(problem.severity)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 7, 10, 7)
+        row.setSpacing(10)
+        row.addWidget(self._icon, 0, Qt.AlignmentFlag.AlignTop)
+        middle = QVBoxLayout()
+        middle.setSpacing(5)
+        self.sentence = label(problem.message, wrap=True)
+        middle.addWidget(self.sentence)
+        if problem.fixes:
+            fixes = QHBoxLayout()
+            fixes.setSpacing(8)
+            for fix in problem.fixes[:4]:
+                text = fix.title if not fix.parameters else f"{fix.title}  {parts.signed(fix.parameters)}"
+                made = button(text, "fix", f"{fix.title}: {parts.signed(fix.parameters)} parameters")
+                made.clicked.connect(lambda _on=False, fix=fix: self.fix_chosen.emit(self.problem, fix))
+                fixes.addWidget(made)
+            fixes.addStretch()
+            middle.addLayout(fixes)
+        row.addLayout(middle, 1)
+        self._where = label(problem.name, "monosoft")
+        row.addWidget(self._where, 0, Qt.AlignmentFlag.AlignTop)
+        self.paint_icon()
+
+    def paint_icon(self) -> None:
+        name = ICONS.get(self.problem.severity, "info")
+        colour = theme.color(COLOURS.get(self.problem.severity, "accent")).name()
+        self._icon.setPixmap(icon(name, colour).pixmap(QSize(16, 16)))
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
+            self.chosen.emit(self.problem)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        match event.key():
+            case Qt.Key.Key_Return | Qt.Key.Key_Enter | Qt.Key.Key_Space:
+                self.chosen.emit(self.problem)
+            case Qt.Key.Key_Down:
+                self.focusNextChild()
+            case Qt.Key.Key_Up:
+                self.focusPreviousChild()
+            case _:
+                super().keyPressEvent(event)
+
+
+class ProblemsPanel(QScrollArea):
+    """What analysis complains of."""
+
+    chosen = Signal(object)
+    """Problem: the user wants to see its node."""
+
+    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._document = document
+        self._shown: tuple[Problem, ...] | None = None
+        self.rows: list[ProblemRow] = []
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        holder = QWidget(objectName="content")
+        self._box = QVBoxLayout(holder)
+        self._box.setContentsMargins(10, 8, 10, 8)
+        self._box.setSpacing(2)
+        self._state_icon = QLabel()
+        self.state = label("", "soft", wrap=True)
+        state = QHBoxLayout()
+        state.setContentsMargins(10, 7, 10, 7)
+        state.setSpacing(10)
+        state.addWidget(self._state_icon)
+        state.addWidget(self.state, 1)
+        self._box.addLayout(state)
+        self._list = QVBoxLayout()
+        self._list.setSpacing(2)
+        self._box.addLayout(self._list)
+        self._box.addStretch()
+        self.setWidget(holder)
+        document.analysed.connect(self.refresh)
+        theme.changed.connect(self._paint_icons)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the problems of the present analysis."""
+        analysis = self._document.analysis
+        problems = analysis.problems if analysis is not None else ()
+        if analysis is None:
+            self.state.setText("Not checked yet: the engine is starting or at work.")
+        elif not problems:
+            self.state.setText("No problems" if self._document.design.nodes else "No problems: the drawing is empty.")
+        elif len(problems) > SHOWN:
+            self.state.setText(f"{len(problems):,} problems; the first {SHOWN} are listed.")
+        self._set_state_visible(analysis is None or not problems or len(problems) > SHOWN)
+        if problems != self._shown:
+            self._shown = problems
+            self._fill(problems[:SHOWN])
+        self._paint_icons()
+
+    def _set_state_visible(self, visible: bool) -> None:
+        self.state.setVisible(visible)
+        self._state_icon.setVisible(visible)
+
+    def _fill(self, problems: tuple[Problem, ...]) -> None:
+        for row in self.rows:
+            self._list.removeWidget(row)
+            row.hide()
+            row.deleteLater()
+        self.rows = []
+        for problem in problems:
+            row = ProblemRow(problem)
+            row.chosen.connect(self.chosen)
+            row.fix_chosen.connect(self.apply)
+            self._list.addWidget(row)
+            self.rows.append(row)
+
+    def _paint_icons(self) -> None:
+        calm = self._document.analysis is None
+        shade = theme.color("soft" if calm or self._shown else "ok").name()
+        self._state_icon.setPixmap(icon("clock" if calm else "circle-check", shade).pixmap(QSize(16, 16)))
+        for row in self.rows:
+            row.paint_icon()
+
+    def apply(self, problem: Problem, fix: Fix) -> bool:
+        """Make a fix's edits as one undo step."""
+        catalogue = self._document.catalogue
+        return self._document.edit(fix.title, lambda d: changes.apply(d, fix.changes, catalogue))

@@ -1,0 +1,181 @@
+"""The style sheet and the palette, from the theme's tokens: what makes the widgets one product."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtGui import QColor, QPalette
+from PySide6.QtWidgets import QApplication, QStyleFactory
+
+import resources
+from app.window import log
+from app.window.theme import Tokens, font, theme
+
+_SHEET = """
+QWidget {{ color: {text}; }}
+QMainWindow, QDialog, #window {{ background: {window}; }}
+QToolTip {{ background: {raised}; color: {text}; border: 1px solid {line}; border-radius: 6px; padding: 6px 8px; }}
+#topbar, #panel, #statusline, QDialog {{ background: {panel}; }}
+#topbar {{ border-bottom: 1px solid {line}; }}
+#statusline {{ border-top: 1px solid {line}; }}
+QSplitter::handle {{ background: {line}; }}
+QSplitter::handle:hover {{ background: {accent}; }}
+QLabel {{ background: transparent; }}
+QLabel[role="wordmark"] {{ font-size: 15px; font-weight: 600; }}
+QLabel[role="title"] {{ font-size: 14px; font-weight: 600; }}
+QLabel[role="heading"] {{ font-weight: 600; color: {soft}; }}
+QLabel[role="soft"] {{ color: {soft}; font-size: 12px; }}
+QLabel[role="faint"] {{ color: {faint}; font-size: 11px; }}
+QLabel[role="error"] {{ color: {error}; font-size: 12px; }}
+QLabel[role="mono"] {{ font-family: "JetBrains Mono"; font-size: 12px; }}
+QLabel[role="monosoft"] {{ font-family: "JetBrains Mono"; font-size: 11px; color: {soft}; }}
+QFrame[role="line"] {{ background: {line}; border: none; }}
+QFrame[role="card"] {{ background: {raised}; border: 1px solid {line}; border-radius: 9px; }}
+
+QPushButton {{ background: {raised}; border: 1px solid {line}; border-radius: 6px; padding: 5px 14px; min-height: 18px; }}
+QPushButton:hover {{ border-color: {faint}; }}
+QPushButton:pressed {{ background: {line}; }}
+QPushButton:focus {{ border-color: {accent}; }}
+QPushButton:disabled {{ color: {faint}; }}
+QPushButton[kind="primary"] {{ background: {accent}; color: {on_accent}; border: 1px solid {accent}; font-weight: 600; }}
+QPushButton[kind="primary"]:hover {{ background: {accent_hover}; border-color: {accent_hover}; }}
+QPushButton[kind="primary"]:focus {{ border-color: {text}; }}
+QPushButton[kind="primary"]:disabled {{ background: {raised}; color: {faint}; border-color: {line}; }}
+QPushButton[kind="fix"] {{ color: {accent}; border-color: {accent}; font-weight: 500; padding: 3px 10px; }}
+QPushButton[kind="fix"]:hover {{ background: {line}; }}
+QPushButton[kind="link"] {{ background: transparent; border: 1px solid transparent; color: {accent}; padding: 2px 4px; }}
+QPushButton[kind="link"]:hover {{ text-decoration: underline; }}
+QPushButton[kind="link"]:focus {{ border-color: {accent}; }}
+QPushButton[kind="flat"] {{ background: transparent; border: 1px solid transparent; padding: 4px 10px; color: {soft}; }}
+QPushButton[kind="flat"]:hover {{ background: {raised}; color: {text}; }}
+QPushButton[kind="flat"]:focus {{ border-color: {accent}; }}
+QPushButton[state="error"] {{ color: {error}; }}
+QPushButton[state="warning"] {{ color: {warn}; }}
+QPushButton[state="ok"] {{ color: {soft}; }}
+QToolButton {{ background: transparent; border: 1px solid transparent; border-radius: 6px; }}
+QToolButton:hover {{ background: {raised}; }}
+QToolButton:pressed, QToolButton:checked {{ background: {line}; }}
+QToolButton:focus {{ border-color: {accent}; }}
+QToolButton::menu-indicator {{ image: none; }}
+
+QLineEdit, QComboBox, QAbstractSpinBox, QPlainTextEdit, QTextEdit {{
+    background: {raised}; border: 1px solid {line}; border-radius: 6px; padding: 3px 8px; min-height: 20px;
+    selection-background-color: {accent}; selection-color: {on_accent}; }}
+QLineEdit:hover, QComboBox:hover, QAbstractSpinBox:hover {{ border-color: {faint}; }}
+QLineEdit:focus, QComboBox:focus, QAbstractSpinBox:focus, QPlainTextEdit:focus {{ border-color: {accent}; }}
+QLineEdit:disabled, QComboBox:disabled, QAbstractSpinBox:disabled {{ color: {faint}; }}
+*[refused="true"] {{ border-color: {error}; }}
+QLineEdit[role="name"] {{ background: transparent; border: 1px solid transparent; font-size: 14px; font-weight: 600;
+    padding: 2px 4px; }}
+QLineEdit[role="name"]:hover {{ border-color: {line}; }}
+QLineEdit[role="name"]:focus {{ border-color: {accent}; background: {raised}; }}
+QAbstractSpinBox {{ padding-right: 22px; }}
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button {{ subcontrol-origin: border; width: 20px; border: none;
+    background: transparent; }}
+QAbstractSpinBox::up-button {{ subcontrol-position: top right; margin-top: 2px; }}
+QAbstractSpinBox::down-button {{ subcontrol-position: bottom right; margin-bottom: 2px; }}
+QAbstractSpinBox::up-button:hover, QAbstractSpinBox::down-button:hover {{ background: {line}; border-radius: 3px; }}
+QAbstractSpinBox::up-arrow {{ image: url("{icons}/chevron-up.svg"); width: 10px; height: 10px; }}
+QAbstractSpinBox::down-arrow {{ image: url("{icons}/chevron-down.svg"); width: 10px; height: 10px; }}
+QComboBox {{ padding-right: 20px; }}
+QComboBox::drop-down {{ border: none; width: 20px; }}
+QComboBox::down-arrow {{ image: url("{icons}/chevron-down.svg"); width: 12px; height: 12px; }}
+QComboBox QAbstractItemView {{ background: {panel}; border: 1px solid {line}; selection-background-color: {raised};
+    selection-color: {text}; outline: none; padding: 4px; }}
+QCheckBox::indicator {{ width: 16px; height: 16px; border: 1px solid {faint}; border-radius: 4px; background: {raised}; }}
+QCheckBox::indicator:checked {{ background: {accent}; border-color: {accent}; image: url("{icons}/check-on.svg"); }}
+QCheckBox::indicator:focus {{ border-color: {accent}; }}
+
+QMenuBar {{ background: transparent; spacing: 0; }}
+QMenuBar::item {{ padding: 6px 9px; border-radius: 6px; color: {soft}; background: transparent; }}
+QMenuBar::item:selected {{ background: {raised}; color: {text}; }}
+QMenu {{ background: {panel}; border: 1px solid {line}; padding: 5px; }}
+QMenu::item {{ padding: 6px 26px 6px 12px; border-radius: 5px; }}
+QMenu::item:selected {{ background: {raised}; }}
+QMenu::item:disabled {{ color: {faint}; }}
+QMenu::separator {{ height: 1px; background: {line}; margin: 5px 8px; }}
+QMenu::indicator {{ width: 14px; height: 14px; margin-left: 4px; }}
+QMenu::indicator:checked {{ image: url("{icons}/check.svg"); }}
+
+QTabBar {{ background: transparent; qproperty-drawBase: 0; }}
+QTabBar::tab {{ background: transparent; color: {soft}; padding: 9px 2px 7px 2px; margin: 0 10px;
+    border: none; border-bottom: 2px solid transparent; }}
+QTabBar::tab:hover {{ color: {text}; }}
+QTabBar::tab:selected {{ color: {text}; font-weight: 600; border-bottom-color: {accent}; }}
+QTabBar::tab:focus {{ color: {accent}; }}
+
+QScrollArea, QScrollArea > QWidget > QWidget#content {{ background: transparent; border: none; }}
+QScrollBar:vertical {{ background: transparent; width: 10px; margin: 2px; }}
+QScrollBar:horizontal {{ background: transparent; height: 10px; margin: 2px; }}
+QScrollBar::handle {{ background: {line}; border-radius: 3px; min-height: 28px; min-width: 28px; }}
+QScrollBar::handle:hover {{ background: {faint}; }}
+QScrollBar::add-line, QScrollBar::sub-line {{ width: 0; height: 0; }}
+QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
+
+QTableView, QTreeView, QListView, QTreeWidget, QListWidget {{ background: transparent; border: none; outline: none;
+    gridline-color: {line}; selection-background-color: {raised}; selection-color: {text}; }}
+QTableView::item {{ padding: 0 8px; border: none; }}
+QTableView::item:selected, QTableView::item:hover {{ background: {raised}; }}
+QHeaderView {{ background: transparent; border: none; }}
+QHeaderView::section {{ background: {panel}; color: {soft}; border: none; border-bottom: 1px solid {line};
+    padding: 5px 8px; font-size: 11px; }}
+QTableCornerButton::section {{ background: {panel}; border: none; }}
+QProgressBar {{ background: {raised}; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; color: transparent; }}
+QProgressBar::chunk {{ background: {accent}; border-radius: 3px; }}
+QFrame#problem {{ background: transparent; border: 1px solid transparent; border-radius: 6px; }}
+QFrame#problem:hover {{ background: {raised}; }}
+QFrame#problem:focus {{ border-color: {accent}; }}
+"""
+
+
+def apply(app: QApplication) -> None:
+    """Dress the application in the theme; again after the theme has changed."""
+    if app.style().objectName().lower() != "fusion":
+        app.setStyle(QStyleFactory.create("Fusion"))  # the same on every desktop; the sheet does the rest
+    app.setFont(font())
+    app.setPalette(_palette(theme.tokens))
+    app.setStyleSheet(sheet(theme.tokens))
+
+
+def sheet(tokens: Tokens) -> str:
+    """The style sheet in the colours of `tokens`."""
+    colours = {name: getattr(tokens, name) for name in tokens.__dataclass_fields__ if name != "dark"}
+    accent = QColor(tokens.accent)
+    colours["accent_hover"] = (accent.lighter(112) if tokens.dark else accent.darker(112)).name()
+    return _SHEET.format(**colours, icons=_icons(tokens).as_posix())
+
+
+def _palette(tokens: Tokens) -> QPalette:
+    palette = QPalette()
+    role = QPalette.ColorRole
+    for colour, roles in {
+        tokens.window: (role.Window,), tokens.panel: (role.Base, role.ToolTipBase), tokens.raised: (role.Button, role.AlternateBase),
+        tokens.text: (role.Text, role.WindowText, role.ButtonText, role.ToolTipText), tokens.faint: (role.PlaceholderText,),
+        tokens.accent: (role.Highlight, role.Link), tokens.on_accent: (role.HighlightedText,), tokens.line: (role.Mid,),
+    }.items():  # fmt: skip
+        for one in roles:
+            palette.setColor(one, QColor(colour))
+    for one in (role.Text, role.WindowText, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, one, QColor(tokens.faint))
+    return palette
+
+
+def _icons(tokens: Tokens) -> Path:
+    """A folder with the few icons that the sheet names, in this theme's colours (a sheet takes files only)."""
+    from platformdirs import user_cache_dir
+
+    folder = Path(user_cache_dir("netloom", appauthor=False)) / ("dark" if tokens.dark else "light")
+    wanted = {
+        "chevron-up": ("chevron-up", tokens.soft), "chevron-down": ("chevron-down", tokens.soft),
+        "check": ("check", tokens.text), "check-on": ("check", tokens.on_accent),
+    }  # fmt: skip
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, (source, colour) in wanted.items():
+            text = resources.path("icons", f"{source}.svg").read_text(encoding="utf-8").replace("currentColor", colour)
+            file = folder / f"{name}.svg"
+            if not file.exists() or file.read_text(encoding="utf-8") != text:
+                file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        log.write("window", f"the sheet's icons cannot be kept, so arrows are not drawn: {error}")
+    return folder

@@ -1,0 +1,141 @@
+"""The bar at the top: the menus, what is open, and the actions that one reaches for most."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenuBar, QWidget
+
+from app.window.document import Document
+from app.window.parts import IconButton, button, label
+from app.window.theme import icon, theme
+
+HEIGHT = 46
+
+
+class TopBar(QWidget):
+    """Shows the document's name, variant and problems; its buttons are the window's actions."""
+
+    problems_wanted = Signal()
+    train_wanted = Signal()
+
+    def __init__(self, document: Document, menus: QMenuBar, actions: dict[str, QAction]) -> None:
+        super().__init__()
+        self._document = document
+        self._running = False
+        self.setObjectName("topbar")
+        self.setFixedHeight(HEIGHT)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(14, 0, 14, 0)
+        row.setSpacing(6)
+        row.addWidget(label("netloom", "wordmark"))
+        row.addSpacing(6)
+        if not menus.isNativeMenuBar():
+            row.addWidget(menus)
+        row.addSpacing(6)
+        self.name = button("", "flat", "The open drawing: click to save it as another file")
+        self.name.clicked.connect(actions["save as"].trigger)
+        self.edited = label("edited", "faint")
+        self.edited.setFixedWidth(self.edited.sizeHint().width() + 8)
+        self.variant = QComboBox()
+        self.variant.setAccessibleName("Variant")
+        self.variant.setToolTip("The variant that is checked, trained and exported")
+        self.variant.activated.connect(lambda i: document.set_variant(self.variant.itemData(i)))
+        row.addWidget(self.name)
+        row.addWidget(self.edited)
+        row.addWidget(self.variant)
+        row.addSpacing(6)
+        for name, symbol in (("undo", "undo-2"), ("redo", "redo-2"), ("fit", "maximize")):
+            row.addWidget(_action_button(actions[name], symbol))
+        row.addStretch(1)
+        self.theme = IconButton("sun", "Switch between light and dark")
+        self.theme.clicked.connect(lambda: theme.set_mode("light" if theme.tokens.dark else "dark"))
+        row.addWidget(self.theme)
+        row.addSpacing(6)
+        self.problems = button("", "flat", "Show the problems")
+        self.problems.setObjectName("problem-count")
+        self.problems.setMinimumWidth(122)  # "12 problems" moves nothing
+        self.problems.clicked.connect(self.problems_wanted)
+        self.export = button("Export", tip=actions["export"].toolTip())
+        self.export.setObjectName("export")
+        self.export.clicked.connect(actions["export"].trigger)
+        self.train = button("Train", "primary", "Train this design")
+        self.train.setObjectName("train")
+        self.train.setFixedWidth(96)
+        self.train.clicked.connect(self.train_wanted)
+        for widget in (self.problems, self.export, self.train):
+            row.addWidget(widget)
+        document.file_changed.connect(self.refresh)
+        document.changed.connect(lambda *_designs: self.refresh())
+        document.analysed.connect(self.refresh)
+        theme.changed.connect(self.paint)
+        self.refresh()
+        self.paint()
+
+    def set_running(self, running: bool) -> None:
+        """Whether a run is under way: the Train button stops it then."""
+        self._running = running
+        self.paint()
+
+    def paint(self) -> None:
+        """Draw what the sheet does not: icons in the theme's colours."""
+        self.theme.set_name("sun" if theme.tokens.dark else "moon")
+        self.train.setText("Stop" if self._running else "Train")
+        self.train.setToolTip("Stop the run; its checkpoint is kept" if self._running else "Train this design")
+        self.train.setIcon(icon("square" if self._running else "play", theme.tokens.on_accent, 14))
+        self._paint_problems()
+
+    def refresh(self) -> None:
+        """Show what is open."""
+        document = self._document
+        title = document.title if len(document.title) <= 28 else document.title[:26] + "…"
+        if self.name.text() != title:
+            self.name.setText(title)
+        self.name.setToolTip(str(document.file) if document.file else "Not saved yet: click to save it")
+        self.edited.setText("edited" if document.modified else "")
+        variants = [variant.name for variant in document.design.variants]
+        with QSignalBlocker(self.variant):
+            if [self.variant.itemData(i) or "" for i in range(1, self.variant.count())] != variants:
+                self.variant.clear()
+                self.variant.addItem("as drawn", "")
+                for name in variants:
+                    self.variant.addItem(f"variant {name}", name)
+            self.variant.setCurrentIndex(max(self.variant.findData(document.variant), 0))
+        self.variant.setVisible(bool(variants))
+        self._paint_problems()
+
+    def _paint_problems(self) -> None:
+        analysis = self._document.analysis
+        found = analysis.problems if analysis is not None else ()
+        errors = sum(p.severity == "error" for p in found)
+        warnings = sum(p.severity == "warning" for p in found)
+        if analysis is None:
+            state, text, symbol, shade = "ok", "Checking", "clock", theme.tokens.soft
+        elif errors:
+            text = f"{errors:,} problem{'s' * (errors != 1)}"
+            state, symbol, shade = "error", "circle-x", theme.tokens.error
+        elif warnings:
+            text = f"{warnings:,} warning{'s' * (warnings != 1)}"
+            state, symbol, shade = "warning", "triangle-alert", theme.tokens.warn
+        else:
+            state, text, symbol, shade = "ok", "No problems", "circle-check", theme.tokens.ok
+        self.problems.setText(text)
+        self.problems.setIcon(icon(symbol, shade))
+        if self.problems.property("state") != state:
+            self.problems.setProperty("state", state)
+            self.problems.style().unpolish(self.problems)
+            self.problems.style().polish(self.problems)
+
+
+def _action_button(action: QAction, symbol: str) -> IconButton:
+    keys = action.shortcut().toString()
+    made = IconButton(symbol, f"{action.text()} ({keys})" if keys else action.text())
+    made.clicked.connect(action.trigger)
+    made.setEnabled(action.isEnabled())
+
+    def follow() -> None:
+        made.setEnabled(action.isEnabled())
+        made.setToolTip(f"{action.text()} ({keys})" if keys else action.text())
+
+    action.changed.connect(follow)
+    return made
