@@ -326,6 +326,7 @@ class ExportDialog(QDialog):
         self.notice.say("error", why)
 
     def _set_busy(self, busy: bool) -> None:
+        was_busy = self.busy
         if not busy:
             self._job = None
         self.bar.setVisible(busy)
@@ -333,6 +334,8 @@ class ExportDialog(QDialog):
         self.close_button.setText("Cancel" if busy else "Close")
         for field in (self.formats, self.weights, self.colours, self.path, self.browse):
             field.setEnabled(not busy)
+        if was_busy and not busy:
+            self.export_button.setFocus()  # it was disabled, and so had lost it
 
     def _clear(self) -> None:
         """Forget what was said of the export before."""
