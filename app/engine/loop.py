@@ -20,8 +20,9 @@ from app.messages import Progress
 
 REPORT_SECONDS = 0.15
 SAVE_SECONDS = 20.0
-POINTS = 20
-"""Points of the train curve in an epoch. By steps, never by time: a resumed run must draw the same ones."""
+POINTS, APART = 20, 5
+"""Points of the train curve in an epoch, and the fewest steps between two. By steps, never by time: a resumed run must
+draw the same ones."""
 CONTROL_STEPS = 8
 """With several devices, every so many steps they agree whether to stop or to save."""
 
@@ -97,7 +98,7 @@ class Loop:
         fabric, module, optimizer = self.parts.fabric, self.parts.module, self.parts.optimizer
         losses = self.parts.network.losses
         set_training(self.parts.network.module)
-        every = max(1, self.steps // POINTS)
+        every = max(APART, self.steps // POINTS)
         batches = data.batches(
             "train", recipe.batch_size, epoch=at.epoch, skip=at.batch, least=self._least,
             rank=self._rank, world=self._world,

@@ -1,0 +1,86 @@
+"""How much time our loop adds to a step, against a plain torch loop on the same module and batches.
+
+Run by hand: `python -m tests.benchmarks.bench_training [channels ...]`. It prints a ratio of medians of alternating
+rounds for each width; 1.00 is a loop that costs nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+from msgspec.structs import replace
+
+from app.engine import checkpoint, loop
+from app.engine.compile import compile_design
+from app.engine.data import Data, open_data
+from app.engine.loop import Loop, Parts
+from app.engine.optim import make_optimizer
+from app.engine.runs import RunFolder
+from app.engine.train import _fabric
+from tests.engine.designs import SHORT, digits
+
+ROUNDS = 15
+RECIPE = replace(SHORT, epochs=1, batch_size=32)
+STEPS = 40
+
+
+def plain(channels: int) -> float:
+    """Seconds for the steps of one epoch of what one would write by hand: the losses and metrics summed as well."""
+    network, data = _made(channels)
+    optimizer = make_optimizer(network.module.parameters(), RECIPE)
+    network.module.train()
+    sums, count = torch.zeros(2, dtype=torch.float64), 0
+    start = time.perf_counter()
+    for images, labels in data.batches("train", RECIPE.batch_size, epoch=1):
+        values = network.module(images, labels)
+        loss = values["loss"]
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        sums += torch.stack((loss.detach(), values["accuracy"])) * len(images)
+        count += len(images)
+    return time.perf_counter() - start
+
+
+def ours(channels: int) -> float:
+    """The same in our loop, with progress, curves and events."""
+    network, data = _made(channels)
+    fabric, _ = _fabric("cpu", 1, 1, "32")
+    with tempfile.TemporaryDirectory() as place:
+        folder = RunFolder(Path(place) / "run", digits(channels=channels))
+        folder.write(0, 0, "train", {"loss": 0.0})  # opens the events, which a run does once
+        optimizer = make_optimizer(network.module.parameters(), RECIPE)
+        module, optimizer = fabric.setup(network.module, optimizer)
+        parts = Parts(fabric, network, module, optimizer, data, RECIPE, folder)
+        trainer = Loop(parts, lambda progress: None, lambda: False)
+        start = time.perf_counter()
+        trainer._train_epoch()
+        seconds = time.perf_counter() - start
+        folder.close()
+    return seconds
+
+
+def _made(channels: int) -> tuple[loop.Network, Data]:
+    checkpoint.seed_all(0)
+    network = compile_design(digits(channels=channels), "training")
+    return network, open_data("digits", network.inputs, network.targets, 0)
+
+
+def main() -> None:
+    torch.set_num_threads(int(os.environ.get("NETLOOM_THREADS", "1")))
+    for channels in map(int, sys.argv[1:] or ("8", "32", "128")):
+        plain(channels), ours(channels)
+        pairs = [(plain(channels), ours(channels)) for _ in range(ROUNDS)]
+        theirs, own = (statistics.median(times) * 1000 / STEPS for times in zip(*pairs, strict=True))
+        ratio = statistics.median(b / a for a, b in pairs)
+        print(f"{channels:4d} channels: plain {theirs:.2f} ms a step, ours {own:.2f} ms, ratio {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()
