@@ -98,12 +98,13 @@ def paint(painter: QPainter, face: Face, geometry: Geometry, state: State, zoom:
 
 
 def _edge(face: Face, state: State, ink: _Inks, thin: float = 1.0) -> QPen:
-    if face.problem:
-        return QPen(ink.error, 2 * thin)
+    line = Qt.PenStyle.DashLine if face.missing else Qt.PenStyle.SolidLine
     if state.selected:
-        return QPen(ink.accent, 2 * thin)
+        return QPen(ink.accent, 2 * thin, line)
+    if face.problem:
+        return QPen(ink.error, 2 * thin, line)
     if face.missing:
-        return QPen(ink.soft, 1.2 * thin, Qt.PenStyle.DashLine)
+        return QPen(ink.soft, 1.2 * thin, line)
     return QPen(glyphs.mix(ink.category, ink.edge, 0.45) if state.hovered else ink.edge, thin)
 
 

@@ -55,11 +55,10 @@ class Boxes:
     def at(self, box: Box) -> Iterator[Hashable]:
         """The keys whose rectangles meet `box` (one may come twice)."""
         left, top, right, bottom = box
-        if (right - left) * (bottom - top) > _CELL**2 * len(self._cells):  # a picture asks for all at once
-            groups: Iterable[Iterable[Hashable]] = (self._boxes,)
-        else:
-            groups = (self._cells.get(cell, ()) for cell in _cells(box))
-        for keys in groups:
+        wide = (right - left) * (bottom - top) > len(self._boxes) * _CELL * _CELL
+        # A rectangle that covers more cells than there are boxes (a whole picture) is answered from the boxes.
+        near = [self._boxes.keys()] if wide else [self._cells.get(cell, ()) for cell in _cells(box)]
+        for keys in near:
             for key in keys:
                 l, t, r, b = self._boxes[key]  # noqa: E741
                 if l < right and r > left and t < bottom and b > top:

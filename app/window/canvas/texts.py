@@ -43,8 +43,8 @@ def value(given: SettingValue, setting: Setting | None = None) -> str:
 
 
 def shape(sizes: tuple[int, ...]) -> str:
-    """A shape without its batch: `64×56×56`; a tensor of nothing but the batch is a `scalar`."""
-    return TIMES.join(map(str, sizes[1:])) or "scalar"
+    """A shape without its batch: `64×56×56`; a tensor of nothing but the batch has `1 value` a sample."""
+    return TIMES.join(map(str, sizes[1:])) or "1 value"
 
 
 def port_shape(seen: PortShape) -> str:
