@@ -13,10 +13,14 @@ from typing import Any
 from msgspec.structs import replace
 
 from app.design import wires as rules
+from app.design.borders import PORT_BLOCKS, drop_loose, drop_misfits, rename_port, shapes_ports
 from app.design.names import check_name, free_name
+from app.design.nesting import NestingError, check_nesting
 from app.design.ports import Catalogue
 from app.design.values import Design, End, Expression, Graph, Group, Node, Recipe, Settings, Variant, Wire
 from blocks.card import Setting
+
+FAR = 1e9
 
 
 class EditError(ValueError):
@@ -32,6 +36,12 @@ def _on(design: Design, where: str, **fields: Any) -> Design:
     )
 
 
+def _graph(design: Design, where: str) -> Graph:
+    if where and where not in design.group_by_name:
+        raise EditError(f"there is no Group `{where}` here: it may have been taken apart")
+    return design.graph(where)
+
+
 def _node(graph: Graph, id: str) -> Node:
     node = graph.by_id.get(id)
     if node is None:
@@ -40,7 +50,7 @@ def _node(graph: Graph, id: str) -> Node:
 
 
 def _change(design: Design, where: str, id: str, change: Callable[[Node], Node]) -> Design:
-    graph = design.graph(where)
+    graph = _graph(design, where)
     old = _node(graph, id)
     new = change(old)
     if new == old:
@@ -53,14 +63,14 @@ def _change(design: Design, where: str, id: str, change: Callable[[Node], Node])
 
 def new_node(design: Design, where: str, block: str, *, name: str = "", x: float = 0, y: float = 0) -> Node:
     """A node of `block` with a free id and name, not yet on the canvas."""
-    graph = design.graph(where)
+    graph = _graph(design, where)
     name = free_name(name or _snake(block), {**graph.by_id, **graph.by_name})
     return Node(id=name, block=block, x=x, y=y)
 
 
 def new_group_node(design: Design, where: str, group: str, *, x: float = 0, y: float = 0) -> Node:
     """A node that uses the Group `group`, not yet on the canvas."""
-    graph = design.graph(where)
+    graph = _graph(design, where)
     return Node(id=free_name(group, {**graph.by_id, **graph.by_name}), group=group, x=x, y=y)
 
 
@@ -71,29 +81,66 @@ def _snake(block: str) -> str:
 
 def add_node(design: Design, where: str, node: Node) -> Design:
     """Place a node. Its id and name must be free; a Group's node must not stand inside that Group."""
-    graph = design.graph(where)
+    graph = _graph(design, where)
     if node.id in graph.by_id:
         raise EditError(f"there is a node `{node.id}` here already")
+    check_name(node.id)
     check_name(node.name, graph.by_name)
-    if node.group and where and where in used_groups(design, node.group):
-        raise EditError(f"`{node.group}` contains `{where}`: a Group cannot stand inside itself")
-    return _on(design, where, nodes=(*graph.nodes, node))
+    if bool(node.block) == bool(node.group):
+        raise EditError(f"{node.name} needs either a block or a Group, and exactly one")
+    if node.shares:
+        raise EditError(f"{node.name} cannot come with another node's weights: share them once it is placed")
+    _check_place(node.x, node.y)
+    check_repeat(node.repeat)
+    return _nested(_on(design, where, nodes=(*graph.nodes, node)), where, (node,))
+
+
+def _nested(design: Design, where: str, added: Iterable[Node]) -> Design:
+    """The design, unless a Group among the nodes `added` to `where` is missing or stands inside itself."""
+    for group in {node.group for node in added if node.group}:
+        if group not in design.group_by_name:
+            raise EditError(f"the Group `{group}` is not part of this design")
+        if where and where in used_groups(design, group):
+            raise EditError(f"`{group}` contains `{where}`: a Group cannot stand inside itself")
+        try:
+            check_nesting(design)
+        except NestingError as error:
+            raise EditError(str(error)) from None
+    return design
+
+
+def _check_place(x: float, y: float) -> None:
+    if not (abs(x) < FAR and abs(y) < FAR):
+        raise EditError(f"({x:g}, {y:g}) lies off any canvas: stay within {FAR:g} of the middle")
+
+
+def check_repeat(repeat: object) -> None:
+    """Raise EditError unless a Group may repeat so often."""
+    if isinstance(repeat, Expression):
+        return
+    if isinstance(repeat, bool) or not isinstance(repeat, int) or not 1 <= repeat <= 10_000:
+        raise EditError(f"repeat is {repeat}, but it needs a whole number from 1 to 10000")
 
 
 def remove(design: Design, where: str, nodes: Collection[str] = (), wires: Collection[Wire] = ()) -> Design:
     """Take away nodes with all their wires, and further wires. Nodes that shared their weights get their own."""
-    graph = design.graph(where)
+    graph = _graph(design, where)
     gone = set(nodes)
     kept = tuple(replace(n, shares="") if n.shares in gone else n for n in graph.nodes if n.id not in gone)
     left = tuple(
         w for w in graph.wires if w.source.node not in gone and w.target.node not in gone and w not in wires
     )
-    return drop_unused_groups(_on(design, where, nodes=kept, wires=left))
+    design = _on(design, where, nodes=kept, wires=left)
+    if where and any(n.id in gone and n.block in PORT_BLOCKS for n in graph.nodes):
+        design = drop_loose(design, where)
+    return drop_unused_groups(design)
 
 
 def move(design: Design, where: str, positions: Mapping[str, tuple[float, float]]) -> Design:
     """Put nodes at (x, y), in scene units of 1 px at 100 %."""
-    graph = design.graph(where)
+    graph = _graph(design, where)
+    for x, y in positions.values():
+        _check_place(x, y)
     nodes = tuple(
         replace(n, x=float(positions[n.id][0]), y=float(positions[n.id][1])) if n.id in positions else n
         for n in graph.nodes
@@ -102,11 +149,13 @@ def move(design: Design, where: str, positions: Mapping[str, tuple[float, float]
 
 
 def rename(design: Design, where: str, id: str, name: str) -> Design:
-    graph = design.graph(where)
+    graph = _graph(design, where)
     if _node(graph, id).name == name:
         return design
     check_name(name, graph.by_name)
-    return _change(design, where, id, lambda n: replace(n, name=name))
+    old = _node(graph, id)
+    design = _change(design, where, id, lambda n: replace(n, name=name))
+    return rename_port(design, where, old, name) if where and old.block in PORT_BLOCKS else design
 
 
 def set_setting(design: Design, where: str, id: str, setting: str, value: Any, catalogue: Catalogue) -> Design:
@@ -114,13 +163,15 @@ def set_setting(design: Design, where: str, id: str, setting: str, value: Any, c
 
     Raises EditError when the block has no such setting or does not accept the value.
     """
-    node = _node(design.graph(where), id)
+    node = _node(_graph(design, where), id)
     declared = setting_of(design, node, setting, catalogue)
     if declared is None and value is None:  # a setting that the block does not know is forgotten
         return _change(design, where, id, lambda n: replace(n, settings=n.settings.without(setting)))
     if declared is not None and not _has_expression(value):
         if value is None and not declared.optional:
-            return _change(design, where, id, lambda n: replace(n, settings=n.settings.without(setting)))
+            settings = node.settings.without(setting)
+            changed = _change(design, where, id, lambda n: replace(n, settings=settings))
+            return drop_misfits(changed, where, id, catalogue) if shapes_ports(node, setting, catalogue) else changed
         try:
             value = declared.accept(value)
         except ValueError as error:
@@ -128,7 +179,12 @@ def set_setting(design: Design, where: str, id: str, setting: str, value: Any, c
     elif declared is None and settings_of(design, node, catalogue) is not None:
         known = ", ".join(s.name for s in settings_of(design, node, catalogue) or ()) or "none"
         raise EditError(f"{node.name} has no setting `{setting}` (it has: {known})")
-    return _change(design, where, id, lambda n: replace(n, settings=n.settings.with_(setting, value)))
+    try:
+        settings = node.settings.with_(setting, value)
+    except ValueError as error:
+        raise EditError(f"{node.name}: {setting} cannot be kept: {error}") from None
+    changed = _change(design, where, id, lambda n: replace(n, settings=settings))
+    return drop_misfits(changed, where, id, catalogue) if shapes_ports(node, setting, catalogue) else changed
 
 
 def _has_expression(value: Any) -> bool:
@@ -149,10 +205,9 @@ def setting_of(design: Design, node: Node, name: str, catalogue: Catalogue) -> S
 
 
 def set_repeat(design: Design, where: str, id: str, repeat: int | Expression) -> Design:
-    if not _node(design.graph(where), id).group:
+    if not _node(_graph(design, where), id).group:
         raise EditError("only a Group repeats: group the node first")
-    if isinstance(repeat, int) and not 1 <= repeat <= 10_000:
-        raise EditError(f"repeat is {repeat}, but it needs a whole number from 1 to 10000")
+    check_repeat(repeat)
     return _change(design, where, id, lambda n: replace(n, repeat=repeat))
 
 
@@ -163,7 +218,7 @@ def set_frozen(design: Design, where: str, id: str, frozen: bool) -> Design:
 
 def set_shares(design: Design, where: str, id: str, other: str) -> Design:
     """Use the weights of the node `other` ("" for own weights); a repeated Group may name itself."""
-    graph = design.graph(where)
+    graph = _graph(design, where)
     node = _node(graph, id)
     if other:
         source = _node(graph, other)
@@ -173,7 +228,13 @@ def set_shares(design: Design, where: str, id: str, other: str) -> Design:
             raise EditError(f"{node.name} and {source.name} are different blocks: only equal ones share weights")
         if source is not node and source.shares and source.shares != source.id:
             raise EditError(f"{source.name} uses another node's weights itself: share with `{source.shares}`")
-    return _change(design, where, id, lambda n: replace(n, shares=other))
+    # Nodes that used this one's weights would be left with none: they follow to the other node.
+    owner = source.id if other and source is not node else ""
+    nodes = tuple(
+        replace(n, shares=other) if n is node else replace(n, shares=owner) if owner and n.shares == id else n
+        for n in graph.nodes
+    )
+    return design if nodes == graph.nodes else _on(design, where, nodes=nodes)
 
 
 # wires ----------------------------------------------------------------------------------------------------------------
@@ -184,12 +245,12 @@ def connect(
 ) -> Design:
     """Draw a wire; with `replace_wire` it takes the place of the one that ends there. Raises WiringError."""
     wire = Wire(source, target)
-    graph = design.graph(where)
+    graph = _graph(design, where)
     old = graph.wire_into(target) if replace_wire else None
     if old is not None:
         design = _on(design, where, wires=tuple(w for w in graph.wires if w != old))
     rules.check_wire(design, where, wire, catalogue)
-    return _on(design, where, wires=(*design.graph(where).wires, wire))
+    return _on(design, where, wires=(*_graph(design, where).wires, wire))
 
 
 def disconnect(design: Design, where: str, wires: Collection[Wire]) -> Design:
@@ -198,8 +259,10 @@ def disconnect(design: Design, where: str, wires: Collection[Wire]) -> Design:
 
 def insert_on_wire(design: Design, where: str, wire: Wire, node: Node, input: str, output: str) -> Design:
     """Place `node` in the middle of `wire`, through its ports `input` and `output`."""
+    if wire not in _graph(design, where).wires:
+        raise EditError(f"there is no wire {wire.source} -> {wire.target} here: it may have been deleted")
     design = add_node(design, where, node)
-    graph = design.graph(where)
+    graph = _graph(design, where)
     wires = [w for w in graph.wires if w != wire]
     wires += [Wire(wire.source, End(node.id, input)), Wire(End(node.id, output), wire.target)]
     return _on(design, where, wires=tuple(wires))
@@ -209,7 +272,7 @@ def paste(
     design: Design, where: str, nodes: Iterable[Node], wires: Iterable[Wire], *, dx: float = 0, dy: float = 0
 ) -> tuple[Design, tuple[str, ...]]:
     """Add copies of nodes and of the wires between them, under free names; returns the design and the new ids."""
-    graph = design.graph(where)
+    graph = _graph(design, where)
     taken = {**graph.by_id, **graph.by_name}
     new: dict[str, str] = {}
     added = []
@@ -218,19 +281,23 @@ def paste(
         taken[name] = node
         new[node.id] = name
         added.append(replace(node, id=name, name=name, x=node.x + dx, y=node.y + dy))
-    added = [replace(n, shares=new.get(n.shares, n.shares if n.shares in graph.by_id else "")) for n in added]
+    added = [replace(n, shares=new.get(n.shares) or _owner(graph, n)) for n in added]
     joined = [
         Wire(End(new[w.source.node], w.source.port), End(new[w.target.node], w.target.port))
         for w in wires
         if w.source.node in new and w.target.node in new
     ]
     for node in added:
-        if node.group and node.group not in design.group_by_name:
-            raise EditError(f"the Group `{node.group}` is not part of this design")
-        if node.group and where and where in used_groups(design, node.group):
-            raise EditError(f"`{node.group}` contains `{where}`: a Group cannot stand inside itself")
+        _check_place(node.x, node.y)
     design = _on(design, where, nodes=(*graph.nodes, *added), wires=(*graph.wires, *joined))
-    return design, tuple(new.values())
+    return _nested(design, where, added), tuple(new.values())
+
+
+def _owner(graph: Graph, node: Node) -> str:
+    """Whose weights a pasted node may go on sharing: the same node's, where it is here too and has its own."""
+    owner = graph.by_id.get(node.shares)
+    same = owner is not None and (owner.block, owner.group) == (node.block, node.group)
+    return owner.id if owner is not None and same and owner.shares in ("", owner.id) else ""
 
 
 # the whole design -----------------------------------------------------------------------------------------------------
@@ -246,6 +313,15 @@ def set_variants(design: Design, variants: tuple[Variant, ...]) -> Design:
 
 def set_group_settings(design: Design, group: str, settings: tuple[Setting, ...]) -> Design:
     """Choose what a Group exposes. Values that its nodes held for settings now gone are dropped."""
+    _graph(design, group)
+    names = [setting.name for setting in settings]
+    for setting in settings:
+        if not setting.name.isidentifier() or names.count(setting.name) > 1:
+            raise EditError(f"`{setting.name}` cannot be exposed so: names must be words, and differ")
+        try:
+            setting.accept(setting.default)
+        except ValueError as error:
+            raise EditError(f"the default does not fit: {error}") from None
     design = _on(design, group, settings=settings)
     known = {s.name for s in settings}
 
@@ -265,7 +341,7 @@ def add_group(design: Design, group: Group) -> Design:
     if group.name in design.group_by_name:
         raise EditError(f"there is a Group `{group.name}` already: choose another name")
     check_name(group.name)
-    return replace(design, groups=(*design.groups, group))
+    return _nested(replace(design, groups=(*design.groups, group)), group.name, group.nodes)
 
 
 def used_groups(design: Design, group: str) -> set[str]:

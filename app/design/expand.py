@@ -11,11 +11,14 @@ from collections.abc import Mapping
 import msgspec
 
 from app.design.expressions import ExpressionError, resolve
+from app.design.nesting import MAX_DEPTH
 from app.design.values import Design, End, Expression, Graph, Node, Settings, SettingValue
 from blocks.card import Setting
 
 MAX_CALLS = 50_000
 """How many blocks may run in one design, repetitions counted."""
+MAX_VISITS = 10 * MAX_CALLS
+"""How many drawn nodes are walked over, repetitions counted: Groups may repeat without holding any block."""
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -88,6 +91,8 @@ class _Work:
         self.sources: dict[str, dict[str, End]] = {}
         self.groups: list[GroupCall] = []
         self.troubles: list[Trouble] = []
+        self.visits = 0
+        self.depth = 0
 
     def graph(
         self,
@@ -101,6 +106,9 @@ class _Work:
         entries: Mapping[str, End | None],
     ) -> dict[str, End | None]:
         """Open `graph`; `entries` feed its GroupInputs. Returns what its GroupOutputs give."""
+        self.visits += len(graph.nodes) + 1
+        if self.visits > MAX_VISITS:
+            raise TooLargeError(f"the design walks over more than {MAX_VISITS:,} nodes: lower a Group's repeat")
         given: dict[End, End | None] = {}  # an output drawn in this graph -> the call's output that it stands for
         exits: dict[str, End | None] = {}
         for node in ordered(graph):
@@ -149,6 +157,9 @@ class _Work:
             return {}
         values = self.group_values(group.settings, self.resolve(node, where, id, env), where, node, id)
         repeat = self.repeat(node, where, id, env)
+        if self.depth == MAX_DEPTH:
+            raise TooLargeError(f"Groups are nested more than {MAX_DEPTH} deep at `{node.group}`: take some apart")
+        self.depth += 1
         first = len(self.calls)
         place = len(self.groups)
         self.groups.append(GroupCall(id, names + node.name, where, node.id, node.group, {}, {}, ()))
@@ -165,6 +176,7 @@ class _Work:
                 group, node.group, values, f"{id}/{step}", f"{names}{node.name}/{step}", f"{home}.{own}",
                 frozen or node.frozen, entries,
             )  # fmt: skip
+        self.depth -= 1
         members = tuple(call.id for call in self.calls[first:])
         self.groups[place] = GroupCall(
             id, names + node.name, where, node.id, node.group, {n: feeds.get(n) for n in inputs}, exits, members

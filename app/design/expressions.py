@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import math
 import operator
 from collections.abc import Callable, Mapping
@@ -69,6 +70,45 @@ def resolve(value: SettingValue, settings: Mapping[str, SettingValue]) -> Settin
     if isinstance(value, tuple):
         return tuple(resolve(v, settings) for v in value)
     return value
+
+
+def substitute(value: SettingValue, settings: Mapping[str, SettingValue]) -> SettingValue:
+    """Put the values of `settings`, which may be expressions themselves, into a value's expressions.
+
+    What is only numbers then is worked out. Raises ExpressionError.
+    """
+    if isinstance(value, tuple):
+        return tuple(substitute(v, settings) for v in value)
+    if not isinstance(value, Expression):
+        return value
+    used = {name: settings[name] for name in names(value.expression) if name in settings}
+    if not any(isinstance(v, Expression) for v in used.values()):
+        return evaluate(value.expression, settings)
+    tree = parse(value.expression)
+    if isinstance(tree, ast.Name):
+        return used[tree.id]
+    text = ast.unparse(_Substitution(used).visit(copy.deepcopy(tree)))
+    parse(text)
+    return Expression(text)
+
+
+class _Substitution(ast.NodeTransformer):
+    def __init__(self, values: Mapping[str, SettingValue]) -> None:
+        self.values = values
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        if node.id not in self.values:
+            return node
+        value = self.values[node.id]
+        if isinstance(value, Expression):
+            return parse(value.expression)
+        if not isinstance(value, int | float):
+            raise ExpressionError(f"`{node.id}` is {value!r}: only numbers can be calculated with")
+        return ast.UnaryOp(ast.USub(), ast.Constant(-value)) if value < 0 else ast.Constant(value)
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        node.args = [self.visit(arg) for arg in node.args]  # not the function's name
+        return node
 
 
 def _lookup(name: str, settings: Mapping[str, SettingValue]) -> SettingValue:

@@ -12,8 +12,9 @@ from typing import Any
 import msgspec
 
 from app.design.names import NamingError, check_name
+from app.design.nesting import check_nesting
 from app.design.ports import Catalogue
-from app.design.values import Design, Expression, Graph, Settings
+from app.design.values import Design, Expression, Graph, Group, Settings
 from app.design.wires import UnknownPortError, WiringError, check_wire, find_cycle
 
 VERSION = 1
@@ -90,7 +91,7 @@ def _reason(error: Exception) -> str:
 
 def check(design: Design, catalogue: Catalogue | None = None) -> None:
     """Raise ValueError unless the design keeps the rules that every edit keeps: names, wires, no circles, Groups."""
-    total = len(design.nodes) + sum(len(g.nodes) for g in design.groups)
+    total = len(design.nodes) + sum(len(g.nodes) + 1 for g in design.groups)
     if total > MAX_NODES:
         raise ValueError(f"it has {total:,} nodes: at most {MAX_NODES:,} are read")
     for name, count in Counter(g.name for g in design.groups).items():
@@ -99,7 +100,9 @@ def check(design: Design, catalogue: Catalogue | None = None) -> None:
             raise ValueError(f"there are {count} Groups `{name}`: names of Groups must differ")
     for graph, place in ((design, "the design"), *((g, f"the Group `{g.name}`") for g in design.groups)):
         _check_graph(design, graph, place)
-    _check_nesting(design)
+    for group in design.groups:
+        _check_settings(group)
+    check_nesting(design)
     for where in ("", *design.group_by_name):
         graph = design.graph(where)
         for wire in graph.wires:
@@ -112,6 +115,17 @@ def check(design: Design, catalogue: Catalogue | None = None) -> None:
                     )
         if circle := find_cycle(graph):
             raise ValueError(f"the wires of {', '.join(circle[:4])} run in a circle: a network's wires run one way")
+
+
+def _check_settings(group: Group) -> None:
+    names = [setting.name for setting in group.settings]
+    for setting in group.settings:
+        if not setting.name.isidentifier() or names.count(setting.name) > 1:
+            raise ValueError(f"the Group `{group.name}` exposes `{setting.name}`: names must be words, and differ")
+        try:
+            setting.accept(setting.default)
+        except ValueError as error:
+            raise ValueError(f"the Group `{group.name}` exposes a default that does not fit: {error}") from None
 
 
 def _check_graph(design: Design, graph: Graph, place: str) -> None:
@@ -133,23 +147,18 @@ def _check_graph(design: Design, graph: Graph, place: str) -> None:
         ids.add(node.id)
         names.add(node.name)
     for node in graph.nodes:
-        if node.shares and node.shares not in ids:
+        if not node.shares:
+            continue
+        if node.shares not in ids:
             raise ValueError(f"the node `{node.id}` shares the weights of `{node.shares}`, which does not exist")
+        owner = graph.by_id[node.shares]
+        if (owner.block, owner.group) != (node.block, node.group):
+            raise ValueError(f"the node `{node.id}` shares the weights of `{node.shares}`, which is another block")
+        if owner.shares not in ("", owner.id):
+            raise ValueError(f"the node `{node.id}` shares the weights of `{node.shares}`, which has none of its own")
     ends = Counter(wire.target for wire in graph.wires)
     if double := next((end for end, count in ends.items() if count > 1), None):
         raise ValueError(f"{ends[double]} wires end at {double}: an input takes one")
-
-
-def _check_nesting(design: Design) -> None:
-    inside = {g.name: {n.group for n in g.nodes if n.group} for g in design.groups}
-    done: set[str] = set()
-    while True:
-        free = {name for name, groups in inside.items() if name not in done and groups <= done}
-        if not free:
-            break
-        done |= free
-    if stuck := sorted(set(inside) - done):
-        raise ValueError(f"the Group `{stuck[0]}` stands inside itself: that has no end")
 
 
 _GROUP_ORDER = ("name", "help", "settings", "nodes", "wires")
@@ -190,8 +199,8 @@ def load(path: str | Path, catalogue: Catalogue | None = None) -> Design:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
-    except OSError as error:
-        raise FileError(f"{path} cannot be opened: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        raise FileError(f"{path} cannot be opened: {_system(error)}") from None
     return loads(data, str(path), catalogue)
 
 
@@ -214,10 +223,14 @@ def write_atomically(path: str | Path, data: bytes) -> None:
             os.fsync(file.fileno())
         Path(aside).chmod(mode)
         Path(aside).replace(target)
-    except OSError as error:
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
         if aside:
             Path(aside).unlink(missing_ok=True)
-        raise FileError(f"{path} cannot be saved: {error.strerror or error}") from None
+        raise FileError(f"{path} cannot be saved: {_system(error)}") from None
+
+
+def _system(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def _umask() -> int:

@@ -6,11 +6,14 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
-from app.design.edits import EditError, _node, _on, drop_unused_groups
-from app.design.expressions import ExpressionError, resolve
+from app.design import expressions
+from app.design.borders import PORT_BLOCKS
+from app.design.edits import EditError, _graph, _node, _on, check_repeat, drop_unused_groups
+from app.design.expressions import ExpressionError, substitute
 from app.design.names import free_name
+from app.design.nesting import NestingError, check_nesting
 from app.design.ports import Catalogue, ports
-from app.design.values import Design, End, Group, Node, Settings, Wire
+from app.design.values import Design, End, Expression, Group, Node, Settings, SettingValue, Wire
 
 
 def collapse(design: Design, where: str, ids: Collection[str], name: str, catalogue: Catalogue) -> tuple[Design, str]:
@@ -19,8 +22,9 @@ def collapse(design: Design, where: str, ids: Collection[str], name: str, catalo
     Wires that cross the border become ports: one an outer source, one an inner source that is used outside.
     Raises EditError when a path leaves the selection and comes back (the Group would feed itself).
     """
-    graph = design.graph(where)
-    inside = [n for n in graph.nodes if n.id in set(ids)]
+    graph = _graph(design, where)
+    # The ports of the Group that is being edited stay where they are.
+    inside = [n for n in graph.nodes if n.id in set(ids) and n.block not in PORT_BLOCKS]
     if not inside:
         raise EditError("choose at least one node to group")
     chosen = {n.id for n in inside}
@@ -50,8 +54,10 @@ def collapse(design: Design, where: str, ids: Collection[str], name: str, catalo
         port_nodes.append(node)
         return id
 
-    def kind_of(end: End) -> str:
-        port = ports(design, graph, graph.by_id[end.node], catalogue).output(end.port)
+    def kind_of(wire: Wire) -> str:
+        port = ports(design, graph, graph.by_id[wire.source.node], catalogue).output(wire.source.port)
+        if port is None or port.kind == "any":  # an unknown block: what its wire is taken for
+            port = ports(design, graph, graph.by_id[wire.target.node], catalogue).input(wire.target.port)
         return port.kind if port and port.kind != "any" else "tensor"
 
     entries: dict[End, str] = {}
@@ -61,42 +67,74 @@ def collapse(design: Design, where: str, ids: Collection[str], name: str, catalo
             if wire.source not in entries:
                 wish = "x" if not entries else f"x{len(entries) + 1}"
                 y = graph.by_id[wire.target.node].y
-                entries[wire.source] = port_node("GroupInput", wish, kind_of(wire.source), left - 240, y)
+                entries[wire.source] = port_node("GroupInput", wish, kind_of(wire), left - 240, y)
                 outer.append(Wire(wire.source, End(node_id, entries[wire.source])))
             inner.append(Wire(End(entries[wire.source], "out"), wire.target))
         elif wire.source.node in chosen and wire.target.node not in chosen:
             if wire.source not in exits:
                 wish = "out" if not exits else f"out{len(exits) + 1}"
                 y = graph.by_id[wire.source.node].y
-                exits[wire.source] = port_node("GroupOutput", wish, kind_of(wire.source), right + 240, y)
+                exits[wire.source] = port_node("GroupOutput", wish, kind_of(wire), right + 240, y)
                 inner.append(Wire(wire.source, End(exits[wire.source], "x")))
             outer.append(Wire(End(node_id, exits[wire.source]), wire.target))
-    group = Group(name=group_name, nodes=(*inside, *port_nodes), wires=tuple(inner))
+    # What the nodes' expressions use of the Group around them comes in through settings of the same names.
+    used = {name for n in inside for value in (*n.settings.values(), n.repeat) for name in _used(value)}
+    exposed = tuple(s for s in graph.settings if s.name in used) if isinstance(graph, Group) else ()
+    inside = [n if n.shares in chosen else replace(n, shares="") for n in inside]
+    group = Group(name=group_name, settings=exposed, nodes=(*inside, *port_nodes), wires=tuple(inner))
     stand_in = Node(
-        id=node_id, group=group_name, x=sum(n.x for n in inside) / len(inside), y=sum(n.y for n in inside) / len(inside)
-    )
+        id=node_id, group=group_name, x=sum(n.x for n in inside) / len(inside),
+        y=sum(n.y for n in inside) / len(inside), settings=Settings({s.name: Expression(s.name) for s in exposed}),
+    )  # fmt: skip
     nodes = tuple(replace(n, shares="") if n.shares in chosen else n for n in graph.nodes if n.id not in chosen)
     design = replace(design, groups=(*design.groups, group))
-    return _on(design, where, nodes=(*nodes, stand_in), wires=tuple(outer)), node_id
+    design = _on(design, where, nodes=(*nodes, stand_in), wires=tuple(outer))
+    try:
+        check_nesting(design)
+    except NestingError as error:
+        raise EditError(str(error)) from None
+    return design, node_id
+
+
+def _used(value: SettingValue) -> set[str]:
+    """The names in a setting's expressions. One that cannot be read uses none: analysis says what is wrong with it."""
+    if isinstance(value, tuple):
+        return {name for v in value for name in _used(v)}
+    if not isinstance(value, Expression):
+        return set()
+    try:
+        return set(expressions.names(value.expression))
+    except ExpressionError:
+        return set()
 
 
 def ungroup(design: Design, where: str, id: str) -> tuple[Design, tuple[str, ...]]:
     """Put a Group's inside in the place of its node; returns the design and the new ids.
 
-    Settings given as expressions become the values that they have here. Raises EditError for a repeated Group.
+    Settings given as expressions become the values that they have here. Raises EditError for a repeated Group and for
+    one that uses another's weights.
     """
-    graph = design.graph(where)
+    graph = _graph(design, where)
     node = _node(graph, id)
     group = design.group_by_name.get(node.group)
     if group is None:
         raise EditError(f"{node.name} is not a Group")
     if node.repeat != 1:
         raise EditError(f"{node.name} repeats: set its repeat to 1 first")
-    values = {s.name: node.settings.get(s.name, s.default) for s in group.settings}
+    if node.shares:
+        raise EditError(f"{node.name} uses the weights of another node: give it weights of its own first")
+    values: dict[str, SettingValue] = {}
+    for s in group.settings:
+        values[s.name] = value = node.settings.get(s.name, s.default)
+        if not _used(value):
+            try:
+                values[s.name] = s.accept(value)
+            except ValueError as error:
+                raise EditError(f"{node.name}: {error}") from None
     taken = {**graph.by_id, **graph.by_name}
     new: dict[str, str] = {}
     placed: list[Node] = []
-    body = [n for n in group.nodes if n.block not in ("GroupInput", "GroupOutput")]
+    body = [n for n in group.nodes if n.block not in PORT_BLOCKS]
     middle_x = sum(n.x for n in body) / max(len(body), 1)
     middle_y = sum(n.y for n in body) / max(len(body), 1)
     for part in body:
@@ -104,12 +142,16 @@ def ungroup(design: Design, where: str, id: str) -> tuple[Design, tuple[str, ...
         taken[name] = part
         new[part.id] = name
         try:
-            settings = Settings({k: resolve(v, values) for k, v in part.settings.items()})
-            repeat = resolve(part.repeat, values)
+            settings = Settings({k: substitute(v, values) for k, v in part.settings.items()})
+            repeat = substitute(part.repeat, values)
         except ExpressionError as error:
             raise EditError(f"{node.name}/{part.name}: {error}") from None
+        repeat = int(repeat) if isinstance(repeat, float) and repeat.is_integer() else repeat
+        check_repeat(repeat)
         place = {"x": part.x - middle_x + node.x, "y": part.y - middle_y + node.y}
-        placed.append(replace(part, id=name, name=name, settings=settings, repeat=repeat, **place))
+        frozen = part.frozen or node.frozen
+        part = replace(part, id=name, name=name, settings=settings, repeat=repeat, frozen=frozen, **place)
+        placed.append(part)
     placed = [replace(n, shares=new.get(n.shares, "")) for n in placed]
     fed = {w.target.port: w.source for w in graph.wires if w.target.node == id}
     names = {n.id: n.name for n in group.nodes}

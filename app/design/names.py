@@ -30,12 +30,12 @@ class NamingError(ValueError):
 
 def check_name(name: str, taken: Container[str] = ()) -> None:
     """Raise NamingError unless a node may be called `name` beside those `taken`."""
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
         raise NamingError(f"`{name}` cannot be a name: use letters, digits and _, and begin with a letter")
     if len(name) > MAX_LENGTH:
         raise NamingError(f"the name has {len(name)} characters: at most {MAX_LENGTH}")
-    if keyword.iskeyword(name) or name in RESERVED or name.startswith("__"):
-        raise NamingError(f"`{name}` has a meaning of its own in Python or torch: call it `{name.strip('_')}_1`, say")
+    if keyword.iskeyword(name) or name in RESERVED:
+        raise NamingError(f"`{name}` has a meaning of its own in Python or torch: call it `{name}_1`, say")
     if name in taken:
         raise NamingError(f"there is a `{name}` here already: choose another name")
 

@@ -66,7 +66,11 @@ def _typed(value: SettingValue) -> object:
 
 def freeze(value: Any) -> SettingValue:
     """Make a setting's value out of what JSON or a caller gives. Raises ValueError on anything else."""
-    if value is None or isinstance(value, bool | str | Expression):
+    if value is None or isinstance(value, bool | Expression):
+        return value
+    if isinstance(value, str):
+        if not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
+            raise ValueError("a text holds half of a character: it could not be saved")
         return value
     if isinstance(value, int):
         if abs(value) >= 2**53:
