@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QFont
-from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
+from PySide6.QtWidgets import (
+    QBoxLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from app.window import parts
 from app.window import theme as look
@@ -90,3 +100,16 @@ class Notice(QWidget):
         if name:
             token = "soft" if self._tone == "info" else self._tone
             self._icon.setPixmap(look.icon(name, theme.color(token).name()).pixmap(16, 16))
+
+
+def fill(panel: QWidget, body: QWidget, least: int) -> None:
+    """Put `body` into `panel`; where there is less room than `least` px in width, it is scrolled, not squeezed."""
+    body.setMinimumWidth(least)
+    body.setObjectName("content")  # the style sheet keeps its ground clear
+    scroll = QScrollArea(panel)
+    scroll.setFrameShape(QFrame.Shape.NoFrame)
+    scroll.setWidgetResizable(True)
+    scroll.setWidget(body)
+    layout = QVBoxLayout(panel)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(scroll)

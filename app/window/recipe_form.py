@@ -155,7 +155,7 @@ class RecipeForm(QWidget):
         place(7, 0, "Seed", self.seed)
         grid.addWidget(self.more, 8, 1, Qt.AlignmentFlag.AlignLeft)
         grid.setColumnStretch(1, 1)
-        grid.setColumnMinimumWidth(3, 76)
+        grid.setColumnMinimumWidth(3, 72)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(grid)

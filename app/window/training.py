@@ -21,7 +21,7 @@ from app.window import parts
 from app.window import theme as look
 from app.window.curves import Curves, in_words
 from app.window.document import Document
-from app.window.notice import Button, Notice
+from app.window.notice import Button, Notice, fill
 from app.window.recipe_form import RecipeForm
 from app.window.runs import FAILED, FINISHED, Run, Runs
 from app.window.theme import theme
@@ -103,14 +103,13 @@ class TrainingPanel(QWidget):
 
     def _arrange(self) -> None:
         left = QWidget(self)
-        left.setFixedWidth(340)
+        left.setFixedWidth(348)
         scroll = QScrollArea(left)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(self.form)
-        scroll.viewport().setAutoFillBackground(False)
-        self.form.setAutoFillBackground(False)
+        self.form.setObjectName("content")
         form = QVBoxLayout(left)
         form.setContentsMargins(0, 0, 0, 0)
         form.setSpacing(8)
@@ -133,11 +132,13 @@ class TrainingPanel(QWidget):
         right.addWidget(self._progress)
         right.addWidget(self.notice)
         right.addWidget(self._pages, 1)
-        layout = QHBoxLayout(self)
+        body = QWidget()
+        layout = QHBoxLayout(body)
         layout.setContentsMargins(20, 12, 20, 12)
         layout.setSpacing(20)
         layout.addWidget(left)
         layout.addLayout(right, 1)
+        fill(self, body, 740)
 
     def _paint(self) -> None:
         self.start_button.setIcon(look.icon("play", theme.color("on_accent").name()))

@@ -33,7 +33,7 @@ from app.window import parts
 from app.window import theme as look
 from app.window.document import Document
 from app.window.drawing_pad import SIDE, Bars, GreyView, Pad, png, rounded
-from app.window.notice import Notice
+from app.window.notice import Notice, fill
 from app.window.runs import Run, Runs
 from app.window.theme import theme
 
@@ -233,9 +233,11 @@ class TryPanel(QWidget):
         column("Answer", answer, self._of, 1)
         self._pages.addWidget(self.empty)
         self._pages.addWidget(columns)
-        layout = QVBoxLayout(self)
+        body = QWidget()
+        layout = QVBoxLayout(body)
         layout.setContentsMargins(20, 12, 20, 12)
         layout.addWidget(self._pages)
+        fill(self, body, 740)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Paste) and self._run is not None:
