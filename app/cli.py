@@ -11,19 +11,9 @@ import sys
 from collections.abc import Sequence
 
 import app
-
-FINE, INVALID, WRONG = 0, 1, 2
-"""Exit codes: all well; the design has errors; the input cannot be read or the call is wrong."""
+from app.exits import FINE, WRONG, CallError
 
 FORMATS = ("onnx", "safetensors", "svg", "png", "csv", "markdown", "mermaid", "dot")
-
-
-class CallError(ValueError):
-    """A call that cannot be carried out; the message is one line, `code` the exit code."""
-
-    def __init__(self, message: str, code: int = WRONG) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 class _Parser(argparse.ArgumentParser):

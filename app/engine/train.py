@@ -15,6 +15,7 @@ from app.design.values import Design, Recipe, Settings
 from app.engine import checkpoint
 from app.engine import devices as places
 from app.engine.checkpoint import CheckpointError
+from app.engine.compile import shared_analyser
 from app.engine.data import Data, open_data
 from app.engine.loop import Loop, Parts, TrainingError, evaluate, has_batch_norm
 from app.engine.optim import OPTIMIZERS, SCHEDULES, make_optimizer
@@ -52,7 +53,7 @@ def train(
     if resume and run is None:
         raise RunError("To resume, name the run folder.")
     place = run if run is not None else new_folder(name)
-    fabric, threads = _fabric(device, devices, nodes, recipe.precision)
+    fabric, threads = _fabric(device, devices, nodes, recipe.precision, step_work(design, recipe))
     state = checkpoint.load_state(place / "checkpoints" / "last") if resume else None
     if state is not None:
         _check_resume(state, recipe)
@@ -118,8 +119,16 @@ def _run(loop: Loop, place: Path, job: str) -> Trained:
     return Trained(job, str(place), False, parts.recipe.epochs, Settings(values))
 
 
-def _fabric(device: str, count: int, nodes: int, precision: str) -> tuple[Any, int]:
-    """Lightning Fabric on the wished device, launched; and the number of threads. Raises DeviceError."""
+def step_work(design: Design, recipe: Recipe) -> int:
+    """Multiply-adds of one training step: forward, and twice as much backward."""
+    return 3 * recipe.batch_size * shared_analyser().analyse(design, with_fixes=False).macs
+
+
+def _fabric(device: str, count: int, nodes: int, precision: str, work: int) -> tuple[Any, int]:
+    """Lightning Fabric on the wished device, launched; and the number of threads for steps of `work` multiply-adds.
+
+    Raises DeviceError.
+    """
     from lightning_fabric import Fabric  # 2 s: only a process that trains pays it
 
     for name in ("lightning_fabric", "lightning.fabric", "lightning_fabric.utilities.rank_zero"):
@@ -130,7 +139,7 @@ def _fabric(device: str, count: int, nodes: int, precision: str) -> tuple[Any, i
     kind, _, index = place.partition(":")
     if precision == "16" and kind == "cpu":
         raise TrainingError("Precision 16 needs a GPU: use 32 or bf16 on the CPU.")
-    threads = places.threads()
+    threads = places.threads(work)
     torch.set_num_threads(threads)
     which: Any = [int(index)] if index and count == 1 else count
     strategy = "ddp" if count > 1 or nodes > 1 else "auto"
@@ -226,7 +235,7 @@ def evaluate_loaded(run: Run, split: str = "test", *, device: str = "cpu") -> di
     data = open_data(recipe.data, run.training.inputs, run.training.targets, recipe.seed)
     if split not in data.splits:
         raise RunError(f"The data {recipe.data} has no split `{split}`: choose one of {', '.join(data.splits)}.")
-    fabric, _ = _fabric(device, 1, 1, recipe.precision)
+    fabric, _ = _fabric(device, 1, 1, recipe.precision, step_work(run.design, recipe))
     run.training.module.to(fabric.device)
     try:
         return evaluate(fabric, run.training, data, split, recipe.batch_size)

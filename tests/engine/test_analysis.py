@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -89,7 +91,7 @@ def test_a_pyramid_carries_levels_with_their_strides(analyser: Analyser) -> None
     assert levels.kind == "pyramid" and len(levels.tensors) >= 3
     heights = [t.shape[2] for t in levels.tensors]
     strides = [t.stride for t in levels.tensors]
-    assert all(a == 2 * b for a, b in zip(heights, heights[1:], strict=False))
+    assert all(a == 2 * b for a, b in pairwise(heights))
     assert strides == [64 / h for h in heights]
     assert analysis.outputs[0].kind == "pyramid"
 

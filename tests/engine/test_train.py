@@ -226,10 +226,16 @@ def test_absent_devices_say_why() -> None:
 
 def test_threads_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NETLOOM_THREADS", "3")
-    assert devices.threads() == 3
+    assert devices.threads(0) == 3
     monkeypatch.setenv("NETLOOM_THREADS", "many")
     with pytest.raises(DeviceError, match="NETLOOM_THREADS is `many`"):
-        devices.threads()
+        devices.threads(0)
+
+
+def test_small_steps_get_one_thread_and_large_ones_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NETLOOM_THREADS", raising=False)
+    assert devices.threads(1) == 1
+    assert devices.threads(10**12) == devices.cores()
 
 
 TWO_DEVICES = """

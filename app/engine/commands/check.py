@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from app.cli import FINE, INVALID, CallError
 from app.design import changes, file
 from app.design.edits import EditError
 from app.design.values import Design
 from app.engine.commands.common import console, layer_table, prepared, print_json, print_problems
 from app.engine.compile import shared_analyser
+from app.exits import FINE, INVALID, CallError
 from app.messages import Analysis, Fix, Named, PortShape, Tensor
 
 

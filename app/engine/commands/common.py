@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.table import Table
 
 import examples
-from app.cli import INVALID, CallError
 from app.design import file
 from app.design.paths import PathError, apply_variant, read_value, set_from_text
 from app.design.ports import Catalogue, letter
 from app.design.values import Design, End, Node, Recipe, Settings, Wire
 from app.engine.compile import InvalidDesignError
+from app.exits import INVALID, CallError
 from app.messages import Analysis
 from blocks import patterns
 from blocks.card import Card, Port

@@ -6,13 +6,13 @@ import argparse
 import time
 from pathlib import Path
 
-from app.cli import FINE
 from app.engine.commands import pictures
 from app.engine.commands.common import console, layer_table, load, user_errors
 from app.engine.commands.train import values_text, with_progress
 from app.engine.compile import shared_analyser
 from app.engine.export import export
 from app.engine.runs import load_run
+from app.exits import FINE
 
 
 def run(arguments: argparse.Namespace) -> int:

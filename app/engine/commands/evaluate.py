@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from app.cli import FINE
 from app.engine.commands.common import console, print_json, user_errors
 from app.engine.commands.train import values_text
 from app.engine.train import evaluate_run
+from app.exits import FINE
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,6 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from app.cli import FINE, INVALID
 from app.design import file
 from app.engine.commands import pictures
 from app.engine.commands.common import console, prepared, print_json, user_errors
@@ -14,6 +13,7 @@ from app.engine.commands.train import checked
 from app.engine.compile import shared_analyser
 from app.engine.export import SUFFIXES, export
 from app.engine.runs import load_run
+from app.exits import FINE, INVALID
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from app.cli import FINE
 from app.engine.commands.common import console, print_json, user_errors
 from app.engine.predict import predict
 from app.engine.runs import load_run
+from app.exits import FINE
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from app import messages
-from app.cli import FINE, INVALID, CallError
 from app.design.values import Design, Recipe
 from app.engine.commands.common import console, prepared, print_json, print_problems, recipe_from, user_errors
 from app.engine.compile import shared_analyser
 from app.engine.train import train
+from app.exits import FINE, INVALID, CallError
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -70,9 +70,9 @@ def with_progress(design: Design, recipe: Recipe, *, as_json: bool, **options: A
                 "values": dict(trained.values),
             })  # fmt: skip
             return trained
-        with bar.progress:
-            return train(design, recipe, on_progress=bar.show, cancelled=stopped.is_set, **options)
+        return train(design, recipe, on_progress=bar.show, cancelled=stopped.is_set, **options)
     finally:
+        bar.stop()
         signal.signal(signal.SIGINT, previous)
 
 
@@ -88,11 +88,19 @@ class _Bar:
     """The progress bar: epoch, what was reached, time left; a line for each finished epoch."""
 
     def __init__(self, out: Console, epochs: int) -> None:
+        self.started = False
         columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[text]}"))
         self.progress = Progress(*columns, console=out)
         self.task = self.progress.add_task("train", total=epochs, text="starting")
 
+    def stop(self) -> None:
+        if self.started:
+            self.progress.stop()
+
     def show(self, progress: messages.Progress) -> None:
+        if not self.started:  # not before: what is wrong with the data or the device is said without a bar
+            self.started = True
+            self.progress.start()
         text = values_text(progress.values)
         if progress.split == "train":
             done = progress.epochs * progress.step / max(progress.steps, 1)

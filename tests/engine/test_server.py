@@ -1,0 +1,177 @@
+"""The engine as its own process: real pipes, real lines."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import app
+from app import messages as m
+from app.design import file
+from app.design.values import Design
+from examples import path
+from tests.drawing import IMAGE, OUTPUT, chain, node
+
+HOME = str(Path(app.__file__).resolve().parent.parent)
+
+
+class Engine:
+    """An engine and its pipe."""
+
+    def __init__(self, cwd: Path) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "app.engine"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, cwd=cwd, env={**os.environ, "PYTHONPATH": HOME},
+        )  # fmt: skip
+
+    def send(self, *requests: m.Request) -> None:
+        assert self.process.stdin
+        self.process.stdin.write(b"".join(map(m.encode, requests)))
+        self.process.stdin.flush()
+
+    def next(self, kind: type) -> Any:
+        """The next reply of a kind; what comes before it is passed over."""
+        assert self.process.stdout
+        for line in self.process.stdout:
+            reply = m.decode_reply(line)
+            if isinstance(reply, kind):
+                return reply
+            assert not isinstance(reply, m.Failed), reply
+        raise AssertionError(f"the engine ended without {kind.__name__}: {self.process.stderr.read().decode()}")  # type: ignore[union-attr]
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout, self.process.stderr):
+            assert pipe
+            pipe.close()
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    made = Engine(tmp_path)
+    yield made
+    made.close()
+
+
+def test_answers_catalogue_devices_and_analysis(engine: Engine) -> None:
+    design = file.load(path("digits"))
+    ready = engine.next(m.Ready)
+    assert ready.version == app.__version__
+    engine.send(m.GetCatalogue(), m.GetDevices())
+    cards = {card.id: card for card in engine.next(m.Catalogue).cards}
+    assert {"Conv2d", "FPN", "Input", "CrossEntropy"} <= set(cards)
+    devices = engine.next(m.Devices)
+    assert devices.devices[0].id == "cpu" and "digits" in {d.kind for d in devices.datasets}
+    assert all(d.absent for d in devices.devices if d.id not in ("cpu", "mps") and not d.id.startswith("cuda:"))
+    engine.send(m.Analyse(7, design))
+    analysis = engine.next(m.Analysis)
+    assert (analysis.revision, analysis.valid) == (7, True)
+
+
+def test_a_file_named_app_in_the_folder_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("raise SystemExit('the wrong app')")
+    engine = Engine(tmp_path)
+    assert engine.next(m.Ready)
+    engine.close()
+
+
+def test_only_the_newest_of_waiting_analyses_is_answered(engine: Engine) -> None:
+    engine.next(m.Ready)
+    slow = chain(IMAGE, *(node(f"c{i}", "Conv2d", out_channels=8 + i) for i in range(60)), OUTPUT)
+    engine.send(*(m.Analyse(revision, slow) for revision in range(30)))
+    answered = []
+    while not answered or answered[-1] != 29:
+        answered.append(engine.next(m.Analysis).revision)
+    assert len(answered) < 30 and answered == sorted(answered)
+
+
+def test_a_line_that_is_no_request_is_answered_and_survived(engine: Engine) -> None:
+    assert engine.process.stdin and engine.process.stdout
+    engine.next(m.Ready)
+    for line in (b"{}\n", b"not json\n", b"\xff\xfe\n", b"[" * 5000 + b"\n", b'{"type":"Analyse","revision":"x"}\n'):
+        engine.process.stdin.write(line)
+        engine.process.stdin.flush()
+        reply = m.decode_reply(engine.process.stdout.readline())
+        assert isinstance(reply, m.Failed) and "cannot read" in reply.message
+    engine.send(m.Analyse(1, Design()))
+    assert engine.next(m.Analysis).revision == 1
+
+
+def test_prints_of_libraries_do_not_reach_the_pipe(engine: Engine) -> None:
+    engine.next(m.Ready)
+    code = "import os, sys; import app.engine.__main__; print('stray'); os.write(1, b'stray from C\\n')"
+    environment = {**os.environ, "PYTHONPATH": HOME}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=True)
+    assert done.stdout == b"" and done.stderr.count(b"stray") == 2
+
+
+def test_the_end_of_input_ends_the_engine(engine: Engine) -> None:
+    engine.next(m.Ready)
+    assert engine.process.stdin
+    engine.process.stdin.close()
+    assert engine.process.wait(5) == 0
+
+
+def test_an_unknown_variant_is_a_problem(engine: Engine) -> None:
+    engine.send(m.Analyse(1, file.load(path("digits")), variant="xxl"))
+    analysis = engine.next(m.Analysis)
+    assert not analysis.valid and "xxl" in analysis.problems[0].message
+
+
+def test_training_streams_progress_and_a_cancel_leaves_a_checkpoint(tmp_path: Path) -> None:
+    engine = Engine(tmp_path)
+    design = file.load(path("digits"))
+    engine.send(m.Train("one", design, design.recipe, name="digits", device="cpu"))
+    first = engine.next(m.Progress)
+    assert first.job == "one" and "loss" in first.values
+    engine.send(m.Cancel("one"))
+    trained = engine.next(m.Trained)
+    assert trained.stopped and (tmp_path / trained.run / "checkpoints").is_dir()
+    engine.close()
+
+
+def test_a_training_engine_whose_window_is_gone_writes_a_checkpoint_and_ends(tmp_path: Path) -> None:
+    engine = Engine(tmp_path)
+    design = file.load(path("digits"))
+    engine.send(m.Train("one", design, design.recipe, run=str(tmp_path / "run"), device="cpu"))
+    engine.next(m.Progress)
+    assert engine.process.stdin and engine.process.stdout
+    engine.process.stdin.close()
+    engine.process.stdout.close()  # nobody reads any more
+    assert engine.process.wait(20) is not None
+    assert list((tmp_path / "run" / "checkpoints" / "last").rglob("weights.safetensors"))
+
+
+def test_an_exported_file_arrives_in_chunks(engine: Engine) -> None:
+    engine.send(m.Export("e", file.load(path("digits"))))
+    data = b""
+    while True:
+        assert engine.process.stdout
+        reply = m.decode_reply(engine.process.stdout.readline())
+        if isinstance(reply, m.Chunk):
+            assert reply.offset == len(data)
+            data += reply.data
+        elif isinstance(reply, m.Exported):
+            break
+        assert not isinstance(reply, m.Failed), reply
+    import onnx
+
+    onnx.checker.check_model(onnx.load_from_string(data))
+    assert reply.bytes == len(data) and reply.difference is not None and reply.difference < 1e-4
+
+
+def test_kill_is_seen_as_the_end_of_the_pipe(engine: Engine) -> None:
+    engine.next(m.Ready)
+    engine.process.send_signal(signal.SIGKILL)
+    begun = time.monotonic()
+    assert engine.process.stdout and engine.process.stdout.readline() == b""
+    assert time.monotonic() - begun < 5
