@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -58,12 +59,13 @@ class Actions(dict[str, QAction]):
         self.recent.aboutToShow.connect(self._fill_recent)
         examples = menu.addMenu("Open example")
         for name, text in EXAMPLES.items():
-            self._add(examples, f"example {name}", text, lambda name=name: files.open_example(name))
+            self._add(examples, f"example {name}", text, partial(files.open_example, name))
         menu.addSeparator()
         self._add(menu, "save", "Save", window.save, Key.Save)
         self._add(menu, "save as", "Save as…", window.save_as, "Ctrl+Shift+S")
         menu.addSeparator()
-        self._add(menu, "export", "Export…", window.export, "Ctrl+E").setToolTip("Export to ONNX and other forms (Ctrl+E)")
+        export = self._add(menu, "export", "Export…", window.export, "Ctrl+E")
+        export.setToolTip("Export to ONNX and other forms (Ctrl+E)")
         menu.addSeparator()
         self._add(menu, "quit", "Quit", window.close, "Ctrl+Q").setMenuRole(QAction.MenuRole.QuitRole)
 
@@ -114,18 +116,20 @@ class Actions(dict[str, QAction]):
         themes = menu.addMenu("Theme")
         self._modes = QActionGroup(window)
         for mode, text in (("system", "As the system"), ("light", "Light"), ("dark", "Dark")):
-            action = self._add(themes, f"theme {mode}", text, lambda mode=mode: theme.set_mode(mode))
+            action = self._add(themes, f"theme {mode}", text, partial(theme.set_mode, mode))
             action.setCheckable(True)
             action.setActionGroup(self._modes)
         themes.aboutToShow.connect(lambda: self[f"theme {theme.mode}"].setChecked(True))
         menu.addSeparator()
-        for name, text, keys in (("palette", "Blocks", "Ctrl+1"), ("inspector", "Inspector", "Ctrl+2"), ("bottom", "Bottom panel", "Ctrl+3")):
-            action = self._add(menu, f"panel {name}", text, lambda name=name: window.toggle_panel(name), keys)
+        for name, text, keys in (
+            ("palette", "Blocks", "Ctrl+1"), ("inspector", "Inspector", "Ctrl+2"), ("bottom", "Bottom panel", "Ctrl+3"),
+        ):  # fmt: skip
+            action = self._add(menu, f"panel {name}", text, partial(window.toggle_panel, name), keys)
             action.setCheckable(True)
         menu.aboutToShow.connect(self._check_panels)
         menu.addSeparator()
         for i, tab in enumerate(("Problems", "Layers", "Training", "Try")):
-            self._add(menu, f"tab {tab}", tab, lambda tab=tab: window.bottom.show_tab(tab), f"Alt+{i + 1}")
+            self._add(menu, f"tab {tab}", tab, partial(window.bottom.show_tab, tab), f"Alt+{i + 1}")
 
     def _check_panels(self) -> None:
         for name in ("palette", "inspector", "bottom"):

@@ -22,7 +22,7 @@ def engine_command() -> list[str]:
 
 
 def engine_environment() -> QProcessEnvironment:
-    """Our own environment, with the folder that holds the package `app` on the import path where it is no installed one."""
+    """Our own environment; where `app` is not installed, the folder that holds it comes onto the import path."""
     environment = QProcessEnvironment.systemEnvironment()
     home = Path(app.__file__).resolve().parent.parent
     installed = {Path(sysconfig.get_path(kind)).resolve() for kind in ("purelib", "platlib")}
@@ -92,7 +92,7 @@ class EngineProcess(QObject):
             self._process.waitForFinished(2000)
 
     def _read(self) -> None:
-        data = self._process.readAllStandardOutput().data()
+        data = bytes(self._process.readAllStandardOutput().data())
         *lines, rest = data.split(b"\n")
         for i, line in enumerate(lines):
             if i == 0 and self._pieces:
@@ -119,7 +119,7 @@ class EngineProcess(QObject):
             self.message.emit(reply)
 
     def _complain(self) -> None:
-        text = self._process.readAllStandardError().data().decode("utf-8", "replace")
+        text = bytes(self._process.readAllStandardError().data()).decode("utf-8", "replace")
         log.write(f"engine {self.pid}", text)
         self._complaints.extend(line for line in text.splitlines() if line.strip())
 

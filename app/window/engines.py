@@ -298,7 +298,7 @@ class Engines(QObject):
     # jobs -------------------------------------------------------------------------------------------------------------
 
     def run(self, request: Train | Export | Predict) -> Job:
-        """Start a run, an export or a prediction. A prediction uses the engine of the one before, so that it is quick."""
+        """Start a run, an export or a prediction (which uses the engine of the one before, so that it is quick)."""
         if not request.job:
             request = replace(request, job=f"job-{next(self._numbers)}")
         if isinstance(request, Predict):

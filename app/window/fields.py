@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from PySide6.QtCore import QEvent, QObject, QSignalBlocker, Qt, QTimer, Signal
@@ -66,7 +67,7 @@ def show_text(value: SettingValue) -> str:
 def read_expression(text: str) -> Expression | None:
     """What is typed with a leading `=`, or is arithmetic with names, as an Expression. Raises FieldError."""
     text = text.strip()
-    if not text.startswith("=") and not re.search(r"[A-Za-z_]|[*/%()]|(?<=\S)[+-]\s*\S", text):
+    if not text.startswith("=") and not re.search(r"[A-Za-z_]|[*/%()]|\S\s*[+-]\s*\S", text):
         return None
     text = text.removeprefix("=").strip()
     if re.fullmatch(r"[+-]?[0-9.]+(e[+-]?[0-9]+)?", text, re.IGNORECASE):
@@ -108,8 +109,9 @@ class NumberEdit(QAbstractSpinBox):
             self.lineEdit().setText(text)
             self.lineEdit().setCursorPosition(0)
 
-    def validate(self, text: str, place: int) -> object:
-        return QValidator.State.Acceptable  # what is wrong gets a sentence, not a keyboard that does not answer
+    def validate(self, text: str, place: int) -> tuple[QValidator.State, str, int]:
+        # What is wrong gets a sentence, not a keyboard that does not answer.
+        return QValidator.State.Acceptable, text, place
 
     def stepEnabled(self) -> QAbstractSpinBox.StepEnabledFlag:
         flags = QAbstractSpinBox.StepEnabledFlag.StepNone
@@ -160,7 +162,8 @@ class NumberEdit(QAbstractSpinBox):
                 return float(plain)
             except ValueError:
                 hint = "" if self._field.expressions else " Expressions work inside a Group."
-                raise FieldError(f"`{text}` was typed, but {self._setting.name} needs {self._setting.wanted()}.{hint}") from None
+                needed = f"{self._setting.name} needs {self._setting.wanted()}"
+                raise FieldError(f"`{text}` was typed, but {needed}.{hint}") from None
 
     def _typed(self) -> None:
         if self.lineEdit().text().strip() == show_text(self._shown).strip():
@@ -206,7 +209,7 @@ def _step(number: float) -> float:
     """A tenth of a number's own size: 0.001 steps by 0.0001, 1.0 by 0.1."""
     if number == 0:
         return 0.1
-    return float(10.0 ** (len(f"{abs(int(number))}") - 2)) if abs(number) >= 1 else 10.0 ** (int(f"{number:e}".split("e")[1]) - 1)
+    return float(10.0 ** (math.floor(math.log10(abs(number))) - 1))
 
 
 class NumberField(Field):

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWi
 from app.window.document import Document
 from app.window.inspector_node import NodePage
 from app.window.inspector_pages import GroupPage, OverviewPage, Page, SeveralPage
+from app.window.parts import area
 
 
 class Inspector(QScrollArea):
@@ -23,7 +24,7 @@ class Inspector(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setMinimumWidth(250)
-        self._holder = QWidget(objectName="content")
+        self._holder = area("content")
         self._box = QVBoxLayout(self._holder)
         self._box.setContentsMargins(16, 14, 16, 16)
         self._box.setSpacing(0)

@@ -19,7 +19,9 @@ from app.window.theme import CATEGORY_COLOURS, icon
 from blocks.card import Card, Setting
 
 LABEL_WIDTH = 92
-REPEAT = Setting("repeat", "int", 1, "How often the Group is chained, each time with weights of its own.", min=1, max=10_000)
+REPEAT = Setting(
+    "repeat", "int", 1, "How often the Group is chained, each time with weights of its own.", min=1, max=10_000
+)
 
 
 class NodePage(Page):
@@ -142,9 +144,7 @@ class NodePage(Page):
         self._frozen.setObjectName("frozen")
         self._frozen.setAccessibleName("frozen")
         self._frozen.setToolTip("Keep these weights as they are in training")
-        self._frozen.clicked.connect(
-            lambda on: self.try_edit("Freeze" if on else "Unfreeze", lambda d: edits.set_frozen(d, self.where, self.id, on))
-        )
+        self._frozen.clicked.connect(self._freeze)
         self._shares = QComboBox()
         self._shares.setObjectName("shares")
         self._shares.setAccessibleName("shares weights with")
@@ -215,6 +215,10 @@ class NodePage(Page):
         refusal = self.try_edit(f"Rename to {wish}", lambda d: edits.rename(d, self.where, self.id, wish))
         self._name_error.setText(refusal)
         self._name_error.setVisible(bool(refusal))
+
+    def _freeze(self, on: bool) -> None:
+        text = "Freeze" if on else "Unfreeze"
+        self.try_edit(f"{text} {self.node.name}", lambda d: edits.set_frozen(d, self.where, self.id, on))
 
     def _share(self, index: int) -> None:
         other = self._shares.itemData(index)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 from msgspec.structs import replace
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
@@ -135,8 +136,9 @@ class SeveralPage(Page):
 class GroupPage(Page):
     """Inside a Group with nothing selected: the settings that the Group exposes."""
 
-    TYPES = {"int": "whole number", "float": "number", "bool": "switch", "str": "text", "pair": "pair", "ints": "list"}
-    DEFAULTS = {"int": 1, "float": 1.0, "bool": False, "str": "", "pair": (1, 1), "ints": (1,)}
+    TYPES: ClassVar = {"int": "whole number", "float": "number", "bool": "switch", "str": "text", "pair": "pair",
+                       "ints": "list"}  # fmt: skip
+    DEFAULTS: ClassVar = {"int": 1, "float": 1.0, "bool": False, "str": "", "pair": (1, 1), "ints": (1,)}
 
     def __init__(self, document: Document, ids: list[str]) -> None:
         super().__init__(document, ids)
@@ -187,11 +189,12 @@ class GroupPage(Page):
         kind.setCurrentIndex(max(kind.findData(setting.type), 0))
         kind.activated.connect(lambda _i: self._retype(i, kind.currentData()))
         gone = IconButton("trash-2", f"Remove {setting.name}", side=28)
-        gone.clicked.connect(lambda: self._set([s for j, s in enumerate(self.group.settings) if j != i], "Remove setting"))
+        gone.clicked.connect(lambda: self._remove(i))
         top.addWidget(name, 1)
         top.addWidget(kind)
         top.addWidget(gone)
-        field = make_field(replace(setting, name="default", help="What a use of the Group has unless it says otherwise"))
+        help = "What a use of the Group has unless it says otherwise"
+        field = make_field(replace(setting, name="default", help=help))
         field.setObjectName("default")
         field.show_value(setting.default if not isinstance(setting.default, list) else tuple(setting.default))
         field.edited.connect(lambda value, merge: self._default(i, value, merge))
@@ -211,6 +214,9 @@ class GroupPage(Page):
         self._refuse(
             self.try_edit(text, lambda d: edits.set_group_settings(d, self._group, tuple(settings)), merge=merge)
         )
+
+    def _remove(self, i: int) -> None:
+        self._set([s for j, s in enumerate(self.group.settings) if j != i], "Remove setting")
 
     def _change(self, i: int, text: str, merge: str = "", **fields: object) -> None:
         settings = list(self.group.settings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from PySide6.QtCore import QAbstractTableModel, QEvent, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -25,7 +25,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 NAME, BLOCK, SHAPE, PARAMETERS, PARAMETER_SHARE, MACS, MAC_SHARE, ACTIVATIONS = range(8)
 HEADINGS = ("Layer", "Block", "Output", "Parameters", "", "MACs", "", "Activations")
-WIDTHS = (230, 190, 220, 110, 86, 110, 86, 110)
+WIDTHS = (160, 150, 150, 92, 56, 92, 56, 92)
 SHARE_ROLE = Qt.ItemDataRole.UserRole
 
 
@@ -74,7 +74,8 @@ class LayerModel(QAbstractTableModel):
             return HEADINGS[section]
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
             right = section in (SHAPE, PARAMETERS, MACS, ACTIVATIONS)
-            return (Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft) | Qt.AlignmentFlag.AlignVCenter
+            side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
+            return side | Qt.AlignmentFlag.AlignVCenter
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -207,6 +208,7 @@ class LayersPanel(QWidget):
         self.table.show_bars()
         self.foot = _Table(self.totals)
         self.foot.horizontalHeader().hide()
+        self.foot.horizontalHeader().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Fixed)  # as wide as above
         self.foot.setFixedHeight(30)
         self.foot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.foot.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
@@ -222,17 +224,9 @@ class LayersPanel(QWidget):
         self.table.chosen.connect(self.chosen)
         self.table.horizontalHeader().sectionResized.connect(lambda i, _old, new: self.foot.setColumnWidth(i, new))
         self.table.horizontalScrollBar().valueChanged.connect(self.foot.horizontalScrollBar().setValue)
-        self.table.verticalScrollBar().installEventFilter(self)
         document.analysed.connect(self.refresh)
         document.catalogue_changed.connect(self.refresh)
         theme.changed.connect(self.refresh)
-
-    def eventFilter(self, watched: Any, event: QEvent) -> bool:
-        # The totals stand under their columns: where the table has a scroll bar the foot has room for one.
-        if event.type() in (QEvent.Type.Show, QEvent.Type.Hide) and watched is self.table.verticalScrollBar():
-            room = watched.sizeHint().width() if event.type() == QEvent.Type.Show else 0
-            self.foot.setViewportMargins(0, 0, room, 0)
-        return False
 
     def refresh(self) -> None:
         """Show the present analysis."""

@@ -88,14 +88,14 @@ def obstacle() -> str:
         if libraries:
             return install_line(libraries)
     if x and not _display_answers():
-        display = os.environ.get("DISPLAY", "")
-        return f"the display {display or '(none)'} does not answer: check DISPLAY, or use `netloom demo` without a window"
+        display = os.environ.get("DISPLAY") or "(none)"
+        return f"the display {display} does not answer: check DISPLAY, or use `netloom demo` without a window"
     return ""
 
 
 def missing_library(error: str) -> str:
     """The library that a loader's message names as missing ("libEGL.so.1: cannot open shared object file: ...")."""
-    name, colon, rest = error.partition(": cannot open shared object file")
+    name, colon, _reason = error.partition(": cannot open shared object file")
     return name.split()[-1] if colon and name else ""
 
 
@@ -107,7 +107,7 @@ def install_line(libraries: list[str]) -> str:
     what = f"Qt needs the system {'library' if len(libraries) == 1 else 'libraries'} {names}"
     if not packages:
         return f"{what}, which this system lacks: install the package that holds it"
-    return f"{what}, which this system lacks: install {' '.join(packages)} (Debian, Ubuntu: sudo apt install {' '.join(packages)})"
+    return f"{what}, which this system lacks: on Debian or Ubuntu, sudo apt install {' '.join(packages)}"
 
 
 def _plugin(platform: str) -> str | None:
@@ -189,6 +189,7 @@ def _hook(window: MainWindow):  # type: ignore[no-untyped-def]
         details = "".join(traceback.format_exception(kind, error, trace))
         log.write("window", details)
         sys.stderr.write(details)
-        window.say(f"Something in the window failed ({error or kind.__name__}); the drawing is kept. Help > Show the log has the details.")
+        what = str(error) or kind.__name__
+        window.say(f"Something in the window failed ({what}); the drawing is kept. The log has the details: Help menu.")
 
     return hook

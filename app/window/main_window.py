@@ -20,13 +20,12 @@ from app.window.engines import Engines
 from app.window.files import Files, settings_file
 from app.window.inspector import Inspector
 from app.window.palette import Palette
-from app.window.parts import button, label
+from app.window.parts import area, button, label
 from app.window.problems import ProblemsPanel
 from app.window.theme import theme
 from app.window.topbar import TopBar
 
 HINT_SECONDS = 8
-SIDES = {"palette": 0, "inspector": 2}
 
 
 class MainWindow(QMainWindow):
@@ -53,6 +52,7 @@ class MainWindow(QMainWindow):
         self._connect()
         self._restore()
         self._refresh_title()
+        self.canvas.setFocus()
         self.engines.watch(self.document)
 
     def start(self) -> None:
@@ -76,11 +76,12 @@ class MainWindow(QMainWindow):
         self.middle = QSplitter(Qt.Orientation.Vertical)
         self.middle.addWidget(upper)
         self.middle.addWidget(self.bottom)
-        left = QWidget(objectName="panel")
+        left = area("panel")
         left_box = QVBoxLayout(left)
         left_box.setContentsMargins(0, 0, 0, 0)
         left_box.addWidget(self.palette_panel)
         left.setMinimumWidth(180)
+        self._sides: dict[str, QWidget] = {"palette": left, "inspector": self.inspector}
         self.across = QSplitter(Qt.Orientation.Horizontal)
         for part in (left, self.middle, self.inspector):
             self.across.addWidget(part)
@@ -95,7 +96,7 @@ class MainWindow(QMainWindow):
         self.again = button("Start the engine", "link", "Try to start the engine again")
         self.again.hide()
         self.again.clicked.connect(self._start_again)
-        status = QWidget(objectName="statusline")
+        status = area("statusline")
         status.setFixedHeight(28)
         row = QHBoxLayout(status)
         row.setContentsMargins(14, 0, 14, 0)
@@ -188,15 +189,15 @@ class MainWindow(QMainWindow):
         if screen := self.screen():
             self.resize(self.size().boundedTo(screen.availableSize()))
         self.across.setSizes([212, 10_000, 290])
-        self.middle.setSizes([10_000, 250])
+        self.middle.setSizes([10_000, 240])
         for name, restore in (
             ("window/geometry", self.restoreGeometry), ("window/across", self.across.restoreState),
             ("window/middle", self.middle.restoreState),
         ):  # fmt: skip
             if (kept := self.settings.value(name)) is not None:
                 restore(kept)
-        for name, side in SIDES.items():
-            self.across.widget(side).setVisible(self.settings.value(f"window/{name}", "true") != "false")
+        for name in self._sides:
+            self._sides[name].setVisible(self.settings.value(f"window/{name}", "true") != "false")
         self.bottom.show_tab("Problems")
         self.bottom.set_folded(self.settings.value("window/folded", "false") == "true")
 
@@ -206,20 +207,20 @@ class MainWindow(QMainWindow):
         self.settings.setValue("window/middle", self.middle.saveState())
         self.settings.setValue("window/theme", theme.mode)
         self.settings.setValue("window/folded", "true" if self.bottom.is_folded else "false")
-        for name in SIDES:
+        for name in self._sides:
             self.settings.setValue(f"window/{name}", "true" if self.panel_shown(name) else "false")
         self.settings.sync()
 
     def panel_shown(self, name: str) -> bool:
         """Whether "palette", "inspector" or "bottom" is open."""
-        return not self.bottom.is_folded if name == "bottom" else not self.across.widget(SIDES[name]).isHidden()
+        return not self.bottom.is_folded if name == "bottom" else not self._sides[name].isHidden()
 
     def toggle_panel(self, name: str) -> None:
         """Open or close one of the panels."""
         if name == "bottom":
             self.bottom.set_folded(not self.bottom.is_folded)
         else:
-            self.across.widget(SIDES[name]).setHidden(self.panel_shown(name))
+            self._sides[name].setHidden(self.panel_shown(name))
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._commit()
@@ -370,7 +371,8 @@ class MainWindow(QMainWindow):
         box.setText(f"Netloom {app.__version__}")
         python = ".".join(map(str, sys.version_info[:3]))
         torch = f", torch {self.engines.torch_version}" if self.engines.torch_version else ""
-        box.setInformativeText(f"Draw a neural network, check it, train it, take it with you.\nPython {python}{torch}. Apache-2.0.")
+        line = "Draw a neural network, check it, train it, take it with you."
+        box.setInformativeText(f"{line}\nPython {python}{torch}. Apache-2.0.")
         box.exec()
 
     def show_log(self) -> None:

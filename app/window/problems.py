@@ -62,6 +62,9 @@ class ProblemRow(QFrame):
         colour = theme.color(COLOURS.get(self.problem.severity, "accent")).name()
         self._icon.setPixmap(icon(name, colour).pixmap(QSize(16, 16)))
 
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        event.accept()  # the release is what chooses; without this it would go to the list behind
+
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
         if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
             self.chosen.emit(self.problem)
@@ -92,7 +95,7 @@ class ProblemsPanel(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        holder = QWidget(objectName="content")
+        holder = parts.area("content")
         self._box = QVBoxLayout(holder)
         self._box.setContentsMargins(10, 8, 10, 8)
         self._box.setSpacing(2)

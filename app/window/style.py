@@ -16,6 +16,7 @@ QWidget {{ color: {text}; }}
 QMainWindow, QDialog, #window {{ background: {window}; }}
 QToolTip {{ background: {raised}; color: {text}; border: 1px solid {line}; border-radius: 6px; padding: 6px 8px; }}
 #topbar, #panel, #statusline, QDialog {{ background: {panel}; }}
+#design-name {{ text-align: left; font-weight: 500; }}
 #topbar {{ border-bottom: 1px solid {line}; }}
 #statusline {{ border-top: 1px solid {line}; }}
 QSplitter::handle {{ background: {line}; }}
@@ -32,18 +33,21 @@ QLabel[role="monosoft"] {{ font-family: "JetBrains Mono"; font-size: 11px; color
 QFrame[role="line"] {{ background: {line}; border: none; }}
 QFrame[role="card"] {{ background: {raised}; border: 1px solid {line}; border-radius: 9px; }}
 
-QPushButton {{ background: {raised}; border: 1px solid {line}; border-radius: 6px; padding: 5px 14px; min-height: 18px; }}
+QPushButton {{ background: {raised}; border: 1px solid {line}; border-radius: 6px; padding: 5px 14px;
+    min-height: 18px; }}
 QPushButton:hover {{ border-color: {faint}; }}
 QPushButton:pressed {{ background: {line}; }}
 QPushButton:focus {{ border-color: {accent}; }}
 QPushButton:disabled {{ color: {faint}; }}
-QPushButton[kind="primary"] {{ background: {accent}; color: {on_accent}; border: 1px solid {accent}; font-weight: 600; }}
+QPushButton[kind="primary"] {{ background: {accent}; color: {on_accent}; border: 1px solid {accent};
+    font-weight: 600; }}
 QPushButton[kind="primary"]:hover {{ background: {accent_hover}; border-color: {accent_hover}; }}
 QPushButton[kind="primary"]:focus {{ border-color: {text}; }}
 QPushButton[kind="primary"]:disabled {{ background: {raised}; color: {faint}; border-color: {line}; }}
 QPushButton[kind="fix"] {{ color: {accent}; border-color: {accent}; font-weight: 500; padding: 3px 10px; }}
 QPushButton[kind="fix"]:hover {{ background: {line}; }}
-QPushButton[kind="link"] {{ background: transparent; border: 1px solid transparent; color: {accent}; padding: 2px 4px; }}
+QPushButton[kind="link"] {{ background: transparent; border: 1px solid transparent; color: {accent};
+    padding: 2px 0; }}
 QPushButton[kind="link"]:hover {{ text-decoration: underline; }}
 QPushButton[kind="link"]:focus {{ border-color: {accent}; }}
 QPushButton[kind="flat"] {{ background: transparent; border: 1px solid transparent; padding: 4px 10px; color: {soft}; }}
@@ -82,7 +86,8 @@ QComboBox::drop-down {{ border: none; width: 20px; }}
 QComboBox::down-arrow {{ image: url("{icons}/chevron-down.svg"); width: 12px; height: 12px; }}
 QComboBox QAbstractItemView {{ background: {panel}; border: 1px solid {line}; selection-background-color: {raised};
     selection-color: {text}; outline: none; padding: 4px; }}
-QCheckBox::indicator {{ width: 16px; height: 16px; border: 1px solid {faint}; border-radius: 4px; background: {raised}; }}
+QCheckBox::indicator {{ width: 16px; height: 16px; border: 1px solid {faint}; border-radius: 4px;
+    background: {raised}; }}
 QCheckBox::indicator:checked {{ background: {accent}; border-color: {accent}; image: url("{icons}/check-on.svg"); }}
 QCheckBox::indicator:focus {{ border-color: {accent}; }}
 
@@ -101,7 +106,7 @@ QTabBar {{ background: transparent; qproperty-drawBase: 0; }}
 QTabBar::tab {{ background: transparent; color: {soft}; padding: 9px 2px 7px 2px; margin: 0 10px;
     border: none; border-bottom: 2px solid transparent; }}
 QTabBar::tab:hover {{ color: {text}; }}
-QTabBar::tab:selected {{ color: {text}; font-weight: 600; border-bottom-color: {accent}; }}
+QTabBar::tab:selected {{ color: {text}; border-bottom-color: {accent}; }}
 QTabBar::tab:focus {{ color: {accent}; }}
 
 QScrollArea, QScrollArea > QWidget > QWidget#content {{ background: transparent; border: none; }}
@@ -120,7 +125,8 @@ QHeaderView {{ background: transparent; border: none; }}
 QHeaderView::section {{ background: {panel}; color: {soft}; border: none; border-bottom: 1px solid {line};
     padding: 5px 8px; font-size: 11px; }}
 QTableCornerButton::section {{ background: {panel}; border: none; }}
-QProgressBar {{ background: {raised}; border: none; border-radius: 3px; max-height: 6px; min-height: 6px; color: transparent; }}
+QProgressBar {{ background: {raised}; border: none; border-radius: 3px; max-height: 6px; min-height: 6px;
+    color: transparent; }}
 QProgressBar::chunk {{ background: {accent}; border-radius: 3px; }}
 QFrame#problem {{ background: transparent; border: 1px solid transparent; border-radius: 6px; }}
 QFrame#problem:hover {{ background: {raised}; }}
@@ -149,8 +155,9 @@ def _palette(tokens: Tokens) -> QPalette:
     palette = QPalette()
     role = QPalette.ColorRole
     for colour, roles in {
-        tokens.window: (role.Window,), tokens.panel: (role.Base, role.ToolTipBase), tokens.raised: (role.Button, role.AlternateBase),
-        tokens.text: (role.Text, role.WindowText, role.ButtonText, role.ToolTipText), tokens.faint: (role.PlaceholderText,),
+        tokens.window: (role.Window,), tokens.panel: (role.Base, role.ToolTipBase),
+        tokens.raised: (role.Button, role.AlternateBase), tokens.faint: (role.PlaceholderText,),
+        tokens.text: (role.Text, role.WindowText, role.ButtonText, role.ToolTipText),
         tokens.accent: (role.Highlight, role.Link), tokens.on_accent: (role.HighlightedText,), tokens.line: (role.Mid,),
     }.items():  # fmt: skip
         for one in roles:

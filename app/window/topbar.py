@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Signal
+from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenuBar, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenuBar, QSizePolicy, QWidget
 
 from app.window.document import Document
 from app.window.parts import IconButton, button, label
@@ -24,6 +24,7 @@ class TopBar(QWidget):
         self._document = document
         self._running = False
         self.setObjectName("topbar")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedHeight(HEIGHT)
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 0, 14, 0)
@@ -31,9 +32,13 @@ class TopBar(QWidget):
         row.addWidget(label("netloom", "wordmark"))
         row.addSpacing(6)
         if not menus.isNativeMenuBar():
-            row.addWidget(menus)
+            menus.setSizePolicy(QSizePolicy.Policy.Maximum, QSizePolicy.Policy.Maximum)
+            row.addWidget(menus, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addSpacing(6)
-        self.name = button("", "flat", "The open drawing: click to save it as another file")
+        self.name = button("", "", "The open drawing: click to save it as another file")
+        self.name.setObjectName("design-name")
+        self.name.setMinimumWidth(130)
+        self.name.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.name.clicked.connect(actions["save as"].trigger)
         self.edited = label("edited", "faint")
         self.edited.setFixedWidth(self.edited.sizeHint().width() + 8)

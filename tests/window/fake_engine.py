@@ -76,7 +76,8 @@ def train(request: m.Train) -> None:
     epochs = request.recipe.epochs
     for epoch in range(1, epochs + 1):
         for split in ("train", "validation"):
-            send(m.Progress(request.job, epoch, epochs, epoch * 10, epochs * 10, split, Settings(loss=1 / epoch), 1.0, 99))
+            values = Settings(loss=1 / epoch)
+            send(m.Progress(request.job, epoch, epochs, epoch * 10, epochs * 10, split, values, 1.0, 99))
         for _ in range(10):
             if request.job in _cancelled:
                 send(m.Trained(request.job, "runs/fake", True, epoch, Settings()))
@@ -91,7 +92,8 @@ def answer(request: m.Request) -> None:
             send(m.Catalogue(CARDS))
         case m.GetDevices():
             data = m.Dataset("digits", "Digits", "Handwritten digits.", (1, 8, 8), tuple("0123456789"))
-            send(m.Devices((m.Device("cpu", "CPU"), m.Device("cuda", "CUDA", "no card")), (data,), ("adamw",), ("cosine",)))
+            devices = (m.Device("cpu", "CPU"), m.Device("cuda", "CUDA", "no card"))
+            send(m.Devices(devices, (data,), ("adamw",), ("cosine",)))
         case m.Analyse():
             threading.Thread(target=analyse, args=(request,), daemon=True).start()
         case m.Train():

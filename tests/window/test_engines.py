@@ -57,7 +57,9 @@ def test_each_edit_is_analysed_and_the_catalogue_arrives(qtbot: QtBot, document:
     assert load_catalogue() == tuple(document.catalogue.values())
 
 
-def test_bad_cache_is_replaced(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, document: Document) -> None:
+def test_bad_cache_is_replaced(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, document: Document
+) -> None:
     file = tmp_path / "catalogue.json"
     file.write_bytes(b'[{"id": 3}]')
     monkeypatch.setattr(engines_module, "catalogue_file", lambda: file)
@@ -211,6 +213,6 @@ def test_an_engine_that_cannot_start_is_given_up(qtbot: QtBot) -> None:
 def test_a_file_app_py_in_the_present_folder_is_not_run(tmp_path: Path) -> None:
     (tmp_path / "app.py").write_text("raise SystemExit('the wrong app')")
     command = [*engine_command()[:-2], "-c", "import app.messages; print(app.messages.CHUNK_BYTES)"]
-    environment = {k: engine_environment().value(k) for k in engine_environment().keys()}
+    environment = dict(entry.partition("=")[::2] for entry in engine_environment().toStringList())
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "262144", done.stderr

@@ -1,0 +1,125 @@
+"""Open, save, recent files; bad files leave the open drawing alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QSettings
+from PySide6.QtWidgets import QWidget
+from pytestqt.qtbot import QtBot
+
+from app.design import edits, file
+from app.design.values import Design, Node
+from app.window.document import Document
+from app.window.files import Files
+
+
+class Answers(Files):
+    """Files whose questions are answered by the test."""
+
+    path = ""
+    choice = "cancel"
+    said: tuple[str, ...] = ()
+
+    def ask_save(self) -> str:
+        return self.choice
+
+    def ask_open_path(self) -> str:
+        return self.path
+
+    def ask_save_path(self) -> str:
+        return self.path
+
+    def report(self, sentence: str) -> None:
+        self.said = (*self.said, sentence)
+
+
+@pytest.fixture
+def files(qtbot: QtBot, tmp_path: Path) -> Answers:
+    window = QWidget()
+    qtbot.addWidget(window)
+    made = Answers(Document(window), window, QSettings(str(tmp_path / "window.ini"), QSettings.Format.IniFormat))
+    made.keep = window  # type: ignore[attr-defined]
+    return made
+
+
+def _add(files: Answers, id: str) -> None:
+    files._document.edit("Add", lambda d: edits.add_node(d, "", Node(id, block="Input")))
+
+
+def test_save_asks_where_once_and_the_file_reopens_equal(files: Answers, tmp_path: Path) -> None:
+    _add(files, "image")
+    files.path = str(tmp_path / "net")
+    assert files.save()
+    saved = tmp_path / "net.netloom"
+    assert files._document.file == saved
+    assert not files._document.modified
+    _add(files, "more")
+    files.path = ""
+    assert files.save()
+    before = files._document.design
+    assert files.new()
+    assert files._document.design == Design()
+    assert files.open(saved)
+    assert files._document.design == before
+    assert files.recent() == [saved]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"not json", b"[1, 2]", b'{"netloom": 99}', b'{"netloom": 1, "nodes": 3}', b"\xff\xfe",
+        b'{"netloom": 1, "nodes": [{"id": "a", "block": "X"}],'
+        b' "wires": [{"source": ["a", "o"], "target": ["b", "x"]}]}',
+    ],
+)  # fmt: skip
+def test_a_bad_file_gets_one_sentence_and_changes_nothing(files: Answers, tmp_path: Path, content: bytes) -> None:
+    _add(files, "image")
+    before, steps = files._document.design, files._document.undo_stack.count()
+    files.choice = "discard"
+    bad = tmp_path / "bad.netloom"
+    bad.write_bytes(content)
+    assert not files.open(bad)
+    assert files._document.design is before
+    assert files._document.undo_stack.count() == steps
+    (sentence,) = files.said
+    assert "bad.netloom" in sentence
+    assert "\n" not in sentence
+
+
+def test_changes_are_asked_about(files: Answers, tmp_path: Path) -> None:
+    _add(files, "image")
+    assert not files.new()
+    assert files._document.modified
+    files.choice, files.path = "save", ""
+    assert not files.new(), "a cancelled save keeps the drawing"
+    files.path = str(tmp_path / "kept.netloom")
+    assert files.new()
+    assert file.load(tmp_path / "kept.netloom").by_id
+    _add(files, "image")
+    files.choice = "discard"
+    assert files.new()
+
+
+def test_a_missing_file_leaves_the_recent_list(files: Answers, tmp_path: Path) -> None:
+    _add(files, "image")
+    files.path = str(tmp_path / "a.netloom")
+    assert files.save()
+    (tmp_path / "a.netloom").unlink()
+    assert not files.open(tmp_path / "a.netloom")
+    assert files.recent() == []
+
+
+@pytest.mark.parametrize("name", ["digits", "pyramid"])
+def test_examples_open_without_a_file(files: Answers, name: str) -> None:
+    assert files.open_example(name), files.said
+    assert files._document.file is None
+    assert files._document.title == name
+    assert files._document.design.nodes
+
+
+def test_a_folder_that_cannot_be_written_is_told(files: Answers, tmp_path: Path) -> None:
+    files.path = str(tmp_path / "no" / "such" / "a.netloom")
+    assert not files.save()
+    assert "cannot be saved" in files.said[0]
