@@ -206,7 +206,8 @@ class Chart(QFrame):
         names = wide <= room or self._pointed is None
         values = wide <= room or self._pointed is not None
         parts = [f'<span style="color:{self._tokens.soft}">{at}</span>'] if at and wide <= room else []
-        parts += [self._entry(split, names, value if values else "") for split, value in shown]
+        kept = [entry for entry in shown if values or entry[0] != "test"]  # the test split has no curve to name
+        parts += [self._entry(split, names, value if values else "") for split, value in kept]
         self._legend.setText("\N{NO-BREAK SPACE}\N{NO-BREAK SPACE} ".join(parts))
 
     def _entry(self, split: str, named: bool, value: str) -> str:

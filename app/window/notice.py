@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QFont
+from PySide6.QtGui import QFont, QResizeEvent
 from PySide6.QtWidgets import (
     QBoxLayout,
     QFrame,
@@ -102,14 +102,25 @@ class Notice(QWidget):
             self._icon.setPixmap(look.icon(name, theme.color(token).name()).pixmap(16, 16))
 
 
+class _Sideways(QScrollArea):
+    """Scrolls its widget sideways where there is less room than it needs; in height it always fits the view."""
+
+    def __init__(self, body: QWidget, least: int, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._body, self._least = body, least
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setWidget(body)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        view = self.viewport().size()
+        self._body.resize(max(view.width(), self._least), view.height())
+
+
 def fill(panel: QWidget, body: QWidget, least: int) -> None:
     """Put `body` into `panel`; where there is less room than `least` px in width, it is scrolled, not squeezed."""
-    body.setMinimumWidth(least)
     body.setObjectName("content")  # the style sheet keeps its ground clear
-    scroll = QScrollArea(panel)
-    scroll.setFrameShape(QFrame.Shape.NoFrame)
-    scroll.setWidgetResizable(True)
-    scroll.setWidget(body)
     layout = QVBoxLayout(panel)
     layout.setContentsMargins(0, 0, 0, 0)
-    layout.addWidget(scroll)
+    layout.addWidget(_Sideways(body, least, panel))

@@ -194,6 +194,8 @@ class TryPanel(QWidget):
         self.empty = Notice(self, tall=True)
         self.clear_button = parts.button("Clear")
         self.paste_button = parts.button("Paste")
+        self._size = parts.label("", "soft")
+        self._size.setMinimumHeight(self.clear_button.sizeHint().height())
         self._of = parts.label("", "soft")
         self._pages = QStackedWidget(self)
         self._arrange()
@@ -223,7 +225,7 @@ class TryPanel(QWidget):
 
         column("Picture", self.zone, self.paste_button)
         column("Or draw one", self.pad, self.clear_button)
-        column("What the network sees", self.seen, None)
+        column("What the network sees", self.seen, self._size)
         answer = QWidget(self)
         box = QVBoxLayout(answer)
         box.setContentsMargins(0, 0, 0, 0)
@@ -254,12 +256,18 @@ class TryPanel(QWidget):
                 sentence = "Nothing is trained yet: train the network, then show it a picture."
                 self.empty.say("info", sentence, ("Train", self.train_wanted.emit))
         elif run is not self._run:
-            self.seen.show_pixels(0, 0, b"")
-            self.bars.show_answers(())
+            self._show(None)
             self._say("info", "Show the network a picture, or draw one.")
             self._of.setText(f"by the run {run.name}")
         self._run = run
         self._pages.setCurrentIndex(0 if run is None else 1)
+
+    def _show(self, prediction: Prediction | None) -> None:
+        """Show what the network saw and answered; None for nothing."""
+        got = prediction or Prediction("", ())
+        self.seen.show_pixels(got.width, got.height, got.seen)
+        self._size.setText(f"{got.width} × {got.height} pixels" if self.seen.image is not None else "")
+        self.bars.show_answers(got.answers)
 
     def _say(self, tone: str, sentence: str) -> None:
         self.notice.setVisible(bool(sentence))
@@ -270,8 +278,7 @@ class TryPanel(QWidget):
         self.zone.show_picture(None)
         self._waiting = None
         self._dropped = True
-        self.seen.show_pixels(0, 0, b"")
-        self.bars.show_answers(())
+        self._show(None)
         self._say("info", "Show the network a picture, or draw one.")
 
     def _drawing(self) -> None:
@@ -301,15 +308,13 @@ class TryPanel(QWidget):
         self._job = None
         if run is self._run and not self._dropped:
             self._say("info", "")
-            self.seen.show_pixels(prediction.width, prediction.height, prediction.seen)
-            self.bars.show_answers(prediction.answers)
+            self._show(prediction)
         self._next()
 
     def _failed(self, run: Run, why: str) -> None:
         self._job = None
         if run is self._run and not self._dropped:
-            self.seen.show_pixels(0, 0, b"")
-            self.bars.show_answers(())
+            self._show(None)
             self._say("error", why)
         self._next()
 
