@@ -227,6 +227,8 @@ class Palette(QWidget):
         document.place_changed.connect(self.refresh)
         document.changed.connect(self._changed)
         theme.changed.connect(self._dress)
+        self.setTabOrder(self.search, self.list)
+        self.setFocusProxy(self.search)
         self._dress()
         self.refresh()
 

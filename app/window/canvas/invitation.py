@@ -30,6 +30,7 @@ class Invitation(QWidget):
         self._words = QLabel(alignment=Qt.AlignmentFlag.AlignCenter)  # type: ignore[call-overload]
         self._words.setFont(font(15))
         self._cards = QWidget()
+        self._cards.setObjectName("examples")
         row = QHBoxLayout(self._cards)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(12)
@@ -48,7 +49,7 @@ class Invitation(QWidget):
         button.setObjectName(f"example-{name}")
         button.setAccessibleName(f"Open the example {title}")
         button.setCursor(Qt.CursorShape.PointingHandCursor)
-        button.setFixedSize(QSize(264, 76))
+        button.setFixedSize(QSize(300, 76))
         button.clicked.connect(lambda _checked=False, name=name: self.open_example.emit(name))
         picture, head, foot = QLabel(), QLabel(title), QLabel(about)
         for label in (picture, head, foot):
@@ -71,16 +72,17 @@ class Invitation(QWidget):
 
     def _dress(self) -> None:
         look = theme.tokens
-        self._words.setStyleSheet(f"color: {look.soft}; background: transparent;")
+        self.setStyleSheet("#invitation, #examples { background: transparent; }")
+        self._words.setStyleSheet(f"color: {look.soft}; background: transparent; font-size: 15px;")
         for button, mark, picture, foot in self._buttons:
             button.setStyleSheet(
                 f"QPushButton {{ background: {look.panel}; border: 1px solid {look.line}; border-radius: 9px;"
                 f" text-align: left; }}"
                 f"QPushButton:hover, QPushButton:focus {{ border-color: {look.accent}; background: {look.raised}; }}"
-                f"QLabel {{ background: transparent; color: {look.text}; }}"
+                f"QLabel {{ background: transparent; color: {look.text}; font-size: 13px; }}"
             )
             picture.setPixmap(icon(mark, look.accent, 28).pixmap(28, 28))
-            foot.setStyleSheet(f"color: {look.soft};")
+            foot.setStyleSheet(f"color: {look.soft}; font-size: {SECONDARY:g}px;")
 
     def show_for(self, empty: bool, *, top: bool) -> None:
         """Show the invitation on an empty canvas, with the examples at the top of the drawing."""

@@ -47,7 +47,8 @@ class CanvasView(QGraphicsView):
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.document = document
-        self.scene_ = Scene(document)
+        # The view owns the scene: a dying scene still tells of its selection, and then nobody must listen any more.
+        self.scene_ = Scene(document, self)
         self.setScene(self.scene_)
         self.setObjectName("canvas")
         self.setAccessibleName("Canvas")

@@ -1,0 +1,157 @@
+"""The palette and the breadcrumbs, driven by keys and clicks."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QToolButton
+
+from app.design.values import Design, Group, Node
+from app.window.breadcrumbs import Breadcrumbs
+from app.window.canvas.drops import BLOCK_MIME, GROUP_MIME
+from app.window.document import Document
+from app.window.palette import Palette, score
+from blocks.card import Card, Port
+
+IMAGE = Port("x", "B C H W")
+CARDS = (
+    Card("CrossEntropy", "Cross-entropy", "Loss", inputs=(IMAGE,)),
+    Card("Conv2d", "Convolution", "Layer", inputs=(IMAGE,), outputs=(IMAGE,), summary="Slide a kernel.", paper="torch"),
+    Card("ConvStem", "Conv stem", "Stem", inputs=(IMAGE,), outputs=(IMAGE,)),
+    Card("SqueezeExcitation", "Squeeze-and-Excitation", "Attention", aliases=("SE", "channel gate")),
+    Card("Input", "Input", "Ends", outputs=(IMAGE,)),
+    Card("GroupInput", "Group input", "Ends", outputs=(IMAGE,)),
+)
+INSIDE = Group(name="encoder", nodes=(Node("deep", group="inner"),))
+DESIGN = Design(nodes=(Node("first", group="encoder"),), groups=(INSIDE, Group(name="inner")))
+
+
+@pytest.fixture
+def document(qapp: object) -> Document:
+    document = Document()
+    document.set_catalogue(CARDS)
+    return document
+
+
+@pytest.fixture
+def palette(qtbot, document: Document) -> Palette:  # type: ignore[no-untyped-def]
+    palette = Palette(document)
+    qtbot.addWidget(palette)
+    palette.resize(240, 600)
+    palette.show()
+    return palette
+
+
+def titles(palette: Palette) -> list[str]:
+    return [row.text(0) for row in palette.rows()]
+
+
+def heads(palette: Palette) -> list[str]:
+    return [palette.list.topLevelItem(i).text(0) for i in range(palette.list.topLevelItemCount())]
+
+
+def test_blocks_stand_by_category_in_the_order_of_the_house(palette: Palette) -> None:
+    assert heads(palette) == ["Ends", "Stem", "Attention", "Layer", "Loss"]
+    assert "Group input" not in titles(palette)
+
+
+def test_inside_a_group_other_ends_are_offered_and_groups_are_listed(palette: Palette, document: Document) -> None:
+    document.load(DESIGN, None)
+    assert heads(palette)[-1] == "Groups"
+    assert "Input" in titles(palette)
+    document.enter("first")
+    assert "Group input" in titles(palette)
+    assert "Input" not in titles(palette)
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("conv", "Conv stem"), ("CONVO", "Convolution"), ("conv2d", "Convolution"), ("se", "Squeeze-and-Excitation"),
+        ("excit", "Squeeze-and-Excitation"), ("gate", "Squeeze-and-Excitation"), ("sqex", "Squeeze-and-Excitation"),
+        ("cross entropy", "Cross-entropy"), ("crossent", "Cross-entropy"),
+    ],
+)  # fmt: skip
+def test_search_finds_by_title_id_and_alias(palette: Palette, typed: str, first: str) -> None:
+    QTest.keyClicks(palette.search, typed)
+    assert titles(palette)[0] == first
+
+
+def test_a_search_without_a_find_says_so(palette: Palette) -> None:
+    QTest.keyClicks(palette.search, "zzz")
+    assert titles(palette) == []
+    assert "zzz" in palette.nothing.text() and palette.nothing.isVisible()
+    QTest.keyClick(palette.search, Qt.Key.Key_Escape)
+    assert len(titles(palette)) == 5 and not palette.nothing.isVisible()
+
+
+def test_no_catalogue_yet_says_so(qtbot) -> None:  # type: ignore[no-untyped-def]
+    palette = Palette(Document())
+    qtbot.addWidget(palette)
+    assert "engine" in palette.nothing.text()
+
+
+def test_letters_far_apart_do_not_find(qapp: object) -> None:
+    assert score("sx", CARDS[3]) is None
+    assert score("conv", CARDS[1]) is not None
+
+
+def test_enter_takes_the_first_find_and_the_arrows_the_next(palette: Palette, qtbot) -> None:  # type: ignore[no-untyped-def]
+    QTest.keyClicks(palette.search, "conv")
+    with qtbot.waitSignal(palette.chosen) as chosen:
+        QTest.keyClick(palette.search, Qt.Key.Key_Return)
+    assert chosen.args == ["ConvStem"]
+    QTest.keyClick(palette.search, Qt.Key.Key_Down)
+    with qtbot.waitSignal(palette.chosen) as chosen:
+        QTest.keyClick(palette.search, Qt.Key.Key_Return)
+    assert chosen.args == ["Conv2d"]
+
+
+def test_a_double_click_chooses_and_a_heading_folds(palette: Palette, document: Document, qtbot) -> None:  # type: ignore[no-untyped-def]
+    document.load(DESIGN, None)
+
+    def middle(row) -> QPoint:  # type: ignore[no-untyped-def]
+        palette.list.scrollToItem(row)
+        return palette.list.visualItemRect(row).center()
+
+    block, group = palette.rows()[0], palette.rows()[-1]
+    with qtbot.waitSignal(palette.chosen) as chosen:
+        QTest.mouseDClick(
+            palette.list.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle(block)
+        )
+    assert chosen.args == ["Input"]
+    with qtbot.waitSignal(palette.group_chosen) as chosen:
+        palette.list.setCurrentItem(group)
+        QTest.keyClick(palette.list, Qt.Key.Key_Return)
+    assert chosen.args == ["inner"]
+    head = palette.list.topLevelItem(0)
+    QTest.mouseClick(palette.list.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle(head))
+    assert not head.isExpanded()
+    palette.refresh()
+    assert not palette.list.topLevelItem(0).isExpanded()
+
+
+def test_a_row_carries_its_block_or_group(palette: Palette, document: Document) -> None:
+    document.load(DESIGN, None)
+    rows = palette.rows()
+    assert bytes(palette.list.mimeData([rows[0]]).data(BLOCK_MIME).data()) == b"Input"
+    assert bytes(palette.list.mimeData([rows[-1]]).data(GROUP_MIME).data()) == b"inner"
+    conv = next(row for row in rows if row.text(0) == "Convolution")
+    assert "Slide a kernel." in conv.toolTip(0) and "torch" in conv.toolTip(0)
+
+
+def test_breadcrumbs_lead_back(qtbot, document: Document) -> None:  # type: ignore[no-untyped-def]
+    crumbs = Breadcrumbs(document)
+    qtbot.addWidget(crumbs)
+    document.load(DESIGN, None)
+    assert crumbs.isHidden()
+    document.enter("first")
+    document.enter("deep")
+    crumbs.show()
+    assert [name for name, _ in crumbs.crumbs()] == ["untitled", "first", "deep"]
+    buttons = [b for b in crumbs.findChildren(QToolButton) if not b.isHidden()]
+    QTest.mouseClick(buttons[1], Qt.MouseButton.LeftButton)
+    assert document.path == ("first",)
+    document.go(())
+    assert crumbs.isHidden()
