@@ -40,10 +40,10 @@ class Breadcrumbs(QWidget):
     def refresh(self) -> None:
         """Follow the document; buttons are made anew only where the way changed."""
         wanted = self.crumbs()
-        self.setVisible(len(wanted) > 1)
         if wanted != self._shown:
             self._shown = wanted
             self._redraw()
+        self.setVisible(len(wanted) > 1)
 
     def _redraw(self) -> None:
         while (held := self._row.takeAt(0)) is not None:

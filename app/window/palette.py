@@ -54,15 +54,19 @@ def score(query: str, card: Card) -> int | None:
 def _match(wish: str, text: str) -> int | None:
     words = text.replace("-", " ").replace("_", " ").split()
     joined = "".join(words)
+    if joined == wish:
+        return 0
+    if wish in words:
+        return 1
     if joined.startswith(wish):
-        return 0 if joined == wish else 1
-    if any(word.startswith(wish) for word in words):
         return 2
-    if wish in joined:
+    if any(word.startswith(wish) for word in words):
         return 3
+    if wish in joined:
+        return 4
     letters: Iterator[str] = iter(joined)
     # Letters in order find nearly everything when there are few of them.
-    return 4 if len(wish) >= 3 and joined[:1] == wish[:1] and all(letter in letters for letter in wish) else None
+    return 5 if len(wish) >= 3 and joined[:1] == wish[:1] and all(letter in letters for letter in wish) else None
 
 
 class _Rows(QStyledItemDelegate):

@@ -117,9 +117,9 @@ def test_a_double_click_chooses_and_a_heading_folds(palette: Palette, document: 
 
     block, group = palette.rows()[0], palette.rows()[-1]
     with qtbot.waitSignal(palette.chosen) as chosen:
-        QTest.mouseDClick(
-            palette.list.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle(block)
-        )
+        at = (palette.list.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle(block))
+        QTest.mouseClick(*at)
+        QTest.mouseDClick(*at)
     assert chosen.args == ["Input"]
     with qtbot.waitSignal(palette.group_chosen) as chosen:
         palette.list.setCurrentItem(group)
@@ -148,10 +148,16 @@ def test_breadcrumbs_lead_back(qtbot, document: Document) -> None:  # type: igno
     assert crumbs.isHidden()
     document.enter("first")
     document.enter("deep")
-    crumbs.show()
+    assert not crumbs.isHidden()
     assert [name for name, _ in crumbs.crumbs()] == ["untitled", "first", "deep"]
-    buttons = [b for b in crumbs.findChildren(QToolButton) if not b.isHidden()]
+    crumbs.show()
+    qtbot.waitUntil(lambda: len(_shown(crumbs)) == 3)
+    buttons = _shown(crumbs)
     QTest.mouseClick(buttons[1], Qt.MouseButton.LeftButton)
     assert document.path == ("first",)
     document.go(())
     assert crumbs.isHidden()
+
+
+def _shown(crumbs: Breadcrumbs) -> list[QToolButton]:
+    return [button for button in crumbs.findChildren(QToolButton) if button.isVisible()]

@@ -57,6 +57,7 @@ class CanvasView(QGraphicsView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.SmartViewportUpdate)
+        self.setCacheMode(QGraphicsView.CacheModeFlag.CacheBackground)
         self.setTransformationAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
         self.setResizeAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -78,7 +79,7 @@ class CanvasView(QGraphicsView):
         self.scene_.shown.connect(self._shown)
         document.place_changed.connect(self._place_changed)
         document.file_changed.connect(self._file_changed)
-        theme.changed.connect(self.viewport().update)
+        theme.changed.connect(self._recolour)
         self._file = document.file
         self._shown()
 
@@ -271,6 +272,10 @@ class CanvasView(QGraphicsView):
         left, top = int(rect.left() // step), int(rect.top() // step)
         right, bottom = int(rect.right() // step) + 1, int(rect.bottom() // step) + 1
         painter.drawPoints([QPointF(i * step, j * step) for i in range(left, right) for j in range(top, bottom)])
+
+    def _recolour(self) -> None:
+        self.resetCachedContent()
+        self.viewport().update()
 
     def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
         if self.gesture is not None:
