@@ -99,10 +99,10 @@ def paint(painter: QPainter, face: Face, geometry: Geometry, state: State, zoom:
 
 def _edge(face: Face, state: State, ink: _Inks, thin: float = 1.0) -> QPen:
     line = Qt.PenStyle.DashLine if face.missing else Qt.PenStyle.SolidLine
-    if state.selected:
-        return QPen(ink.accent, 2 * thin, line)
     if face.problem:
         return QPen(ink.error, 2 * thin, line)
+    if state.selected:
+        return QPen(ink.accent, 2 * thin, line)
     if face.missing:
         return QPen(ink.soft, 1.2 * thin, line)
     return QPen(glyphs.mix(ink.category, ink.edge, 0.45) if state.hovered else ink.edge, thin)
@@ -151,6 +151,9 @@ def _whole(painter: QPainter, face: Face, geometry: Geometry, state: State, ink:
     painter.setBrush(NO_BRUSH)
     painter.setPen(edge)
     painter.drawRoundedRect(rect, RADIUS, RADIUS)
+    if state.selected and face.problem:  # both are said: the problem by the edge, the selection around it
+        painter.setPen(QPen(ink.accent, 1.5))
+        painter.drawRoundedRect(rect.adjusted(-4, -4, 4, 4), RADIUS + 3, RADIUS + 3)
     _labels(painter, face, geometry, ink)
     for ports, places, output in ((face.inputs, geometry.inputs, False), (face.outputs, geometry.outputs, True)):
         for port in ports:

@@ -93,6 +93,9 @@ class PillLayer(QGraphicsItem):
         self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
         self.nodes = Boxes()
         self._taken = Boxes()
+        self._courses = Boxes()
+        """Small boxes along every wire: a pill on another wire would be read as that one's."""
+        self._steps: dict[Wire, int] = {}
         self._pills: dict[Wire, _Pill] = {}
 
     # where they go ----------------------------------------------------------------------------------------------------
@@ -106,7 +109,27 @@ class PillLayer(QGraphicsItem):
         """The wires whose pills lie in `box`: a node was put there."""
         return {key for key in self._taken.at(box) if isinstance(key, Wire)}
 
+    def follow(self, item: WireItem) -> None:
+        """Note the course of a wire."""
+        self._forget(item.wire)
+        start, end = item.curve.start, item.curve.end
+        steps = min(max(int((abs(end.x() - start.x()) + abs(end.y() - start.y())) / 28), 4), 24)
+        self._steps[item.wire] = steps
+        for i in range(1, steps):
+            x, y = item.curve.at(i / steps)
+            self._courses.put((item.wire, i), (x - 5, y - 5, x + 5, y + 5))
+
+    def _forget(self, wire: Wire) -> None:
+        for i in range(1, self._steps.pop(wire, 0)):
+            self._courses.drop((wire, i))
+
+    def remove(self, wire: Wire) -> None:
+        """A wire is gone."""
+        self.drop(wire)
+        self._forget(wire)
+
     def drop(self, wire: Wire) -> None:
+        """Take away the pill of a wire."""
         pill = self._pills.pop(wire, None)
         if pill is not None:
             self._taken.drop(wire)
@@ -134,13 +157,17 @@ class PillLayer(QGraphicsItem):
         order = list(range(len(places)))
         if first is not None and first < len(order):
             order.insert(0, first)
+        spare: tuple[int, Box] | None = None
         for index in order:
             x, y = places[index]
             box = (x - wide / 2, y - HEIGHT / 2, x + wide / 2, y + HEIGHT / 2)
             around = (box[0] - _CLEAR, box[1] - _CLEAR, box[2] + _CLEAR, box[3] + _CLEAR)
-            if next(self.nodes.at(around), None) is None and next(self._taken.at(around), None) is None:
+            if next(self.nodes.at(around), None) is not None or next(self._taken.at(around), None) is not None:
+                continue
+            if not any(isinstance(key, tuple) and key[0] != item.wire for key in self._courses.at(box)):
                 return index, box
-        return None
+            spare = spare or (index, box)
+        return spare
 
     def _places(self, item: WireItem) -> Iterator[tuple[float, float]]:
         """Candidates, best first: on the curve, beside it, then past the edges of the two nodes that it joins."""

@@ -114,7 +114,7 @@ class Scene(QGraphicsScene):
         self.pills.nodes.drop(id)
 
     def _drop_wire(self, wire: Wire) -> None:
-        self.pills.drop(wire)
+        self.pills.remove(wire)
         self.removeItem(self.wires.pop(wire))
 
     def _refresh(self, item: NodeItem, node: Node) -> bool:
@@ -198,6 +198,7 @@ class Scene(QGraphicsScene):
             item_of = self.wires[wire]
             item_of.follow(self._curve(wire))
             item_of.show_look(self._look(wire))
+            self.pills.follow(item_of)
         self.pills.place((self.wires[wire] for wire in touched), sticky=sticky)
 
     def _repaint(self) -> None:
