@@ -13,7 +13,7 @@ from app.design.ports import Catalogue, ports
 from app.design.values import Design, End, Graph, Node, Settings
 
 TARGET, LOSS, METRIC, FIELD = "Target", "CrossEntropy", "Accuracy", "label"
-COLUMN, ROW = 240.0, 150.0
+COLUMN, ROW = 288.0, 160.0
 """Steps between the nodes that are added: wider and higher than a node."""
 
 
