@@ -278,6 +278,7 @@ class MainWindow(QMainWindow):
 
     def _engine_died(self, sentence: str) -> None:
         self.tell(sentence, "error")
+        self.say(sentence)  # a spare that takes over says "ready" at once, in the other one's place
 
     def _start_again(self) -> None:
         self.engines.start()
