@@ -129,7 +129,7 @@ def _read(path: Path, kind: type) -> Catalogue | Analysis:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise PictureError(f"{path} is no {kind.__name__}: {error}") from None
     if not isinstance(message, kind):
-        raise PictureError(f"{path} holds a {type(message).__name__}, but a {kind.__name__} is needed")
+        raise PictureError(f"{path} holds the message {type(message).__name__}, but {kind.__name__} is needed")
     return message  # type: ignore[return-value]
 
 
