@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from app.engine.checkpoint import CheckpointError, read_weights
+
 
 class WeightsError(ValueError):
     """A file of weights that cannot be read; one sentence."""
@@ -25,10 +27,8 @@ def read(path: str | Path) -> dict[str, torch.Tensor]:
     try:
         if head[:2] == b"PK":
             return _read_torch(path)
-        from safetensors.torch import load_file
-
-        return load_file(path)
-    except WeightsError:
+        return read_weights(path)
+    except (WeightsError, CheckpointError):
         raise
     except Exception as error:
         reason = str(error).split("\n")[0]

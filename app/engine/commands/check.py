@@ -8,7 +8,7 @@ from typing import Any
 from app.design import changes, file
 from app.design.edits import EditError
 from app.design.values import Design
-from app.engine.commands.common import console, layer_table, prepared, print_json, print_problems
+from app.engine.commands.common import console, layer_table, prepared, print_json, print_problems, user_errors
 from app.engine.compile import shared_analyser
 from app.exits import FINE, INVALID, CallError
 from app.messages import Analysis, Fix, Named, PortShape, Tensor
@@ -57,12 +57,10 @@ def _fix(design: Design, analysis: Analysis, number: int) -> Design:
 
 def _weights(design: Design, path: str) -> dict[str, Any]:
     from app.engine.compile import compile_design
-    from app.engine.weights import WeightsError, compare, read
+    from app.engine.weights import compare, read
 
-    try:
+    with user_errors():
         return compare(compile_design(design, "inference").root.state_dict(), read(path))
-    except WeightsError as error:
-        raise CallError(str(error)) from None
 
 
 def _print(name: str, analysis: Analysis, weights: dict[str, Any] | None) -> None:
