@@ -49,6 +49,7 @@ class MainWindow(QMainWindow):
         self.actions_ = Actions(self)
         self.topbar = TopBar(self.document, self.actions_.menus, self.actions_)
         self._arrange()
+        self._dress()  # once all parts stand in their places: each move under a style sheet costs a polish
         self._connect()
         self._restore()
         self._refresh_title()
@@ -170,9 +171,6 @@ class MainWindow(QMainWindow):
         if theme.mode not in ("system", "light", "dark"):
             theme.mode = "system"
         theme.follow()
-        application = QApplication.instance()
-        assert isinstance(application, QApplication)
-        style.apply(application)
         theme.changed.connect(self._dress)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._scheme_changed)
 
