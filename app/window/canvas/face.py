@@ -86,7 +86,8 @@ def face_of(document: Document, graph: Graph, node: Node, report: NodeReport | N
     declared = {s.name: s for s in settings}
     defaults = {s.name: s.default for s in settings}
     rows = tuple(
-        (name, texts.value(node.settings.get(name, defaults.get(name)), declared.get(name))) for name in shown[:ROWS]
+        (name.replace("_", " "), texts.value(node.settings.get(name, defaults.get(name)), declared.get(name)))
+        for name in shown[:ROWS]
     )
     errors = [p for p in problems if p.severity == "error"]
     repeat = texts.value(node.repeat).removeprefix("= ") if node.repeat != 1 else ""
