@@ -23,7 +23,7 @@ def png(image: QImage) -> bytes:
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
     QImageWriter(buffer, QByteArray(b"png")).write(image)
-    return buffer.data().data()
+    return bytes(buffer.data().data())
 
 
 def rounded(rect: QRectF, radius: float = 8) -> QPainterPath:
