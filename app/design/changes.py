@@ -75,7 +75,7 @@ def apply(design: Design, changes: Iterable[Change], catalogue: Catalogue) -> De
             case Connect(where, wire):
                 design = edits.connect(design, where, wire.source, wire.target, catalogue, replace_wire=True)
             case InsertOnWire(where, wire, node, input, output):
-                design = edits.insert_on_wire(design, where, wire, node, input, output)
+                design = edits.insert_on_wire(design, where, wire, node, input, output, catalogue)
             case Remove(where, nodes, wires):
                 design = edits.remove(design, where, nodes, wires)
     return design

@@ -257,15 +257,23 @@ def disconnect(design: Design, where: str, wires: Collection[Wire]) -> Design:
     return remove(design, where, (), wires)
 
 
-def insert_on_wire(design: Design, where: str, wire: Wire, node: Node, input: str, output: str) -> Design:
-    """Place `node` in the middle of `wire`, through its ports `input` and `output`."""
+def insert_on_wire(
+    design: Design, where: str, wire: Wire, node: Node, input: str, output: str, catalogue: Catalogue | None = None
+) -> Design:
+    """Place `node` in the middle of `wire`, through its ports `input` and `output`.
+
+    With a catalogue the new wires are checked as drawn ones are. Raises WiringError.
+    """
     if wire not in _graph(design, where).wires:
         raise EditError(f"there is no wire {wire.source} -> {wire.target} here: it may have been deleted")
     design = add_node(design, where, node)
     graph = _graph(design, where)
-    wires = [w for w in graph.wires if w != wire]
-    wires += [Wire(wire.source, End(node.id, input)), Wire(End(node.id, output), wire.target)]
-    return _on(design, where, wires=tuple(wires))
+    new = (Wire(wire.source, End(node.id, input)), Wire(End(node.id, output), wire.target))
+    design = _on(design, where, wires=(*(w for w in graph.wires if w != wire), *new))
+    if catalogue is not None:
+        for w in new:
+            rules.check_wire(design, where, w, catalogue, acyclic=False, occupied=False)
+    return design
 
 
 def paste(
