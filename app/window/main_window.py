@@ -22,7 +22,7 @@ from app.window.inspector import Inspector
 from app.window.palette import Palette
 from app.window.parts import area, button, label
 from app.window.problems import ProblemsPanel
-from app.window.theme import theme
+from app.window.theme import font, theme
 from app.window.topbar import TopBar
 
 HINT_SECONDS = 8
@@ -171,6 +171,7 @@ class MainWindow(QMainWindow):
         if theme.mode not in ("system", "light", "dark"):
             theme.mode = "system"
         theme.follow()
+        QApplication.setFont(font())  # before any widget: the style sheet fixes the face of those that have another
         theme.changed.connect(self._dress)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._scheme_changed)
 
