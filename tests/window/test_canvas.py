@@ -568,7 +568,10 @@ def test_middle_drag_and_space_drag_pan(view: CanvasView) -> None:
 
 
 def test_the_minimap_moves_the_view(view: CanvasView) -> None:
+    view.fit_all()
+    assert not view.minimap.isVisible()  # all is seen already
     view.set_zoom(3.0)
+    assert view.minimap.isVisible()
     spot = view.minimap._to_map(view.scene_.nodes["output"].rect).center().toPoint()
     QTest.mouseClick(view.minimap, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, spot)
     assert view.mapToScene(view.viewport().rect()).boundingRect().contains(view.scene_.nodes["output"].rect.center())

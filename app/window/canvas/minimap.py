@@ -38,6 +38,12 @@ class Minimap(QWidget):
     def refresh(self) -> None:
         """The drawing changed: the map is drawn anew at the next paint."""
         self._map = None
+        self.follow()
+
+    def follow(self) -> None:
+        """Show what is seen now; where that is all of the drawing, a map would only cover some of it."""
+        seen = self._view.mapToScene(self._view.viewport().rect()).boundingRect()
+        self.setVisible(bool(self._view.scene_.nodes) and not seen.contains(self._view.scene_.bounds()))
         self.update()
 
     def _drawn(self) -> QPixmap:

@@ -184,7 +184,7 @@ class CanvasView(QGraphicsView):
         self._moved()
 
     def _moved(self) -> None:
-        self.minimap.update()
+        self.minimap.follow()
         self.bubble.follow()
 
     def _fit(self, bounds: QRectF) -> None:
@@ -193,7 +193,7 @@ class CanvasView(QGraphicsView):
             self.setTransform(self.transform().fromScale(1, 1))
             self._centre(QPointF(0, 0))
             return
-        around = bounds.adjusted(-48, -48, 48, 48)
+        around = bounds.adjusted(-28, -28, 28, 28)
         zoom = min(room.width() / around.width(), room.height() / around.height(), 1.0)
         self.setTransform(self.transform().fromScale(max(zoom, SMALLEST), max(zoom, SMALLEST)))
         self._centre(bounds.center())
@@ -211,7 +211,6 @@ class CanvasView(QGraphicsView):
         self._grow_sheet()
         empty = not self.scene_.nodes
         self.invitation.show_for(empty, top=not self.document.path)
-        self.minimap.setVisible(not empty)
         self.minimap.refresh()
         self.bubble.refresh()
 
