@@ -174,12 +174,19 @@ def dumps(design: Design) -> bytes:
                 del node["name"]
             if not node.get("settings", True):
                 del node["settings"]
-            for axis in ("x", "y"):
-                if isinstance(node.get(axis), float) and node[axis].is_integer():
-                    node[axis] = int(node[axis])
+            _shorten(node, "x", "y")
+        for setting in graph.get("settings", ()):
+            _shorten(setting, "min", "max")
     if not fields["groups"]:
         del fields["groups"]
     return (_layout({"netloom": VERSION, **fields}, 0) + "\n").encode()
+
+
+def _shorten(fields: dict[str, Any], *names: str) -> None:
+    """Write whole numbers as such: 260, not 260.0."""
+    for name in names:
+        if isinstance(fields.get(name), float) and fields[name].is_integer():
+            fields[name] = int(fields[name])
 
 
 def _layout(value: Any, depth: int) -> str:

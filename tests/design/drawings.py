@@ -199,7 +199,7 @@ def grouped() -> Design:
 
 
 @st.composite
-def designs(draw: Any, most: int = 14) -> Design:
+def designs(draw: Any, most: int = 10) -> Design:
     """A random design that edits led to."""
     design = draw(st.sampled_from([Design(), small(), grouped()]))
     for _ in range(draw(st.integers(0, most))):
