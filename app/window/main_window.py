@@ -32,6 +32,7 @@ class MainWindow(QMainWindow):
     """The window on one document. `engines` may be given by a test; `start` starts them."""
 
     def __init__(self, document: Document | None = None, engines: Engines | None = None) -> None:
+        QApplication.setFont(font())  # before any widget: a sheet that comes later fixes the face they have
         super().__init__()
         self.document = document or Document(self)
         self.engines = engines or Engines(self)
@@ -171,7 +172,6 @@ class MainWindow(QMainWindow):
         if theme.mode not in ("system", "light", "dark"):
             theme.mode = "system"
         theme.follow()
-        QApplication.setFont(font())  # before any widget: the style sheet fixes the face of those that have another
         theme.changed.connect(self._dress)
         QGuiApplication.styleHints().colorSchemeChanged.connect(self._scheme_changed)
 
@@ -267,8 +267,7 @@ class MainWindow(QMainWindow):
         self.setWindowModified(self.document.modified)
 
     def _analysed(self) -> None:
-        analysis = self.document.analysis
-        problems = len(analysis.problems) if analysis is not None else 0
+        problems = len(self.document.open_problems)
         self.bottom.set_text("Problems", f"Problems {problems:,}" if problems else "Problems")
 
     def _checked(self, analysis: Analysis) -> None:
