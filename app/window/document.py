@@ -247,6 +247,11 @@ class Document(QObject):
             self._reports_of = self.analysis
         return self._reports
 
+    @property
+    def open_problems(self) -> tuple[Problem, ...]:
+        """What the window counts and lists. An empty drawing cannot run, but nobody has done anything wrong yet."""
+        return self.analysis.problems if self.analysis is not None and self._design.nodes else ()
+
     def problems(self, id: str) -> list[Problem]:
         """The problems of the node `id` of the present graph, those inside it included where it is a Group."""
         if self.analysis is None:

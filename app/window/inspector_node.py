@@ -262,7 +262,7 @@ class NodePage(Page):
         unknown = "They follow once this node is wired and checked." if not lines else ""
         self._no_shapes.setText(unknown)
         self._no_shapes.setVisible(bool(unknown))
-        costs = (report.parameters, report.macs, report.activations) if report else None
+        costs = (report.parameters, report.macs, report.activations) if report and report.ok else None
         self.costs.show_costs(costs, whole_of(self.document.analysis))
 
     def _show_field(self, name: str) -> None:

@@ -25,7 +25,7 @@ Index = QModelIndex | QPersistentModelIndex
 
 NAME, BLOCK, SHAPE, PARAMETERS, PARAMETER_SHARE, MACS, MAC_SHARE, ACTIVATIONS = range(8)
 HEADINGS = ("Layer", "Block", "Output", "Parameters", "", "MACs", "", "Activations")
-WIDTHS = (160, 150, 150, 92, 56, 92, 56, 92)
+WIDTHS = (160, 146, 176, 90, 52, 90, 52, 88)
 SHARE_ROLE = Qt.ItemDataRole.UserRole
 
 
@@ -110,7 +110,7 @@ class LayerModel(QAbstractTableModel):
                 card = self._document.catalogue.get(report.block)
                 return card.title if card else report.block
             case 2:
-                return ", ".join(text for port in report.outputs for text in parts.levels(port.tensors))
+                return ", ".join(parts.brief(port.tensors) for port in report.outputs)
             case 3:
                 return f"{report.parameters:,}"
             case 5:

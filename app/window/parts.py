@@ -172,6 +172,16 @@ def levels(tensors: tuple[Tensor, ...]) -> list[str]:
     return [shape(t) + (f"  /{t.stride:g}" if t.stride else "") for t in tensors]
 
 
+def brief(tensors: tuple[Tensor, ...]) -> str:
+    """The shapes at a port in one line; a pyramid by its channels and strides: `64 128 256  /8 /16 /32`."""
+    if len(tensors) <= 1:
+        return shape(tensors[0]) if tensors else ""
+    each = [str(t.shape[1]) if len(t.shape) > 1 else "1" for t in tensors]
+    channels = each[0] if len(set(each)) == 1 else " ".join(each)
+    strides = " ".join(f"/{t.stride:g}" for t in tensors if t.stride)
+    return f"{channels}  {strides}".rstrip()
+
+
 def port_lines(ports: tuple[PortShape, ...]) -> list[tuple[str, str]]:
     """(port, shape) a line; the further levels of a pyramid without the name again."""
     lines: list[tuple[str, str]] = []

@@ -101,12 +101,13 @@ class ProblemsPanel(QScrollArea):
         self._box.setSpacing(2)
         self._state_icon = QLabel()
         self.state = label("", "soft", wrap=True)
-        state = QHBoxLayout()
+        self._state_row = QWidget()
+        state = QHBoxLayout(self._state_row)
         state.setContentsMargins(10, 7, 10, 7)
         state.setSpacing(10)
         state.addWidget(self._state_icon)
         state.addWidget(self.state, 1)
-        self._box.addLayout(state)
+        self._box.addWidget(self._state_row)
         self._list = QVBoxLayout()
         self._list.setSpacing(2)
         self._box.addLayout(self._list)
@@ -119,22 +120,19 @@ class ProblemsPanel(QScrollArea):
     def refresh(self) -> None:
         """Show the problems of the present analysis."""
         analysis = self._document.analysis
-        problems = analysis.problems if analysis is not None else ()
+        problems = self._document.open_problems
         if analysis is None:
             self.state.setText("Not checked yet: the engine is starting or at work.")
         elif not problems:
-            self.state.setText("No problems" if self._document.design.nodes else "No problems: the drawing is empty.")
+            empty = "The drawing is empty: drag a block onto the canvas."
+            self.state.setText("No problems" if self._document.design.nodes else empty)
         elif len(problems) > SHOWN:
             self.state.setText(f"{len(problems):,} problems; the first {SHOWN} are listed.")
-        self._set_state_visible(analysis is None or not problems or len(problems) > SHOWN)
+        self._state_row.setVisible(analysis is None or not problems or len(problems) > SHOWN)
         if problems != self._shown:
             self._shown = problems
             self._fill(problems[:SHOWN])
         self._paint_icons()
-
-    def _set_state_visible(self, visible: bool) -> None:
-        self.state.setVisible(visible)
-        self._state_icon.setVisible(visible)
 
     def _fill(self, problems: tuple[Problem, ...]) -> None:
         for row in self.rows:

@@ -33,8 +33,7 @@ QLabel[role="monosoft"] {{ font-family: "JetBrains Mono"; font-size: 11px; color
 QFrame[role="line"] {{ background: {line}; border: none; }}
 QFrame[role="card"] {{ background: {raised}; border: 1px solid {line}; border-radius: 9px; }}
 
-QPushButton {{ background: {raised}; border: 1px solid {line}; border-radius: 6px; padding: 5px 14px;
-    min-height: 18px; }}
+QPushButton {{ background: {raised}; border: 1px solid {line}; border-radius: 6px; padding: 6px 14px; }}
 QPushButton:hover {{ border-color: {faint}; }}
 QPushButton:pressed {{ background: {line}; }}
 QPushButton:focus {{ border-color: {accent}; }}

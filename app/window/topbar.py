@@ -111,7 +111,7 @@ class TopBar(QWidget):
 
     def _paint_problems(self) -> None:
         analysis = self._document.analysis
-        found = analysis.problems if analysis is not None else ()
+        found = self._document.open_problems
         errors = sum(p.severity == "error" for p in found)
         warnings = sum(p.severity == "warning" for p in found)
         if analysis is None:
