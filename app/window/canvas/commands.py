@@ -95,7 +95,8 @@ def insert(view: CanvasView, node: Node, at: QPointF, wire: WireItem) -> str:
         return added
     placed, ends = _placed(view, node, at, False), wire.wire
     if not document.edit(
-        f"Insert {placed.name}", lambda d: edits.insert_on_wire(d, where, ends, placed, through[0], through[1])
+        f"Insert {placed.name}",
+        lambda d: edits.insert_on_wire(d, where, ends, placed, through[0], through[1], document.catalogue),
     ):
         return ""
     view.scene_.select([placed.id])
