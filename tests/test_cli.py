@@ -78,6 +78,16 @@ def test_check_of_one_block(capsys: pytest.CaptureFixture[str]) -> None:
     assert document["parameters"] == 32 * 2 + 2 + 2 * 32 + 32
 
 
+def test_a_block_takes_levels_and_repeated_inputs(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "check", "block:FPN", "--input", "x=8x32x32,16x16x16", "--json")
+    assert code == 0 and documents(out)[0]["outputs"][0]["shape"] == [[1, 256, 32, 32], [1, 256, 16, 16]]
+    sizes = [part for name in "abc" for part in ("--input", f"{name}=4x4x4")]
+    code, out, _ = call(capsys, "check", "block:Concat", *sizes, "--json")
+    assert code == 0 and documents(out)[0]["outputs"][0]["shape"] == [1, 12, 4, 4]
+    code, out, _ = call(capsys, "check", "block:Conv2d", "--set", "Conv2d.out_channels=5", "--json")
+    assert code == 0 and documents(out)[0]["outputs"][0]["shape"] == [1, 5, 56, 56]
+
+
 def test_every_block_can_be_checked_by_itself(capsys: pytest.CaptureFixture[str]) -> None:
     from blocks import catalogue
 
@@ -163,6 +173,7 @@ def test_bad_files_are_exit_2_with_one_sentence_that_names_the_place(
     [
         ("check",), ("check", "nothing.netloom"), ("check", "no_such_name"), ("check", "block:NoSuchBlock"),
         ("check", "digits", "--batch", "x"), ("check", "digits", "--batch", "0"), ("check", "digits", "--inptu", "x"),
+        ("check", "block:FPN", "--input", "y=3x4x4"), ("check", "block:FPN", "--input", "x=8xx"),
         ("check", "digits", "--input", "image=axb"), ("check", "digits", "--input", "nobody=3x4x4"),
         ("check", "digits", "--set", "head.classes=many"), ("check", "digits", "--set", "head.colour=red"),
         ("check", "digits", "--set", "nobody.classes=3"), ("check", "digits", "--set", "head"),

@@ -40,6 +40,8 @@ def set_at(design: Design, path: str, value: Any, catalogue: Catalogue) -> Desig
 def _find(design: Design, where: str, name: str, path: str) -> Node:
     graph = design.graph(where)
     node = graph.by_name.get(name) or graph.by_id.get(name)
+    if node is None and len(alike := [n for n in graph.nodes if n.block == name]) == 1:
+        node = alike[0]  # named by its block, where that says which one
     if node is None:
         known = ", ".join(list(graph.by_name)[:12])
         raise PathError(f"{path}: there is no node `{name}` (there are: {known})")
@@ -101,8 +103,8 @@ def read_value(text: str, kind: str) -> SettingValue:
         case "float":
             return float(text)
         case "pair" | "ints":
-            parts = text.strip("()[]").replace("×", "x").replace("x", ",").split(",")
-            numbers = tuple(int(p) for p in parts if p.strip())
+            parts = text.strip("()[]").removesuffix(",").replace("×", "x").replace("x", ",").split(",")
+            numbers = tuple(int(p) for p in parts) if parts != [""] else ()
             return numbers if len(numbers) > 1 or kind == "ints" else numbers[0]
         case "strs":
             return tuple(p.strip() for p in text.strip("()[]").split(",") if p.strip())

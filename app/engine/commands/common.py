@@ -17,16 +17,12 @@ from rich.table import Table
 import examples
 from app.design import file
 from app.design.paths import PathError, apply_variant, read_value, set_from_text
-from app.design.ports import Catalogue, letter
-from app.design.values import Design, End, Node, Recipe, Settings, Wire
+from app.design.ports import Catalogue
+from app.design.values import Design, Recipe
+from app.engine.commands.single import one_block
 from app.engine.compile import InvalidDesignError
 from app.exits import INVALID, CallError
 from app.messages import Analysis
-from blocks import patterns
-from blocks.card import Card, Port
-
-EXAMPLE_SIZES = {"B": 1, "C": 64, "H": 56, "W": 56, "D": 64, "L": 32, "K": 10}
-"""Sizes of the inputs of `block:NAME` where `--input` does not give them."""
 
 
 @contextmanager
@@ -49,9 +45,7 @@ def console(stderr: bool = False) -> Console:
 
 
 def load(name: str, catalogue: Catalogue) -> Design:
-    """The design of a file, an example's name or `block:NAME`. Raises CallError."""
-    if name.startswith("block:"):
-        return one_block(name.removeprefix("block:"), catalogue)
+    """The design of a file or of an example's name. Raises CallError."""
     path = Path(name)
     if not path.exists() and name in examples.names():
         path = examples.path(name)
@@ -66,14 +60,19 @@ def load(name: str, catalogue: Catalogue) -> Design:
 
 def prepared(arguments: argparse.Namespace, name: str, catalogue: Catalogue) -> Design:
     """The design with `--variant`, `--input` and `--set` applied. Raises CallError."""
-    design = load(name, catalogue)
+    inputs = getattr(arguments, "inputs", ())
+    if name.startswith("block:"):
+        design = one_block(name.removeprefix("block:"), catalogue, inputs)
+        inputs = ()
+    else:
+        design = load(name, catalogue)
     try:
         if arguments.variant:
             design = apply_variant(design, arguments.variant, catalogue)
         design = set_from_text(design, arguments.sets, catalogue)
     except PathError as error:
         raise CallError(str(error)) from None
-    return with_inputs(design, getattr(arguments, "inputs", ()))
+    return with_inputs(design, inputs)
 
 
 def with_inputs(design: Design, inputs: Sequence[str]) -> Design:
@@ -91,57 +90,6 @@ def with_inputs(design: Design, inputs: Sequence[str]) -> Design:
         new = replace(node, settings=node.settings.with_("size", sizes))
         design = replace(design, nodes=tuple(new if n is node else n for n in design.nodes))
     return design
-
-
-def one_block(id: str, catalogue: Catalogue) -> Design:
-    """A design of one block with an Input a port and an Output a port."""
-    card = catalogue.get(id)
-    if card is None:
-        near = [c for c in sorted(catalogue) if id.lower() in c.lower()][:6]
-        raise CallError(f"there is no block `{id}`" + (f" (did you mean {', '.join(near)}?)" if near else ""))
-    nodes = [Node(id="block", block=id)]
-    wires: list[Wire] = []
-    for port in card.inputs:
-        if not port.optional:
-            _feed(card, port, nodes, wires, catalogue)
-    for output in card.outputs:
-        count = card.setting(output.many)
-        repeated = int(count.default) if count and isinstance(count.default, int) else 1
-        for name in [f"{output.name}{i + 1}" for i in range(repeated)] if output.many else [output.name]:
-            taken = {n.id for n in nodes}
-            end = name if name not in taken else f"{name}_output"
-            nodes.append(Node(id=end, block="Output"))
-            wires.append(Wire(End("block", name), End(end, "x")))
-    return Design(nodes=tuple(nodes), wires=tuple(wires))
-
-
-def _feed(card: Card, port: Port, nodes: list[Node], wires: list[Wire], catalogue: Catalogue) -> None:
-    pattern = patterns.parse(port.pattern)
-    names = [letter(i) for i in range(max(2, port.at_least))] if port.many else [port.name]
-    dtype = {"dtype": "int64"} if port.dtype == "int" else {}
-    # Where another port names sizes beside the open ones (`B K *S`), the open ones are left out everywhere.
-    dense = any(len(patterns.parse(p.pattern).dims) > 2 for p in card.inputs)
-
-    def source(name: str, scale: int = 1) -> None:
-        sizes: list[int] = []
-        for dim in pattern.dims if pattern.dims[0].many else pattern.dims[1:]:
-            size = dim.size or EXAMPLE_SIZES.get(dim.name.upper(), 8)
-            if dim.many:
-                sizes += [] if dense else [8, 8]
-            else:
-                sizes.append(size // scale if dim.name.upper() in ("H", "W") else size)
-        nodes.append(Node(id=name, block="Input", settings=Settings(size=tuple(sizes), **dtype)))
-
-    for name in names:
-        if port.kind == "pyramid" and "BundleLevels" in catalogue:
-            nodes.append(Node(id=f"{name}_levels", block="BundleLevels"))
-            for level in range(3):
-                source(f"{name}{level + 1}", 2**level)
-                wires.append(Wire(End(f"{name}{level + 1}", "out"), End(f"{name}_levels", letter(level))))
-            wires.append(Wire(End(f"{name}_levels", "out"), End("block", name)))
-        else:
-            source(name)
-            wires.append(Wire(End(name, "out"), End("block", name)))
 
 
 def recipe_from(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
