@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.design import edits
-from app.design.names import NamingError, check_name, free_name
+from app.design.exposed import rename_group_setting
+from app.design.names import free_name
 from app.design.values import Design, Group
 from app.messages import Analysis
 from app.window import parts
@@ -231,12 +232,10 @@ class GroupPage(Page):
     def _rename(self, i: int, edit: QLineEdit) -> None:
         if i >= len(self.group.settings) or edit.text() == self.group.settings[i].name:
             return
-        try:
-            check_name(edit.text(), {s.name for j, s in enumerate(self.group.settings) if j != i})
-        except NamingError as error:
-            self._refuse(str(error))
-            return
-        self._change(i, "Rename setting", name=edit.text())
+        old, new = self.group.settings[i].name, edit.text().strip()
+        self._refuse(
+            self.try_edit(f"Rename setting to {new}", lambda d: rename_group_setting(d, self._group, old, new))
+        )
 
     def _retype(self, i: int, type: str) -> None:
         self._change(i, "Change setting", type=type, default=self.DEFAULTS[type], min=None, max=None, choices=())
