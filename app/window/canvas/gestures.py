@@ -219,7 +219,9 @@ class DrawWire(Gesture):
             return "Release to take the wire away" if moved else "Release on a port that is lit to connect"
         wire = self.wiring.wire_to(self._target)
         names = self.wiring.graph.by_id
-        return f"Release to connect {names[wire.source.node].name} to {names[wire.target.node].name}.{wire.target.port}"
+        words = f"Release to connect {names[wire.source.node].name} to {names[wire.target.node].name}.{wire.target.port}"
+        old = self.wiring.replaced(self._target)
+        return f"{words} in place of {names[old.source.node].name}" if old is not None else words
 
     def release(self, at: QPointF) -> None:
         target, over = self._target, self._over
@@ -235,13 +237,13 @@ class DrawWire(Gesture):
                 document.edit("Take away a wire", lambda d: edits.disconnect(d, where, [moved]))
             return
         wire = wiring.wire_to(target)
-        if wire == moved:
+        if wire in (moved, wiring.replaced(target)):
             return
 
         def change(design: Design) -> Design:
             if moved is not None:
                 design = edits.disconnect(design, where, [moved])
-            return edits.connect(design, where, wire.source, wire.target, document.catalogue)
+            return edits.connect(design, where, wire.source, wire.target, document.catalogue, replace_wire=True)
 
         names = wiring.graph.by_id
         if not document.edit(f"Connect {names[wire.source.node].name} to {names[wire.target.node].name}", change):

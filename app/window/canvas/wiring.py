@@ -76,9 +76,11 @@ class Wiring:
         if port is None:
             return False
         source, target = (self.kind, port.kind) if self.from_output else (port.kind, self.kind)
-        if not kinds_fit(source, target):
-            return False
-        return not self.from_output or self.graph.wire_into(End(id, name)) is None
+        return kinds_fit(source, target)
+
+    def replaced(self, end: End) -> Wire | None:
+        """The wire that makes room when the free end is put on `end`."""
+        return self.graph.wire_into(end) if self.from_output else None
 
     def state(self, id: str, name: str, *, output: bool) -> str:
         """How a port looks meanwhile: "held" where the wire starts, "fits", or "no"."""
@@ -89,7 +91,7 @@ class Wiring:
     def reason(self, id: str, name: str) -> str:
         """Why the port does not take the wire; empty when it does."""
         try:
-            check_wire(self.design, self.where, self.wire_to(End(id, name)), self.document.catalogue)
+            check_wire(self.design, self.where, self.wire_to(End(id, name)), self.document.catalogue, occupied=False)
         except WiringError as error:
             return str(error)
         return ""
@@ -98,7 +100,7 @@ class Wiring:
         """The first free port of the node that takes the wire; empty when there is none."""
         found = self.ports_of(id)
         sides = found.inputs if self.from_output else found.outputs
-        return next((p.name for p in sides if self.fits(id, p.name)), "")
+        return next((p.name for p in sides if self.fits(id, p.name) and self.replaced(End(id, p.name)) is None), "")
 
     def node_reason(self, id: str) -> str:
         """Why no port of the node takes the wire."""
@@ -107,4 +109,6 @@ class Wiring:
         name = self.graph.by_id[id].name
         if not sides:
             return f"{name} has no {'input' if self.from_output else 'output'}: choose another node"
-        return self.reason(id, sides[0].name)
+        if reason := self.reason(id, sides[0].name):
+            return reason
+        return f"{name} has no free input: release on a port to replace its wire"
