@@ -78,7 +78,7 @@ class Output(nn.Module):
 
 
 @block(
-    "Group input", category="Ends", paper="torch.nn.Module.forward", icon="arrow-right", aliases=("port",),
+    "Group input", category="Ends", paper="torch.nn.Module.forward", icon="log-in", aliases=("port",),
     inputs={}, outputs={"out": port("any", "What is wired to the Group from outside.")},
     kind=setting("What the port takes: one tensor, a pyramid of several levels, boxes, detections or one number."),
     exempt={"settings": _TOLD},
@@ -94,7 +94,7 @@ class GroupInput(nn.Module):
 
 
 @block(
-    "Group output", category="Ends", paper="torch.nn.Module.forward", icon="arrow-right", aliases=("port",),
+    "Group output", category="Ends", paper="torch.nn.Module.forward", icon="log-out", aliases=("port",),
     inputs={"x": port("any", "What the Group gives to the outside.")}, outputs={},
     kind=setting("What the port gives: one tensor, a pyramid of several levels, boxes, detections or one number."),
     exempt={"settings": _TOLD},

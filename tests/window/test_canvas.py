@@ -190,7 +190,7 @@ def test_ports_that_fit_are_lit_while_a_wire_is_drawn(view: CanvasView) -> None:
     assert wiring.state("relu", "x", output=False) == "fits"
     assert wiring.state("fpn", "x", output=False) == "no"  # another kind
     assert wiring.state("conv", "x", output=False) == "no"  # itself
-    assert wiring.state("output", "x", output=False) == "no"  # taken
+    assert wiring.state("output", "x", output=False) == "fits"  # taken, but it would be replaced
     assert wiring.state("conv", "out", output=True) == "held"
     assert "takes a pyramid" in hints[-1]
     key(view, Qt.Key.Key_Escape)
@@ -203,7 +203,6 @@ def test_ports_that_fit_are_lit_while_a_wire_is_drawn(view: CanvasView) -> None:
 @pytest.mark.parametrize(
     ("source", "target", "sentence"),
     [
-        ("conv", "output", "already takes relu"),
         ("relu", "relu", "cannot feed itself"),
         ("conv", "fpn", "takes a pyramid"),
     ],
@@ -224,6 +223,47 @@ def test_a_wire_that_a_rule_forbids_is_refused_with_its_sentence(
         QTest.mouseRelease(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, end)
     assert sentence in refused.args[0]
     assert view.document.design == before
+
+
+def test_a_wire_on_a_taken_input_replaces_the_one_there(view: CanvasView) -> None:
+    hints: list[str] = []
+    view.hint.connect(hints.append)
+    start, end = port(view, "conv", "out", output=True), port(view, "output", "x")
+    drag(view, start, end, release=False)
+    assert hints[-1] == "Release to connect conv to output.x in place of relu"
+    QTest.mouseRelease(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, end)
+    assert set(view.document.design.wires) == {wire("image", "conv"), wire("conv", "output")}
+    assert view.document.undo_stack.count() == 1
+    drag(view, start, end)  # the same again is no edit
+    assert view.document.undo_stack.count() == 1
+    view.document.undo_stack.undo()
+    assert view.document.design == CHAIN
+
+
+def test_a_body_whose_inputs_are_taken_keeps_its_wires(view: CanvasView, qtbot) -> None:  # type: ignore[no-untyped-def]
+    with qtbot.waitSignal(view.document.refused) as refused:
+        drag(view, port(view, "conv", "out", output=True), body(view, "output"))
+    assert refused.args[0] == "output has no free input: release on a port to replace its wire"
+    assert view.document.design == CHAIN
+
+
+def test_the_whole_path_brightens_under_the_pointer(view: CanvasView) -> None:
+    extra = (wire("conv", "relu"), wire("image", "add", "a"), wire("relu", "add", "b"))
+    wide = Design(nodes=(*CHAIN.nodes, node("add", "Add", 520, 300)), wires=(*CHAIN.wires, *extra))
+    view.document.load(wide, None)
+    items = view.scene_.wires
+    items[wire("conv", "relu")]._hover(True)
+    lit = {w for w, item in items.items() if item.on_path}
+    assert lit == {wire("image", "conv"), wire("conv", "relu"), wire("relu", "output"), wire("relu", "add", "b")}
+    view.document.edit("Cut", lambda d: edits.disconnect(d, "", [wire("conv", "relu")]))
+    assert not any(item.on_path for item in view.scene_.wires.values())
+
+
+def test_what_failed_has_no_costs_on_its_foot(view: CanvasView) -> None:
+    report = NodeReport("conv", "conv", "", "conv", "Conv2d", parameters=9, macs=0, ok=False)
+    view.document.set_analysis(Analysis(view.document.revision, False, True, nodes=(report,)))
+    face = view.scene_.nodes["conv"].face
+    assert (face.parameters, face.macs) == ("", "")  # painted as a dash
 
 
 def test_a_circle_is_refused(view: CanvasView, qtbot) -> None:  # type: ignore[no-untyped-def]

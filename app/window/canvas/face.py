@@ -90,6 +90,7 @@ def face_of(document: Document, graph: Graph, node: Node, report: NodeReport | N
         for name in shown[:ROWS]
     )
     errors = [p for p in problems if p.severity == "error"]
+    cost = report if report and report.ok else None  # of what failed nothing is known
     repeat = texts.value(node.repeat).removeprefix("= ") if node.repeat != 1 else ""
     return Face(
         name=node.name,
@@ -98,8 +99,8 @@ def face_of(document: Document, graph: Graph, node: Node, report: NodeReport | N
         icon=icon_of(card, category),
         rows=rows,
         foot=category not in _NO_FOOT and not (missing and not waiting),
-        parameters=texts.count(report.parameters) if report else "",
-        macs=texts.count(report.macs) if report else "",
+        parameters=texts.count(cost.parameters) if cost else "",
+        macs=texts.count(cost.macs) if cost else "",
         inputs=found.inputs,
         outputs=found.outputs,
         group=bool(node.group),

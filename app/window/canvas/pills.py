@@ -217,7 +217,7 @@ class PillLayer(QGraphicsItem):
             line = text = theme.color("error")
         elif pill.item.isSelected():
             line, text = theme.color("accent"), theme.color("text")
-        elif pill.item.hovered:
+        elif pill.item.on_path:
             line, text = theme.color("soft"), theme.color("text")
         elif look.kind == "pyramid":
             line = glyphs.mix(wire_colour(look.kind, look.category), line, 0.4)

@@ -115,7 +115,11 @@ class Scene(QGraphicsScene):
 
     def _drop_wire(self, wire: Wire) -> None:
         self.pills.remove(wire)
-        self.removeItem(self.wires.pop(wire))
+        item = self.wires.pop(wire)
+        self.removeItem(item)
+        if item.on_path:
+            item.hovered = False
+            self._follow_path(item)
 
     def _refresh(self, item: NodeItem, node: Node) -> bool:
         self.refreshed += 1
@@ -127,6 +131,7 @@ class Scene(QGraphicsScene):
     def _wire_up(self, wires: Iterable[Wire]) -> None:
         for wire in wires:
             item = WireItem(wire, self._curve(wire), self._look(wire))
+            item.when_hovered = self._follow_path
             self.refreshed += 1
             self.wires[wire] = item
             self.addItem(item)
@@ -204,6 +209,24 @@ class Scene(QGraphicsScene):
     def _repaint(self) -> None:
         self.update()
         self.shown.emit()
+
+    def _follow_path(self, hovered: WireItem) -> None:
+        """Brighten the whole path through the wire under the pointer: all that feeds it, all that it feeds."""
+        path = self._path_of(hovered.wire) if hovered.hovered else set()
+        for wire, item in self.wires.items():
+            item.show_path(wire in path)
+        self.pills.update()
+
+    def _path_of(self, wire: Wire) -> set[Wire]:
+        path = {wire}
+        for edges, side in ((self._graph.into, "source"), (self._graph.out_of, "target")):
+            todo = [wire]
+            while todo:
+                for further in edges.get(getattr(todo.pop(), side).node, ()):
+                    if further not in path:
+                        path.add(further)
+                        todo.append(further)
+        return path
 
     # what is where ----------------------------------------------------------------------------------------------------
 

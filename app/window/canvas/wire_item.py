@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -94,8 +95,12 @@ class WireItem(QGraphicsItem):
         self.wire = wire
         self.look = look
         self.hovered = False
+        self.on_path = False
+        """The pointer is on this wire or on one that it feeds or is fed by."""
         self.offered = False
         """A block held over this wire would be put into it."""
+        self.when_hovered: Callable[[WireItem], None] | None = None
+        """Called when the pointer comes or goes."""
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
         self.setAcceptHoverEvents(True)
         self.setZValue(1)
@@ -135,15 +140,24 @@ class WireItem(QGraphicsItem):
             self._shape = stroker.createStroke(self._path)
         return self._shape
 
+    def show_path(self, on: bool) -> None:
+        """Stand out, or not any more: the way that a tensor takes is followed through the drawing."""
+        if on != self.on_path:
+            self.on_path = on
+            self.setZValue(1.2 if on else 1)
+            self.update()
+
     def hoverEnterEvent(self, event: QGraphicsSceneHoverEvent) -> None:
-        self.hovered = True
-        self.setZValue(1.2)
-        self.update()
+        self._hover(True)
 
     def hoverLeaveEvent(self, event: QGraphicsSceneHoverEvent) -> None:
-        self.hovered = False
-        self.setZValue(1)
+        self._hover(False)
+
+    def _hover(self, on: bool) -> None:
+        self.hovered = on
         self.update()
+        if self.when_hovered is not None:
+            self.when_hovered(self)
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         zoom = option.levelOfDetailFromTransform(painter.worldTransform())
@@ -158,8 +172,8 @@ class WireItem(QGraphicsItem):
             colour = theme.color("error")
         if selected or self.offered:
             colour = theme.color("accent")
-        elif self.hovered:
-            colour = glyphs.mix(theme.color("text"), colour, 0.55)
+        elif self.on_path:
+            colour = glyphs.mix(theme.color("text"), colour, 0.7 if self.hovered else 0.5)
         if self.offered or selected:
             width *= 1.4
         pen = QPen(colour, width, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap)
