@@ -13,7 +13,7 @@ from app.design.values import Design, Expression, Node, SettingValue
 from app.window.document import Document
 from app.window.fields import Field, WheelGuard, make_field
 from app.window.inspector_pages import Page, count_uses, whole_of
-from app.window.parts import Switch, button, label, port_lines
+from app.window.parts import Switch, button, label, mark, port_lines
 from app.window.rows import Costs, Facts
 from app.window.theme import CATEGORY_COLOURS, icon
 from blocks.card import Card, Setting
@@ -173,7 +173,7 @@ class NodePage(Page):
         field = make_field(setting)
         field.expressions = bool(self.where)
         name = label(setting.name.replace("_", " "), "soft")
-        name.setToolTip(setting.help)
+        name.setToolTip(field.tip)
         name.setBuddy(field)
         error = label("", "error", wrap=True)
         error.setObjectName(f"error-{setting.name}")
@@ -231,10 +231,7 @@ class NodePage(Page):
         error.setText(sentence)
         error.setVisible(bool(sentence))
         for editor in (self._fields[name], *self._fields[name].findChildren(QWidget)):
-            if editor.property("refused") != ("true" if sentence else "false"):
-                editor.setProperty("refused", "true" if sentence else "false")
-                editor.style().unpolish(editor)
-                editor.style().polish(editor)
+            mark(editor, "refused", "true" if sentence else "false")
 
     # showing ----------------------------------------------------------------------------------------------------------
 

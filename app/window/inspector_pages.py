@@ -15,7 +15,7 @@ from app.design.values import Design, Group
 from app.messages import Analysis
 from app.window import parts
 from app.window.document import Document
-from app.window.fields import FieldError, TextField, make_field
+from app.window.fields import TextField, make_field
 from app.window.parts import IconButton, button, label, line
 from app.window.rows import NOT_KNOWN, Costs, Facts
 from blocks.card import Setting
@@ -244,7 +244,7 @@ class GroupPage(Page):
         setting = self.group.settings[i]
         try:
             value = setting.accept(value)
-        except (ValueError, FieldError) as error:
+        except ValueError as error:
             self._refuse(str(error))
             return
         self._change(i, "Change default", f"{self._group}.{setting.name}:{merge}" if merge else "", default=value)

@@ -13,13 +13,13 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from app.window import parts
 from app.window import theme as look
+from app.window.sentences import Sentence, plain
 from app.window.theme import theme
 
 Button = tuple[str, Callable[[], object]]
@@ -38,8 +38,7 @@ class Notice(QWidget):
         self.buttons: list[QPushButton] = []
         self._icon = QLabel(self)
         self._icon.setFixedSize(16, 16)
-        self.label = QLabel(self)
-        self.label.setWordWrap(True)
+        self.label = Sentence()
         self.label.setFont(look.font(look.BODY, weight=QFont.Weight.Medium if tall else QFont.Weight.Normal))
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._row = QHBoxLayout()
@@ -56,7 +55,6 @@ class Notice(QWidget):
             layout.addStretch(1)
             self._row.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         else:
-            self.label.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
             layout.addWidget(self._icon)
             layout.addWidget(self.label, 1)
             layout.addLayout(self._row)
@@ -69,7 +67,7 @@ class Notice(QWidget):
             return  # a button under the pointer must not be replaced by its like
         self._said, self._tone = said, tone
         self.label.setText(sentence)
-        self.setAccessibleName(sentence)
+        self.setAccessibleName(plain(sentence))
         for old in self.buttons:
             old.hide()
             old.deleteLater()

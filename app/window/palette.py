@@ -27,6 +27,7 @@ from app.window.canvas.commands import misplaced
 from app.window.canvas.drops import BLOCK_MIME, GROUP_MIME
 from app.window.canvas.face import ICONS, icon_of
 from app.window.document import Document
+from app.window.sentences import rich
 from app.window.theme import BODY, font, icon, theme
 from blocks.card import CATEGORIES, Card
 
@@ -311,7 +312,7 @@ class Palette(QWidget):
         row.setData(0, _KEY, f"block:{card.id}")
         row.setData(0, _CATEGORY, card.category)
         row.setData(0, _ICON, icon_of(card, card.category))
-        lines = [f"<b>{escape(card.title)}</b>", escape(card.summary), escape(card.paper)]
+        lines = [f"<b>{escape(card.title)}</b>", rich(card.summary), escape(card.paper)]
         row.setToolTip(0, "<br>".join(line for line in lines if line))
         return row
 
@@ -320,7 +321,7 @@ class Palette(QWidget):
         row.setData(0, _KEY, f"group:{group.name}")
         row.setData(0, _CATEGORY, "Group")
         row.setData(0, _ICON, ICONS["Group"])
-        row.setToolTip(0, escape(group.help or f"Another node that uses the Group {group.name}."))
+        row.setToolTip(0, rich(group.help or f"Another node that uses the Group {group.name}."))
         return row
 
     def rows(self) -> list[QTreeWidgetItem]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QFrame, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
+from PySide6.QtWidgets import QAbstractButton, QFrame, QLabel, QPushButton, QToolButton, QWidget
 
 from app.messages import PortShape, Tensor
+from app.window.sentences import Sentence
 from app.window.theme import icon, theme
 
 SIDE = 34
@@ -14,17 +15,23 @@ SIDE = 34
 
 
 def label(text: str = "", role: str = "", *, wrap: bool = False) -> QLabel:
-    """A line of text. Roles, as the style sheet knows them: title, heading, soft, faint, mono, error."""
+    """A line of text, or with `wrap` a sentence. Roles, as the style sheet knows them: title, heading, soft, faint,
+    mono, monosoft, error."""
+    if wrap:
+        return Sentence(text, role)
     made = QLabel(text)
     made.setTextFormat(Qt.TextFormat.PlainText)
     if role:
         made.setProperty("role", role)
-    if wrap:
-        made.setWordWrap(True)
-        policy = QSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        policy.setHeightForWidth(True)
-        made.setSizePolicy(policy)
     return made
+
+
+def mark(widget: QWidget, name: str, value: object) -> None:
+    """Set a property that the style sheet asks for, and dress the widget again where it is new."""
+    if widget.property(name) != value:
+        widget.setProperty(name, value)
+        widget.style().unpolish(widget)
+        widget.style().polish(widget)
 
 
 def button(text: str, kind: str = "", tip: str = "") -> QPushButton:

@@ -11,6 +11,7 @@ from app.messages import Fix, Problem
 from app.window import parts
 from app.window.document import Document
 from app.window.parts import button, label
+from app.window.sentences import plain
 from app.window.theme import icon, theme
 
 SHOWN = 200
@@ -31,7 +32,7 @@ class ProblemRow(QFrame):
         self.setObjectName("problem")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setAccessibleName(f"{problem.severity}: {problem.message}")
+        self.setAccessibleName(plain(f"{problem.severity}: {problem.message}"))
         self._icon = QLabel()
         self._icon.setToolTip(problem.severity)
         row = QHBoxLayout(self)
@@ -46,8 +47,9 @@ class ProblemRow(QFrame):
             fixes = QHBoxLayout()
             fixes.setSpacing(8)
             for fix in problem.fixes[:4]:
-                text = fix.title if not fix.parameters else f"{fix.title}  {parts.signed(fix.parameters)}"
-                made = button(text, "fix", f"{fix.title}: {parts.signed(fix.parameters)} parameters")
+                title = plain(fix.title)
+                text = title if not fix.parameters else f"{title}  {parts.signed(fix.parameters)}"
+                made = button(text, "fix", f"{title}: {parts.signed(fix.parameters)} parameters")
                 made.clicked.connect(lambda _on=False, fix=fix: self.fix_chosen.emit(self.problem, fix))
                 fixes.addWidget(made)
             fixes.addStretch()
@@ -122,7 +124,7 @@ class ProblemsPanel(QScrollArea):
         analysis = self._document.analysis
         problems = self._document.open_problems
         if analysis is None:
-            self.state.setText("Not checked yet: the engine is starting or at work.")
+            self.state.setText("Not checked yet: the engine is starting, at work or off.")
         elif not problems:
             empty = "The drawing is empty: drag a block onto the canvas."
             self.state.setText("No problems" if self._document.design.nodes else empty)

@@ -7,7 +7,7 @@ from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenuBar, QSizePolicy, QWidget
 
 from app.window.document import Document
-from app.window.parts import IconButton, button, label
+from app.window.parts import IconButton, button, label, mark
 from app.window.theme import icon, theme
 
 HEIGHT = 46
@@ -115,7 +115,7 @@ class TopBar(QWidget):
         errors = sum(p.severity == "error" for p in found)
         warnings = sum(p.severity == "warning" for p in found)
         if analysis is None:
-            state, text, symbol, shade = "ok", "Checking", "clock", theme.tokens.soft
+            state, text, symbol, shade = "ok", "Not checked", "clock", theme.tokens.soft
         elif errors:
             text = f"{errors:,} problem{'s' * (errors != 1)}"
             state, symbol, shade = "error", "circle-x", theme.tokens.error
@@ -126,10 +126,7 @@ class TopBar(QWidget):
             state, text, symbol, shade = "ok", "No problems", "circle-check", theme.tokens.ok
         self.problems.setText(text)
         self.problems.setIcon(icon(symbol, shade))
-        if self.problems.property("state") != state:
-            self.problems.setProperty("state", state)
-            self.problems.style().unpolish(self.problems)
-            self.problems.style().polish(self.problems)
+        mark(self.problems, "state", state)
 
 
 def _action_button(action: QAction, symbol: str) -> IconButton:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, Qt
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QVBoxLayout
 
 from app.design.changes import apply
 from app.messages import Fix, Problem
-from app.window.canvas import texts
+from app.window import parts
+from app.window.sentences import Sentence, plain
 from app.window.theme import font, theme
 
 if TYPE_CHECKING:
@@ -29,8 +30,7 @@ class Bubble(QFrame):
         self._problem: Problem | None = None
         self.setObjectName("bubble")
         self.setFixedWidth(WIDTH)
-        self._sentence = QLabel()
-        self._sentence.setWordWrap(True)
+        self._sentence = Sentence()
         self._sentence.setFont(font(12.5))
         self._sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._fixes = QGridLayout()
@@ -118,7 +118,5 @@ class Bubble(QFrame):
 
 
 def _words(fix: Fix) -> str:
-    if not fix.parameters:
-        return fix.title
-    sign = "+" if fix.parameters > 0 else "−"
-    return f"{fix.title}  {sign}{texts.count(abs(fix.parameters))}"
+    title = plain(fix.title)
+    return f"{title}  {parts.signed(fix.parameters)}" if fix.parameters else title

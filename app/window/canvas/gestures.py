@@ -219,7 +219,8 @@ class DrawWire(Gesture):
             return "Release to take the wire away" if moved else "Release on a port that is lit to connect"
         wire = self.wiring.wire_to(self._target)
         names = self.wiring.graph.by_id
-        words = f"Release to connect {names[wire.source.node].name} to {names[wire.target.node].name}.{wire.target.port}"
+        source, target = names[wire.source.node].name, names[wire.target.node].name
+        words = f"Release to connect {source} to {target}.{wire.target.port}"
         old = self.wiring.replaced(self._target)
         return f"{words} in place of {names[old.source.node].name}" if old is not None else words
 

@@ -6,6 +6,7 @@ from html import escape
 
 from app.design.values import Expression, SettingValue
 from app.messages import NodeReport, PortShape
+from app.window.sentences import rich
 from blocks.card import Port, Setting
 
 TIMES = "×"
@@ -90,7 +91,7 @@ def port_tip(port: Port, seen: PortShape | None, *, output: bool) -> str:
     if port.pattern and port.pattern != "*S":
         lines.append(f"<span style='font-family:\"JetBrains Mono\"'>{escape(port.pattern)}</span>")
     if port.help:
-        lines.append(escape(port.help))
+        lines.append(rich(port.help))
     if seen is not None and seen.tensors:
         spelled = escape(long_shape(seen)).replace("\n", "<br>")
         lines.append(f"<span style='font-family:\"JetBrains Mono\"'>{spelled}</span>")

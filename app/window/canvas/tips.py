@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from html import escape
 
+from app.design import edits
+from app.design.values import Node
 from app.window.canvas import texts
 from app.window.canvas.scene import Hit, Scene
+from app.window.sentences import rich
+
+MOST_NAMES = 4
 
 
 def tip(scene: Scene, hit: Hit) -> str:
@@ -33,21 +38,35 @@ def _node_tip(scene: Scene, hit: Hit) -> str:
     node, face = hit.node.node, hit.node.face
     lines = [f"<b>{escape(face.name)}</b> &nbsp;{escape(face.title)}"]
     if face.problem:
-        lines.append(escape(face.problem))
+        lines.append(rich(face.problem))
     if face.missing:
         what = "Group" if face.group else "block"
-        lines.append(f"There is no {what} `{escape(node.group or node.block)}` here. It is kept as it is.")
+        lines.append(rich(f"There is no {what} `{node.group or node.block}` here. It is kept as it is."))
     card = scene.document.catalogue.get(node.block)
     group = scene.document.design.group_by_name.get(node.group)
     about = card.summary if card else group.help if group else ""
     if about:
-        lines.append(escape(about))
+        lines.append(rich(about))
     report = scene.document.report(node.id)
     if report is not None and face.foot:
         lines.append(f"{report.parameters:,} parameters, {report.macs:,} MACs")
+    if exact := _exact_names(scene, node):
+        lines.append(rich("By name: " + ", ".join(f"`{name}`" for name in exact)))
     if node.frozen:
         lines.append("Frozen: its weights stay as they are in training.")
     if node.shares:
         other = scene.graph.by_id.get(node.shares)
         lines.append(f"Uses the weights of {escape(other.name if other else node.shares)}.")
     return "<br>".join(lines)
+
+
+def _exact_names(scene: Scene, node: Node) -> list[str]:
+    """The node's settings as variants and `--set` name them, where the node shows them in words."""
+    document = scene.document
+    settings = edits.settings_of(document.design, node, document.catalogue) or ()
+    graph, way = document.design.graph(), []
+    for id in document.path:
+        way.append(graph.by_id[id].name)
+        graph = document.design.graph(graph.by_id[id].group)
+    path = "/".join([*way, node.name])
+    return [f"{path}.{s.name}" for s in settings if "_" in s.name][:MOST_NAMES]
