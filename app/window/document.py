@@ -129,10 +129,6 @@ class Document(QObject):
         self.analysed.emit()
         self.file_changed.emit()
 
-    def open(self, path: Path) -> None:
-        """Open a file. Raises file.FileError, and then nothing has changed."""
-        self.load(file.load(path, self._catalogue or None), path)
-
     def save(self, path: Path) -> None:
         """Save to a file. Raises file.FileError."""
         file.save(self._design, path)

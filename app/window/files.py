@@ -6,12 +6,13 @@ import os
 from importlib import resources
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QSettings, Signal
+from PySide6.QtCore import QMimeData, QObject, QSettings, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
 from app.design import file
 from app.design.file import FileError
 from app.window.document import Document
+from app.window.sentences import rich
 
 SUFFIX = ".netloom"
 FILTER = f"Netloom designs (*{SUFFIX});;All files (*)"
@@ -25,6 +26,11 @@ def settings_file() -> Path:
 
     folder = os.environ.get("NETLOOM_SETTINGS") or user_config_dir("netloom", appauthor=False)
     return Path(folder) / "window.ini"
+
+
+def dropped_file(data: QMimeData) -> str:
+    """The file that is dragged from another program; "" where it is something else."""
+    return next((url.toLocalFile() for url in data.urls() if url.isLocalFile()), "")
 
 
 class Files(QObject):
@@ -59,14 +65,31 @@ class Files(QObject):
 
     def ask_save_path(self) -> str:
         """Ask where to save; "" for nowhere."""
-        wish = self._folder() / f"{self._document.title}{SUFFIX}"
-        return QFileDialog.getSaveFileName(self._window, "Save the design", str(wish), FILTER)[0]
+        dialog = QFileDialog(self._window, "Save the design", str(self._folder()), FILTER)
+        dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        dialog.setDefaultSuffix(SUFFIX[1:])  # before the dialog asks whether a file that is there be replaced
+        dialog.selectFile(f"{self._document.title}{SUFFIX}")
+        chosen = dialog.selectedFiles() if dialog.exec() else []
+        dialog.deleteLater()
+        return chosen[0] if chosen else ""
+
+    def ask_replace(self, path: Path) -> bool:
+        """Ask whether a file may be replaced whose name was completed after the dialog had asked."""
+        box = QMessageBox(self._window)
+        box.setIcon(QMessageBox.Icon.NoIcon)
+        box.setText(f"Replace {path.name}?")
+        box.setInformativeText("There is a file of this name already.")
+        replace = box.addButton("Replace", QMessageBox.ButtonRole.DestructiveRole)
+        box.setDefaultButton(box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole))
+        box.exec()
+        return box.clickedButton() is replace
 
     def report(self, sentence: str) -> None:
         """Say what went wrong."""
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.NoIcon)
-        box.setText(sentence[:1].upper() + sentence[1:])
+        box.setTextFormat(Qt.TextFormat.RichText)
+        box.setText(rich(sentence[:1].upper() + sentence[1:]))
         box.addButton("Close", QMessageBox.ButtonRole.AcceptRole)
         box.exec()
 
@@ -99,21 +122,19 @@ class Files(QObject):
 
     def open(self, path: str | Path = "") -> bool:
         """Open a file, asked for where none is named. A bad one gets a sentence and leaves the open drawing alone."""
-        if not self.may_leave():
-            return False
         path = path or self.ask_open_path()
-        return bool(path) and self.load(Path(path))
-
-    def load(self, path: Path) -> bool:
-        """Open a file without asking about changes."""
+        if not path:
+            return False
+        path = Path(path).absolute()
         try:
-            self._document.open(path.absolute())
+            design = file.load(path, self._document.catalogue or None)
         except FileError as error:
             self.report(str(error))
-            if not path.exists():
-                self._set_recent([p for p in self.recent() if p != path])
             return False
-        self._remember(path.absolute())
+        if not self.may_leave():
+            return False
+        self._document.load(design, path)
+        self._remember(path)
         self.loaded.emit()
         return True
 
@@ -144,7 +165,11 @@ class Files(QObject):
         if not answer:
             return False
         path = Path(answer)
-        return self._write(path if path.suffix else path.with_suffix(SUFFIX))
+        if path.suffix != SUFFIX:
+            path = path.with_name(path.name + SUFFIX)
+            if path.exists() and not self.ask_replace(path):
+                return False
+        return self._write(path)
 
     def _write(self, path: Path) -> bool:
         try:
@@ -158,10 +183,10 @@ class Files(QObject):
     # recent files -----------------------------------------------------------------------------------------------------
 
     def recent(self) -> list[Path]:
-        """The files opened or saved last, the newest first."""
+        """The files opened or saved last that are still there, the newest first."""
         kept = self._settings.value("files/recent", [])
         kept = [kept] if isinstance(kept, str) else kept if isinstance(kept, list) else []
-        return [Path(str(path)) for path in kept if path]
+        return [Path(str(path)) for path in kept if path and Path(str(path)).is_file()]
 
     def _remember(self, path: Path) -> None:
         self._set_recent([path, *(p for p in self.recent() if p != path)][:MAX_RECENT])

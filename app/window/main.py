@@ -60,7 +60,7 @@ def run(path: str | None) -> int:
     def after_show() -> None:
         window.start()
         if path is not None:
-            window.files.load(Path(path))
+            window.files.open(path)
 
     QTimer.singleShot(0, window, after_show)
     code = application.exec()
@@ -167,7 +167,7 @@ class _Interrupt:
         # Nobody can answer a dialog from the terminal: engines end, and what was not saved is named there.
         if self._window.document.modified:
             print(f"netloom: the changes to {self._window.document.title} were not saved", file=sys.stderr)
-        self._window.engines.close()
+        self._window.end()
         QCoreApplication.exit(130)
 
     def close(self) -> None:

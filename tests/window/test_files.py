@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QSettings
+from PySide6.QtCore import QMimeData, QSettings, QUrl
 from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 
 from app.design import edits, file
 from app.design.values import Design, Node
 from app.window.document import Document
-from app.window.files import Files
+from app.window.files import Files, dropped_file
 
 
 class Answers(Files):
@@ -30,6 +30,10 @@ class Answers(Files):
 
     def ask_save_path(self) -> str:
         return self.path
+
+    def ask_replace(self, path: Path) -> bool:
+        self.said = (*self.said, f"replace {path.name}")
+        return self.choice == "replace"
 
     def report(self, sentence: str) -> None:
         self.said = (*self.said, sentence)
@@ -109,6 +113,46 @@ def test_a_missing_file_leaves_the_recent_list(files: Answers, tmp_path: Path) -
     (tmp_path / "a.netloom").unlink()
     assert not files.open(tmp_path / "a.netloom")
     assert files.recent() == []
+
+
+def test_missing_files_vanish_from_the_recent_list(files: Answers, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        files.path = str(tmp_path / name)
+        assert files.save_as()
+    (tmp_path / "a.netloom").unlink()
+    assert files.recent() == [tmp_path / "b.netloom"]
+
+
+def test_a_name_with_another_end_gets_ours_and_replaces_nothing_unasked(files: Answers, tmp_path: Path) -> None:
+    _add(files, "image")
+    files.path = str(tmp_path / "net.v2")
+    assert files.save_as()
+    assert files._document.file == tmp_path / "net.v2.netloom"
+    _add(files, "more")
+    before = (tmp_path / "net.v2.netloom").read_bytes()
+    assert not files.save_as()
+    assert files.said == ("replace net.v2.netloom",)
+    assert (tmp_path / "net.v2.netloom").read_bytes() == before
+    files.choice = "replace"
+    assert files.save_as()
+    assert (tmp_path / "net.v2.netloom").read_bytes() != before
+
+
+def test_a_bad_file_is_told_before_changes_are_asked_about(files: Answers, tmp_path: Path) -> None:
+    _add(files, "image")
+    files.choice, files.path = "save", str(tmp_path / "kept.netloom")
+    (tmp_path / "bad.netloom").write_bytes(b"no")
+    assert not files.open(tmp_path / "bad.netloom")
+    assert files._document.modified
+    assert not (tmp_path / "kept.netloom").exists()
+
+
+def test_what_another_program_drags_here(tmp_path: Path) -> None:
+    data = QMimeData()
+    data.setText("no file")
+    assert dropped_file(data) == ""
+    data.setUrls([QUrl("https://example.org/a.netloom"), QUrl.fromLocalFile(str(tmp_path / "a.netloom"))])
+    assert dropped_file(data) == str(tmp_path / "a.netloom")
 
 
 @pytest.mark.parametrize("name", ["digits", "pyramid"])
