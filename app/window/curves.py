@@ -171,10 +171,11 @@ class Chart(QFrame):
         bottom, top, right = self._span
         beside = right * 12 / max(self.plot.width() - 74, 60)  # the last tick's words stand half to its right
         self.plot.setRange(xRange=(0, right + beside), yRange=(bottom, top), padding=0)
-        rows, columns = max(self.plot.height() // 40, 2), max(self.plot.width() // 56, 2)
+        rows, columns = max(self.plot.height() // 32, 2), max(self.plot.width() // 56, 2)
         marks = [(v, f"{v:g}") for v in nice_ticks(0, right, min(columns, 10), whole=True)]
         self._axes[0].setTicks([[(v, f"{v:g}") for v in nice_ticks(bottom, top, min(rows, 6))], []])
-        if len(marks) > 2:  # one of them says what the axis is; those at the ends would be cut
+        apart = (marks[1][0] - marks[0][0]) / (right + beside) * (self.plot.width() - 56) if len(marks) > 2 else 0
+        if apart >= 72:  # one of them says what the axis is; those at the ends would be cut
             marks[1] = (marks[1][0], f"epoch {marks[1][1]}")
         self._axes[1].setTicks([marks, []])
 

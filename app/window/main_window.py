@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 from PySide6.QtCore import QSettings, QSize, Qt, QTimer, QUrl
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QGuiApplication
-from PySide6.QtWidgets import QApplication, QHBoxLayout, QMainWindow, QMessageBox, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox, QSplitter, QVBoxLayout, QWidget
 
 import app
 from app.messages import Analysis, NodeReport, Problem
@@ -17,15 +17,17 @@ from app.window.breadcrumbs import Breadcrumbs
 from app.window.canvas.view import CanvasView
 from app.window.document import Document, locate
 from app.window.engines import Engines
-from app.window.files import Files, settings_file
+from app.window.files import Files, dropped_file, settings_file
 from app.window.inspector import Inspector
 from app.window.palette import Palette
-from app.window.parts import area, button, label
+from app.window.parts import area
 from app.window.problems import ProblemsPanel
+from app.window.statusline import StatusLine
 from app.window.theme import font, theme
 from app.window.topbar import TopBar
 
-HINT_SECONDS = 8
+BOTTOM = 284
+"""The height of the panel under the canvas at the first start: the form of a recipe fits in, opened too."""
 
 
 class MainWindow(QMainWindow):
@@ -93,35 +95,21 @@ class MainWindow(QMainWindow):
         self.across.setStretchFactor(1, 1)
         self.middle.setStretchFactor(0, 1)
 
-        self.hint = label("", "soft")
-        self.state = label("Engine starting", "soft")
-        self.again = button("Start the engine", "link", "Try to start the engine again")
-        self.again.hide()
-        self.again.clicked.connect(self._start_again)
-        status = area("statusline")
-        status.setFixedHeight(28)
-        row = QHBoxLayout(status)
-        row.setContentsMargins(14, 0, 14, 0)
-        row.addWidget(self.hint, 1)
-        row.addWidget(self.again)
-        row.addWidget(self.state)
-        self._hint_timer = QTimer(self)
-        self._hint_timer.setSingleShot(True)
-        self._hint_timer.timeout.connect(lambda: self.hint.setText(""))
-
+        self.status = StatusLine()
         whole = QWidget()
         column = QVBoxLayout(whole)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.topbar)
         column.addWidget(self.across, 1)
-        column.addWidget(status)
+        column.addWidget(self.status)
         self.setCentralWidget(whole)
 
     def _connect(self) -> None:
         document, engines, canvas = self.document, self.engines, self.canvas
         canvas.selection_changed.connect(lambda: self.inspector.set_selection(canvas.selected_ids()))
         canvas.hint.connect(self.say)
+        self.status.start_wanted.connect(self._start_again)
         canvas.open_example.connect(self.files.open_example)
         self.palette_panel.chosen.connect(canvas.add_block)
         self.palette_panel.group_chosen.connect(canvas.add_group)
@@ -130,7 +118,7 @@ class MainWindow(QMainWindow):
         document.analysed.connect(self._analysed)
         self.files.loaded.connect(lambda: QTimer.singleShot(0, self, canvas.fit_all))
         engines.analysed.connect(self._checked)
-        engines.ready.connect(lambda: self.tell("Engine ready"))
+        engines.ready.connect(lambda: self.status.tell("Engine ready"))
         engines.died.connect(self._engine_died)
         self.topbar.problems_wanted.connect(lambda: self.bottom.show_tab("Problems"))
         self.topbar.train_wanted.connect(self._train_or_stop)
@@ -188,7 +176,7 @@ class MainWindow(QMainWindow):
         if screen := self.screen():
             self.resize(self.size().boundedTo(screen.availableSize()))
         self.across.setSizes([212, 10_000, 290])
-        self.middle.setSizes([10_000, 240])
+        self.middle.setSizes([10_000, BOTTOM])
         for name, restore in (
             ("window/geometry", self.restoreGeometry), ("window/across", self.across.restoreState),
             ("window/middle", self.middle.restoreState),
@@ -221,6 +209,16 @@ class MainWindow(QMainWindow):
         else:
             self._sides[name].setHidden(self.panel_shown(name))
 
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        if dropped_file(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        if path := dropped_file(event.mimeData()):
+            event.acceptProposedAction()
+            # Later: a question must not keep the program waiting from which the file was dragged.
+            QTimer.singleShot(0, self, lambda: self.files.open(path))
+
     def closeEvent(self, event: QCloseEvent) -> None:
         self._commit()
         if (self.engines.jobs and not self.ask_stop_jobs()) or not self.files.may_leave():
@@ -230,8 +228,13 @@ class MainWindow(QMainWindow):
         theme.changed.disconnect(self._dress)
         QGuiApplication.styleHints().colorSchemeChanged.disconnect(self._scheme_changed)
         self.hide()  # runs may write a checkpoint now: nobody needs to watch that
-        self.engines.close()
+        self.end()
         event.accept()
+
+    def end(self) -> None:
+        """End the engines; the window is about to go."""
+        self.canvas.scene_.blockSignals(True)  # a dying scene still tells of its selection, when its items are gone
+        self.engines.close()
 
     def ask_stop_jobs(self) -> bool:
         """Ask whether the runs and exports under way may be stopped."""
@@ -249,18 +252,7 @@ class MainWindow(QMainWindow):
 
     def say(self, sentence: str) -> None:
         """A hint or a refusal, at the left of the status line for a while."""
-        self.hint.setText(sentence)
-        self.hint.setToolTip(sentence)
-        self._hint_timer.start(HINT_SECONDS * 1000)
-
-    def tell(self, state: str, role: str = "soft") -> None:
-        """The engine's state, at the right of the status line."""
-        self.state.setText(state)
-        self.again.setVisible(bool(self.engines.stopped))
-        if self.state.property("role") != role:
-            self.state.setProperty("role", role)
-            self.state.style().unpolish(self.state)
-            self.state.style().polish(self.state)
+        self.status.say(sentence)
 
     def _refresh_title(self) -> None:
         self.setWindowTitle(f"{self.document.title}[*] - Netloom")
@@ -272,15 +264,17 @@ class MainWindow(QMainWindow):
 
     def _checked(self, analysis: Analysis) -> None:
         if not any(p.code == "engine-ended" for p in analysis.problems):
-            self.tell(f"Checked in {self.engines.milliseconds:.0f} ms")
+            self.status.tell(f"Checked in {self.engines.milliseconds:.0f} ms")
 
     def _engine_died(self, sentence: str) -> None:
-        self.tell(sentence, "error")
-        self.say(sentence)  # a spare that takes over says "ready" at once, in the other one's place
+        stopped = bool(self.engines.stopped)
+        self.status.tell("Engine off" if stopped else "Engine starting", error=sentence, stopped=stopped)
+        self.status.say(sentence, stays=stopped)
 
     def _start_again(self) -> None:
         self.engines.start()
-        self.tell("Engine starting")
+        self.status.tell("Engine starting")
+        self.say("")
 
     # going places -----------------------------------------------------------------------------------------------------
 

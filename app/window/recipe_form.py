@@ -71,10 +71,7 @@ class NumberEdit(QLineEdit):
 
     def _mark(self, why: str) -> None:
         self.setToolTip(why)
-        if self.property("refused") != bool(why):
-            self.setProperty("refused", bool(why))
-            self.style().unpolish(self)
-            self.style().polish(self)
+        parts.mark(self, "refused", bool(why))
 
 
 class RecipeForm(QWidget):
@@ -94,7 +91,8 @@ class RecipeForm(QWidget):
         self.optimizer = QComboBox(self)
         self.learning_rate = NumberEdit(0, self, positive=True)
         self.device_box = QComboBox(self)
-        self.more = parts.button("More", "link")
+        self.more = parts.button("More", "flat", "Show the settings that rarely change")
+        """Stands beside the panel's Start button, where it costs the form no line."""
         self.schedule = QComboBox(self)
         self.seed = self._whole("seed", 0, 2**31 - 1)
         self.weight_decay = NumberEdit(0, self)
@@ -127,7 +125,7 @@ class RecipeForm(QWidget):
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(12)
-        grid.setVerticalSpacing(8)
+        grid.setVerticalSpacing(6)
         path = QGridLayout()
         path.setSpacing(8)
         path.addWidget(self.path, 0, 0)
@@ -153,7 +151,6 @@ class RecipeForm(QWidget):
         place(6, 0, "Schedule", self.schedule)
         place(6, 2, "Weight decay", self.weight_decay)
         place(7, 0, "Seed", self.seed)
-        grid.addWidget(self.more, 8, 1, Qt.AlignmentFlag.AlignLeft)
         grid.setColumnStretch(1, 1)
         grid.setColumnMinimumWidth(3, 72)
         layout = QVBoxLayout(self)

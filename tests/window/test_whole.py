@@ -166,7 +166,7 @@ def test_draw_break_undo_train_export_and_reopen(
     nodes = [drag_from_palette(window, monkeypatch, b, at) for b, at in zip(blocks, places, strict=True)]
     for source, target in pairwise(nodes):
         wire(window, source, target)
-    assert len(document.design.wires) == 3, window.hint.text()
+    assert len(document.design.wires) == 3, window.status.hint.text()
     image, stem, *_ = nodes
     type_setting(window, qtbot, image, "size", "1, 8, 8")
     qtbot.waitUntil(lambda: analysed(window) and document.analysis.valid, timeout=5000)
@@ -255,7 +255,7 @@ def export(window: MainWindow, qtbot: Any, target: Path) -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="kill -9 is POSIX")
 def test_engines_that_are_killed_cost_only_what_they_did(window: MainWindow, qtbot: Any) -> None:
-    window.files.load(Path(examples.path("digits")))
+    window.files.open(Path(examples.path("digits")))
     panel = click_tab(window, "Training")
     panel.form.epochs.setValue(400)
     qtbot.waitUntil(lambda: analysed(window) and window.document.analysis.valid, timeout=5000)
@@ -268,7 +268,7 @@ def test_engines_that_are_killed_cost_only_what_they_did(window: MainWindow, qtb
     assert validation_points(panel, "loss") >= 2 and panel.curves.isVisible(), "the curves stay"
 
     os.kill(window.engines.analysis_pid, signal.SIGKILL)
-    qtbot.waitUntil(lambda: "signal 9" in window.hint.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "signal 9" in window.status.hint.text(), timeout=5000)
     design = window.document.design
     click_node(window, design.nodes[0].id)
     QTest.keyClick(window.canvas, Qt.Key.Key_Delete)
