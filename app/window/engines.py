@@ -30,6 +30,7 @@ from app.window import log
 from app.window.document import Document, locate
 from app.window.engine_process import EngineProcess, engine_command
 from app.window.jobs import Job
+from app.window.salvage import salvage
 from blocks.card import Card
 
 DEBOUNCE = 30
@@ -73,6 +74,8 @@ class Engines(QObject):
         self._numbers = itertools.count(1)
         self._failed_starts = 0
         self._cards: tuple[Card, ...] = ()
+        self._known: tuple[Analyse, Analysis] | None = None
+        """The last request that an engine answered, and its answer."""
         self._asked: Analyse | None = None
         self._asked_at = 0.0
         self._tries = 0
@@ -210,6 +213,8 @@ class Engines(QObject):
 
     def _edited(self, *_designs: object) -> None:
         self._wanted = True
+        if self.stopped and self._document is not None:
+            self._document.set_analysis(None)  # it was said of the drawing before, and no answer will follow
         if not self._edits.isActive():
             self._edits.start()
 
@@ -239,6 +244,7 @@ class Engines(QObject):
                 self._watchdog.start(PATIENCE)
             case Analysis() if self._asked is not None and reply.revision == self._asked.revision:
                 self.milliseconds = (time.perf_counter() - self._asked_at) * 1000
+                self._known = (self._asked, reply)
                 self._answered(reply)
             case Failed(job="") if self._asked is not None:
                 log.write("engine", reply.detail or reply.message)
@@ -283,7 +289,8 @@ class Engines(QObject):
         name = self._asked.design.graph(where).by_id[node].name if node else ""
         sentence = f"{name}: {why}." if name else f"{why[:1].upper()}{why[1:]}" + ("" if why.endswith(".") else ".")
         problem = Problem("error", "/".join((*path, node)) if node else "", name, where, node, "", code, sentence)
-        return Analysis(self._asked.revision, valid=False, partial=True, problems=(problem,))
+        blamed = problem.id.split("/")[0]
+        return salvage(self._known, self._asked, blamed, problem)
 
     # the catalogue ----------------------------------------------------------------------------------------------------
 
