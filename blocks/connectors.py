@@ -17,7 +17,7 @@ _FPN = "Lin et al. 2017, arXiv:1612.03144"
 
 @block(
     "Add", category="Connector", paper="torch.add", icon="plus", aliases=("sum", "skip", "residual", "+"),
-    inputs={"xs*2": port("*S", "Tensors of equal shape.")}, outputs={"out": "*S"},
+    inputs={"xs*2": port("number:*S", "Tensors of equal shape.")}, outputs={"out": "*S"},
 )  # fmt: skip
 class Add(nn.Module):
     """Add tensors of equal shape, place by place.
@@ -33,8 +33,10 @@ class Add(nn.Module):
 @block(
     "Multiply", category="Connector", paper="torch.mul", icon="x", aliases=("gate", "scale", "mul", "product"),
     inputs={
-        "x": port("B C *S", "What is scaled."),
-        "gate": port("B C *g", "By what: a number a channel (B x C or B x C x 1 x 1), or a value for every place."),
+        "x": port("number:B C *S", "What is scaled."),
+        "gate": port(
+            "number:B C *g", "By what: a number a channel (B x C or B x C x 1 x 1), or a value for every place."
+        ),
     },
     outputs={"out": "B C *S"},
 )  # fmt: skip
@@ -56,7 +58,7 @@ class Multiply(nn.Module):
 
 @block(
     "Concat", category="Connector", paper="torch.cat", icon="combine", aliases=("join", "cat", "concatenate"),
-    inputs={"xs*2": port("B c *S", "Tensors that differ in channels only.")},
+    inputs={"xs*2": port("number:B c *S", "Tensors that differ in channels only.")},
     outputs={"out": port("B C *S", "All channels, in the order of the ports.")},
 )  # fmt: skip
 class Concat(nn.Module):
@@ -71,7 +73,7 @@ class Concat(nn.Module):
 
 @block(
     "Pick level", category="Connector", paper=_FPN, icon="list", aliases=("pyramid", "select", "level"),
-    inputs={"x": port("[B c h w]", "A pyramid, finest level first.")}, outputs={"out": "B C H W"},
+    inputs={"x": port("number:[B c h w]", "A pyramid, finest level first.")}, outputs={"out": "B C H W"},
     level=setting("Which level: 1 is the finest, -1 the coarsest.", min=-32, max=32, shown=True),
 )  # fmt: skip
 class PickLevel(nn.Module):
@@ -95,7 +97,7 @@ class PickLevel(nn.Module):
 
 @block(
     "Bundle levels", category="Connector", paper=_FPN, icon="pyramid", aliases=("pyramid", "levels", "collect"),
-    inputs={"xs*": port("B c h w", "The levels, finest first.")},
+    inputs={"xs*": port("number:B c h w", "The levels, finest first.")},
     outputs={"out": port("[B c h w]", "A pyramid of them, finest level first.")},
 )  # fmt: skip
 class BundleLevels(nn.Module):

@@ -1,8 +1,9 @@
-"""The little language of ports: `B C H W`, `B C%groups H W`, `B *S`, `[B c h w]`, `int:B L`, `scalar`.
+"""The little language of ports: `B C H W`, `B C%groups H W`, `B *S`, `[B c h w]`, `int:B L`, `number:*S`, `scalar`.
 
 Upper case binds one size; lower case one size a level or a wire (a list); `*S` any number of sizes (lower case: a list
 of such); `C%groups` must be a multiple of the setting `groups` (or of a number); a number must be just that size.
-Brackets make a pyramid. Torch-free: analysis checks a pattern before it runs a module.
+Brackets make a pyramid. A port takes fractions (float32); `int:` takes whole numbers, `number:` both. Torch-free:
+analysis checks a pattern before it runs a module.
 """
 
 from __future__ import annotations
@@ -50,9 +51,9 @@ def parse(text: str) -> Pattern:
     kind: Kind = "tensor"
     dtype = ""
     body = text.strip()
-    while prefix := re.match(r"(int|boxes|detections|scalar|any)(:|\Z)\s*", body):
-        if prefix[1] == "int":
-            dtype = "int"
+    while prefix := re.match(r"(int|number|boxes|detections|scalar|any)(:|\Z)\s*", body):
+        if prefix[1] in ("int", "number"):
+            dtype = prefix[1]
         else:
             kind = prefix[1]  # type: ignore[assignment]
         body = body[prefix.end() :]
@@ -90,6 +91,10 @@ def show(shape: Shape) -> str:
     return "x".join(map(str, shape)) or "one number"
 
 
+def _sizes(count: int) -> str:
+    return "1 size" if count == 1 else f"{count} sizes"
+
+
 class Binder:
     """Binds the sizes of a block's input ports, one port after another."""
 
@@ -101,11 +106,15 @@ class Binder:
     def take(self, port: Port, shapes: list[Shape], dtype: str, *, pyramid: bool = False) -> None:
         """Match what arrives at `port`. Raises Mismatch with a sentence on the first rule that it breaks."""
         pattern = parse(port.pattern)
-        if pattern.dtype == "int" and not dtype.startswith(("int", "uint", "bool")):
-            message = f"`{port.name}` is {dtype}, but it needs whole numbers (int64), such as class numbers"
-            raise Mismatch("dtype", port.name, message)
         if port.kind == "any":
             return
+        whole = dtype.startswith(("int", "uint", "bool"))
+        if pattern.dtype == "int" and not whole:
+            message = f"`{port.name}` is {dtype}, but it needs whole numbers (int64), such as class numbers"
+            raise Mismatch("dtype", port.name, message, {"needed": "int64"})
+        if pattern.dtype == "" and whole:
+            message = f"`{port.name}` is {dtype}, whole numbers, but it calculates with fractions and needs float32"
+            raise Mismatch("dtype", port.name, message, {"needed": "float32"})
         if pyramid and not shapes:
             raise Mismatch("levels", port.name, f"`{port.name}` has no level, but it needs at least one")
         for level, shape in enumerate(shapes):
@@ -116,9 +125,9 @@ class Binder:
         open_at = next((i for i, d in enumerate(dims) if d.many), None)
         fixed = len(dims) - (open_at is not None)
         if len(shape) < fixed or (open_at is None and len(shape) != fixed):
-            needs = f"{pattern.words} ({fixed} sizes{'' if open_at is None else ' or more'})"
+            needs = f"{pattern.words} ({_sizes(fixed)}{'' if open_at is None else ' or more'})"
             detail = {"rank": len(shape), "needs": fixed}
-            message = f"{at} is {show(shape)} ({len(shape)} sizes), but it needs {needs}"
+            message = f"{at} is {show(shape)} ({_sizes(len(shape))}), but it needs {needs}"
             raise Mismatch("rank", port.name, message, detail)
         spare = len(shape) - fixed
         place = 0

@@ -15,7 +15,7 @@ Resampling = Literal["nearest", "bilinear", "bicubic"]
 
 @block(
     "Flatten", category="Layer", paper="torch.nn.Flatten", icon="minus", aliases=("reshape", "vector"),
-    inputs={"x": "B *S"}, outputs={"out": "B *S"},
+    inputs={"x": "number:B *S"}, outputs={"out": "B *S"},
     start_dim=setting("The first size that is joined: 1 joins all but the batch.", min=1),
 )  # fmt: skip
 class Flatten(nn.Flatten):

@@ -68,3 +68,6 @@ def test_prefixes() -> None:
     assert patterns.parse("[B c h w]").kind == "pyramid"
     assert patterns.names(patterns.parse("[B c h w]")) == {"B": False, "c": True, "h": True, "w": True}
     assert bind(("x", "int:B", [(2,)]), dtype="int64") == {"B": 2}
+    assert bind(("x", "number:B", [(2,)]), dtype="int64") == bind(("x", "number:B", [(2,)])) == {"B": 2}
+    with pytest.raises(patterns.Mismatch, match="needs float32"):
+        bind(("x", "B", [(2,)]), dtype="int64")
