@@ -53,7 +53,15 @@ class Remove(msgspec.Struct, frozen=True, tag=True):
     wires: tuple[Wire, ...] = ()
 
 
-Change = SetSetting | AddNode | Connect | InsertOnWire | Remove
+class SetShares(msgspec.Struct, frozen=True, tag=True):
+    """Use the weights of the node `other`; "" for weights of its own."""
+
+    where: str
+    node: str
+    other: str
+
+
+Change = SetSetting | AddNode | Connect | InsertOnWire | Remove | SetShares
 
 
 def set_setting(where: str, node: str, setting: str, value: SettingValue) -> SetSetting:
@@ -78,4 +86,6 @@ def apply(design: Design, changes: Iterable[Change], catalogue: Catalogue) -> De
                 design = edits.insert_on_wire(design, where, wire, node, input, output, catalogue)
             case Remove(where, nodes, wires):
                 design = edits.remove(design, where, nodes, wires)
+            case SetShares(where, node, other):
+                design = edits.set_shares(design, where, node, other)
     return design

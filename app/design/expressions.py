@@ -113,7 +113,9 @@ class _Substitution(ast.NodeTransformer):
 
 def _lookup(name: str, settings: Mapping[str, SettingValue]) -> SettingValue:
     if name not in settings:
-        known = ", ".join(sorted(settings)) or "none"
+        known = ", ".join(sorted(settings))
+        if not known:
+            raise ExpressionError(f"there is no setting `{name}` here: only settings that a Group exposes can be used")
         raise ExpressionError(f"there is no setting `{name}` here (this Group exposes: {known})")
     return settings[name]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from app.design.values import Settings
 from app.messages import Tensor
@@ -18,16 +18,10 @@ class Refusal(ValueError):
         self.code, self.port, self.message, self.detail = code, port, message, detail or {}
 
 
-class Arguments(NamedTuple):
-    """What the constructor of a block is called with."""
-
-    constructor: dict[str, Any]
-
-
 def bind(
     card: Card, settings: Settings, inputs: tuple[tuple[Tensor, ...] | None, ...], ports: tuple[str, ...]
-) -> Arguments:
-    """Check settings and inputs against the card. Raises Refusal.
+) -> dict[str, Any]:
+    """What the block's constructor is called with. Raises Refusal where settings or inputs do not fit the card.
 
     `ports` are the names of the node's input ports (a repeated port spelled out), `inputs` what is wired to each.
     """
@@ -62,7 +56,7 @@ def bind(
             values[name] = binder.bound[name]
         else:
             raise Refusal("missing-input", "", f"the size {name} is read off an input that is not wired")
-    return Arguments(values)
+    return values
 
 
 def declared(card: Card, name: str) -> Port:

@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple
 from torch import fx, nn
 
 from app.design.values import Design, End
-from app.engine.analysis import Analyser, Step, Walk, reaching
-from app.engine.arguments import bind
+from app.engine.analysis import Analyser
+from app.engine.walk import Step, Walk, arguments_of, reaching
 from app.messages import Problem
 from blocks import catalogue
 
@@ -101,12 +101,7 @@ def build_root(walk: Walk) -> nn.Module:
             continue
         parent, name = _parent(root, step.call.module)
         if name not in parent._modules:
-            assert step.card is not None
-            wired = [(p.name, step.inputs[p.name]) for p in step.ports if step.inputs.get(p.name) is not None]
-            optional = [(p.name, None) for p in step.card.inputs if p.optional and p.name not in dict(wired)]
-            ports = [*wired, *optional]
-            arguments = bind(step.card, step.call.settings, tuple(v for _, v in ports), tuple(n for n, _ in ports))
-            module = catalogue.classes()[step.call.block](**arguments.constructor)
+            module = catalogue.classes()[step.call.block](**arguments_of(step))
             if step.call.frozen:
                 module.requires_grad_(False)
             parent.add_module(name, module)

@@ -6,6 +6,7 @@ The module itself is the only source; nothing here knows a formula for a shape. 
 from __future__ import annotations
 
 import math
+import signal
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from app.design.values import Settings
-from app.engine.arguments import Arguments, Refusal, bind, declared
+from app.engine.arguments import Refusal, bind, declared
 from app.messages import Tensor
 from blocks.card import Card, Kind
 
@@ -86,6 +87,12 @@ class Measurer:
         except Refusal as refusal:
             # without its traceback: the frames would keep the module alive as long as the memo
             return Measured(refusal=refusal.with_traceback(None))
+        except KeyboardInterrupt:
+            if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a person's Ctrl+C, which an engine ignores
+                raise
+            return Measured(refusal=Refusal("failed", "", "its code asks to be interrupted, which no block may"))
+        except SystemExit:
+            return Measured(refusal=Refusal("failed", "", "its code ends the program, which no block may"))
         except Exception as error:  # whatever a block's own code raises becomes the problem's sentence
             return Measured(refusal=refused(error, card))
 
@@ -153,10 +160,10 @@ class Measurer:
         return unknown
 
 
-def build(cls: type, arguments: Arguments, device: str) -> nn.Module:
+def build(cls: type, arguments: Mapping[str, Any], device: str) -> nn.Module:
     """Construct a block on a device, in eval mode."""
     with torch.device(device):
-        module = cls(**arguments.constructor)
+        module = cls(**arguments)
     if not isinstance(module, nn.Module):
         raise TypeError(f"{cls.__name__} is not an nn.Module")
     return module.eval()
@@ -184,6 +191,9 @@ def refused(error: Exception, card: Card) -> Refusal:
     if "should be at most half of" in text:
         message = f"its padding is too large: {_small(text)}; use at most half of the kernel"
         return Refusal("padding", "x", message)
+    if "Storage size calculation overflowed" in text or "numel: integer multiplication overflow" in text:
+        message = "its weights or its output would have more elements than any machine holds; make them smaller"
+        return Refusal("too-large", "", message)
     code = "refused" if isinstance(error, ValueError) else "failed"
     return Refusal(code, "", _small(text))
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from app.design.values import Design, End
+from app.engine.walk import Step, Walk, arguments_of, reaching
 from app.messages import Problem
-
-if TYPE_CHECKING:
-    from app.engine.analysis import Step, Walk
 
 
 def find(design: Design, walk: Walk) -> tuple[Problem, ...]:
@@ -19,7 +17,8 @@ def find(design: Design, walk: Walk) -> tuple[Problem, ...]:
         for t in walk.expanded.troubles
     ]
     for step in walk.steps.values():
-        found += _of_step(walk, step)
+        found += _of_step(design, walk, step)
+    found += _of_sharing(walk)
     found += _of_whole(design, walk)
     # A node that failed because of an expression would be named twice, the second time without the cause.
     troubled = {t.id for t in walk.expanded.troubles}
@@ -36,7 +35,7 @@ def find(design: Design, walk: Walk) -> tuple[Problem, ...]:
     return tuple(unique)
 
 
-def _of_step(walk: Walk, step: Step) -> list[Problem]:
+def _of_step(design: Design, walk: Walk, step: Step) -> list[Problem]:
     call = step.call
     if step.card is None:
         message = f"{call.name}: the block `{call.block}` is not known here; remove it or install what it comes from"
@@ -57,7 +56,11 @@ def _of_step(walk: Walk, step: Step) -> list[Problem]:
         port = missing[0]
         need = f"at least {many.at_least} inputs" if many and port.name not in fixed else f"a {port.kind}"
         need = "a value" if port.kind == "any" else need
-        message = f"{call.name}: nothing is wired to `{port.name}`, but it needs {need}; wire an output to it"
+        wire = design.graph(call.where).wire_into(End(call.node, port.name))
+        if wire is None:
+            message = f"{call.name}: nothing is wired to `{port.name}`, but it needs {need}; wire an output to it"
+        else:
+            message = f"{call.name}: nothing reaches `{port.name}`: {_dry(design, call.where, wire.source)}"
         found.append(_problem(step, "error", port.name, "missing-input", message))
     elif step.measured is not None and step.measured.refusal is not None:
         refusal = step.measured.refusal
@@ -66,6 +69,43 @@ def _of_step(walk: Walk, step: Step) -> list[Problem]:
         tail = f" (from {walk.steps[blame].call.name})" if told else ""
         message = f"{call.name}: {refusal.message}{tail}"
         found.append(_problem(step, "error", refusal.port, refusal.code, message, blame))
+    return found
+
+
+def _dry(design: Design, where: str, end: End) -> str:
+    """Why nothing comes out of `end`, which is drawn: a port of a Group to which nothing is wired."""
+    node = design.graph(where).by_id[end.node]
+    if node.block == "GroupInput" and not where:
+        return f"{node.name} is the port of a Group, but stands in none; use an Input in its place"
+    if node.block == "GroupInput":
+        return f"the Group's `{node.name}` is wired to nothing where the Group is used; wire an output to it there"
+    if node.group in design.group_by_name:
+        return f"inside {node.name}, nothing is wired to `{end.port}`; open it and wire an output to that"
+    return f"{node.name} gives nothing; mend that first"
+
+
+def _of_sharing(walk: Walk) -> list[Problem]:
+    """Calls of one module need to build it alike: the settings and the sizes read off the wires are the module's."""
+    found: list[Problem] = []
+    first: dict[str, Step] = {}
+    known: set[tuple[Any, ...]] = set()
+    for step in walk.steps.values():
+        if step.card is None or step.measured is None or step.measured.refusal is not None:
+            continue
+        owner = first.setdefault(step.call.module, step)
+        key = (step.call.module, step.call.settings, tuple(step.inputs.items()))
+        if owner is step or key in known:
+            continue
+        known.add(key)
+        own, other = arguments_of(step), arguments_of(owner)
+        differing = next((name for name in own if own[name] != other[name]), None)
+        if differing is not None:
+            values = f"{differing} is {own[differing]} here and {other[differing]} there"
+            message = (
+                f"{step.call.name}: it uses the weights of {owner.call.name}, but {values}; make them equal or give it "
+                "weights of its own"
+            )
+            found.append(_problem(step, "error", "", "shares", message, owner.call.id))
     return found
 
 
@@ -122,14 +162,36 @@ def _of_whole(design: Design, walk: Walk) -> list[Problem]:
     if not any(s.call.block == "Input" for s in walk.steps.values()):
         message = "The design has no Input, so no size is known: add an Input and wire it to the first block"
         found.append(Problem("error", "", "", "", "", "", "no-input", message))
+    goals = {s.call.id for s in walk.steps.values() if s.card and s.card.category in ("Loss", "Metric")}
     if outputs or losses:
-        from app.engine.analysis import reaching
+        found += _left_out(walk, reaching(walk, goals | {s.call.id for s in outputs}))
+    for output in outputs:
+        needed = reaching(walk, {output.call.id})
+        target = next((s for id, s in walk.steps.items() if id in needed and s.call.block == "Target"), None)
+        if target is not None:
+            message = (
+                f"{output.call.name}: it needs {target.call.name}, and a Target is there in training only; "
+                "wire it to what the network gives without it"
+            )
+            found.append(_problem(output, "error", "x", "target-output", message, target.call.id))
+    return found
 
-        goals = {s.call.id for s in walk.steps.values() if s.card and s.card.category in ("Loss", "Metric")}
-        used = reaching(walk, goals | {s.call.id for s in outputs})
-        for id, step in walk.steps.items():
-            wired = bool(walk.expanded.sources[id])
-            if id not in used and (wired or step.call.block in ("Input", "Target")):
-                message = f"{step.call.name} feeds no Output and no loss: it is left out; wire it on or remove it"
-                found.append(_problem(step, "warning", "", "dead-branch", message))
+
+def _left_out(walk: Walk, used: set[str]) -> list[Problem]:
+    """The ends of branches that lead nowhere: what only feeds them goes with them. A Group of such is named itself."""
+    feeding = {end.node for sources in walk.expanded.sources.values() for end in sources.values()}
+    whole = [g for g in walk.expanded.groups if g.members and used.isdisjoint(g.members)]
+    why = "feeds no Output and no loss: it is left out; wire it on or remove it"
+    found: list[Problem] = []
+    said: set[str] = set()
+    for id, step in walk.steps.items():
+        if id in used or id in feeding or not (walk.expanded.sources[id] or step.call.block in ("Input", "Target")):
+            continue
+        group = next((g for g in whole if id in g.members), None)
+        if group is None:
+            found.append(_problem(step, "warning", "", "dead-branch", f"{step.call.name} {why}"))
+        elif group.id not in said:
+            said.add(group.id)
+            message = f"{group.name} {why}"
+            found.append(Problem("warning", group.id, group.name, group.where, group.node, "", "dead-branch", message))
     return found

@@ -1,0 +1,153 @@
+"""The walk over a drawing: every call run once on meta, in order, and what came of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from msgspec.structs import replace
+
+from app.design.expand import Call, Expanded, expand
+from app.design.ports import ports
+from app.design.values import Design, End, Node
+from app.engine.arguments import Refusal, bind
+from app.engine.measure import MAX_ELEMENTS, Measured, Measurer, Value
+from app.messages import Tensor
+from blocks.card import Card, Kind, Port
+
+
+class Step(NamedTuple):
+    """One call with what it was given and what came of it. `measured` is None where it could not be run."""
+
+    call: Call
+    card: Card | None
+    inputs: dict[str, Value | None]
+    """Input port -> what arrives there; None where nothing is wired or the source failed."""
+    ports: tuple[Port, ...]
+    measured: Measured | None
+
+
+class Walk(NamedTuple):
+    """All calls of a design, run."""
+
+    expanded: Expanded
+    steps: dict[str, Step]
+    values: dict[End, Value]
+    kinds: dict[End, Kind]
+    """What kind of wire each of `values` is."""
+    given: dict[str, list[End]]
+    """Call id -> its outputs, in order."""
+
+
+class Walker:
+    """Walks over designs with one Measurer."""
+
+    def __init__(self, cards: Mapping[str, Card], measurer: Measurer) -> None:
+        self.cards, self.measurer = cards, measurer
+
+    def walk(self, design: Design, *, batch: int = 1, running: Callable[[str], None] | None = None) -> Walk:
+        """Run every call on meta. Raises TooLargeError."""
+        expanded = expand(design)
+        steps: dict[str, Step] = {}
+        values: dict[End, Value] = {}
+        kinds: dict[End, Kind] = {}
+        given: dict[str, list[End]] = {}
+        for call in expanded.calls:
+            step = self._step(design, call, expanded.sources[call.id], values, batch, running)
+            steps[call.id] = step
+            if step.measured is not None and step.measured.refusal is None:
+                assert step.card is not None
+                outputs = ports(design, design.graph(call.where), _node(design, call), self.cards).outputs
+                if outputs and len(outputs) != len(step.measured.outputs):
+                    message = f"it gives {len(step.measured.outputs)} values, but has {len(outputs)} outputs"
+                    steps[call.id] = step._replace(measured=Measured(refusal=Refusal("failed", "", message)))
+                    continue
+                # An Output hands its value on at run time, but has no port for it: the zip ends at once.
+                for port, value in zip(outputs, step.measured.outputs, strict=bool(outputs)):
+                    end = End(call.id, port.name)
+                    values[end] = value
+                    given.setdefault(call.id, []).append(end)
+                    kinds[end] = _kind(port, call, expanded.sources[call.id], kinds)
+        return Walk(expanded, steps, values, kinds, given)
+
+    def _step(
+        self,
+        design: Design,
+        call: Call,
+        sources: Mapping[str, End],
+        values: Mapping[End, Value],
+        batch: int,
+        running: Callable[[str], None] | None,
+    ) -> Step:
+        card = self.cards.get(call.block)
+        if card is None:
+            return Step(call, None, {}, (), None)
+        if call.block in ("Input", "Target"):
+            return Step(call, card, {}, (), source(call, card, batch))
+        spelled = ports(design, design.graph(call.where), _node(design, call), self.cards).inputs
+        given = {port.name: values.get(sources[port.name]) if port.name in sources else None for port in spelled}
+        # A repeated port shows one free place more than is wired: only what is wired is passed on.
+        many = next((p for p in card.inputs if p.many == "*"), None)
+        fixed = {p.name for p in card.inputs if not p.many}
+        used = tuple(p for p in spelled if p.name in fixed or not many or p.name in sources)
+        if many and len(used) - len(fixed) < many.at_least:
+            return Step(call, card, given, spelled, None)
+        if any(given[p.name] is None and (p.name in sources or not p.optional) for p in used):
+            return Step(call, card, given, spelled, None)
+        names, inputs = tuple(p.name for p in used), tuple(given[p.name] for p in used)
+        if running and not self.measurer.known(call.block, call.settings, inputs):
+            running(call.id)
+        return Step(call, card, given, spelled, self.measurer.measure(call.block, call.settings, inputs, names))
+
+
+def _kind(port: Port, call: Call, sources: Mapping[str, End], kinds: Mapping[End, Kind]) -> Kind:
+    """The kind of an output; a block that takes anything and gives it on gives what it got."""
+    if port.kind != "any":
+        return port.kind
+    return next((kinds[end] for end in sources.values() if end in kinds), "tensor")
+
+
+def _node(design: Design, call: Call) -> Node:
+    """The drawn node, with the settings that it has in this call."""
+    return replace(design.graph(call.where).by_id[call.node], settings=call.settings)
+
+
+def source(call: Call, card: Card, batch: int) -> Measured:
+    """What an Input or Target gives: its size behind the batch."""
+    try:
+        values = bind(card, call.settings, (), ())
+    except Refusal as refusal:
+        return Measured(refusal=refusal.with_traceback(None))
+    shape = (batch, *values["size"])
+    if any(size < 1 for size in shape):
+        message = f"size is {values['size']}, but each size needs to be at least 1"
+        return Measured(refusal=Refusal("setting", "", message))
+    if math.prod(shape) > MAX_ELEMENTS:
+        message = f"its size has {math.prod(shape):.3g} elements, but no machine holds that: choose a smaller one"
+        return Measured(refusal=Refusal("too-large", "", message))
+    stride = 1.0 if len(shape) == 4 and call.block == "Input" else None
+    tensor = Tensor(shape, values["dtype"], stride)
+    return Measured(outputs=((tensor,),), activations=_bytes(tensor))
+
+
+def _bytes(tensor: Tensor) -> int:
+    return math.prod(tensor.shape) * {"float32": 4, "int64": 8}.get(tensor.dtype, 4)
+
+
+def arguments_of(step: Step) -> dict[str, Any]:
+    """What the constructor of a call that was run is given: its settings, and the sizes read off its wires."""
+    assert step.card is not None
+    wired = [(name, value) for name, value in step.inputs.items() if value is not None]
+    return bind(step.card, step.call.settings, tuple(v for _, v in wired), tuple(n for n, _ in wired))
+
+
+def reaching(walk: Walk, goals: set[str]) -> set[str]:
+    """The ids of the calls that feed any of `goals`, themselves included."""
+    needed, todo = set(goals), list(goals)
+    while todo:
+        for end in walk.expanded.sources[todo.pop()].values():
+            if end.node not in needed:
+                needed.add(end.node)
+                todo.append(end.node)
+    return needed
