@@ -30,14 +30,22 @@ WORTH_A_THREAD = 200_000_000
 and on a busy machine a step takes ten times as long (measured on a network of 1.2 M MACs: 13 ms against 160 ms)."""
 
 
-def threads(work: int) -> int:
-    """Threads for training steps of `work` multiply-adds: NETLOOM_THREADS, else what pays, at most one a core."""
+MAX_THREADS = 1024
+
+
+def wished_threads() -> int | None:
+    """What NETLOOM_THREADS says; None where it says nothing. Raises DeviceError."""
     wish = os.environ.get("NETLOOM_THREADS", "")
     if not wish:
-        return max(1, min(cores(), work // WORTH_A_THREAD))
-    if not wish.isdecimal() or int(wish) < 1:
-        raise DeviceError(f"NETLOOM_THREADS is `{wish}`: it needs a whole number of at least 1.")
+        return None
+    if not (wish.isascii() and wish.isdecimal() and len(wish) < 9 and 1 <= int(wish) <= MAX_THREADS):
+        raise DeviceError(f"NETLOOM_THREADS is `{wish}`: it needs a whole number from 1 to {MAX_THREADS}.")
     return int(wish)
+
+
+def threads(work: int) -> int:
+    """Threads for training steps of `work` multiply-adds: NETLOOM_THREADS, else what pays, at most one a core."""
+    return wished_threads() or max(1, min(cores(), work // WORTH_A_THREAD))
 
 
 def pick(name: str = "auto") -> str:

@@ -130,7 +130,7 @@ class Server:
                 self.answer(request)
             except BrokenPipeError:
                 return 0
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # a block's code that ends the program ends its job alone
                 detail = traceback.format_exc()
                 print(detail, file=sys.stderr)
                 job = getattr(request, "job", "")
@@ -230,7 +230,7 @@ class ExportCancelled(ValueError):
     """The user cancelled."""
 
 
-def sentence(error: Exception) -> str:
+def sentence(error: BaseException) -> str:
     """What a user is told of an error: our own errors speak for themselves, others are named."""
     text = str(error).strip()
     if type(error).__module__.startswith("app.") and text:
@@ -264,8 +264,12 @@ def serve(input: IO[bytes], output: IO[bytes]) -> int:
     import torch
 
     from app.engine.compile import shared_analyser
+    from app.engine.devices import DeviceError, wished_threads
 
-    torch.set_num_threads(int(os.environ.get("NETLOOM_THREADS", "0")) or torch.get_num_threads())
+    try:
+        torch.set_num_threads(wished_threads() or torch.get_num_threads())
+    except DeviceError as error:  # training refuses to begin so; analysis needs no threads and serves on
+        print(error, file=sys.stderr)
     # torch's lazy imports cost as much as torch itself: let them be paid before the first edit.
     shared_analyser().analyse(WARM_UP)
     server.send(Ready(app.__version__, str(torch.__version__)))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 from itertools import pairwise
 
 import pytest
 import torch
+from torch import nn
 
 from app.design import changes
 from app.design.values import Design, Expression, Group
@@ -14,7 +16,7 @@ from app.engine.analysis import Analyser
 from app.engine.compile import compile_design, shared_analyser
 from app.messages import Analysis
 from blocks import catalogue
-from blocks.card import Setting
+from blocks.card import Card, Port, Setting
 from tests.drawing import IMAGE, OUTPUT, chain, node, wire
 
 FEATURES = node("image", "Input", size=(7,))
@@ -156,3 +158,55 @@ def test_the_search_for_fixes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(analyser, "walk", lambda design, **options: walks.append(1) or walk(design, **options))
     analyser.analyse(Design(nodes=nodes))
     assert 1 < len(walks) <= 1 + fixes.BUDGET // 402 + 1
+
+
+class _Quits(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        raise SystemExit(3)
+
+
+class _Interrupts(nn.Module):
+    def __init__(self) -> None:
+        raise KeyboardInterrupt
+
+
+class _Recurses(nn.Module):
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self(x)  # type: ignore[no-any-return]
+
+
+class _GivesNothing(nn.Module):
+    def forward(self, x: torch.Tensor) -> None:
+        return None
+
+
+class _GivesTwo(nn.Module):
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return x, x
+
+
+@pytest.mark.parametrize("module", [_Quits, _Interrupts, _Recurses, _GivesNothing])
+def test_a_block_that_breaks_costs_its_node_alone(module: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "getsignal", lambda number: signal.SIG_IGN)  # as in an engine behind a window
+    port = Port("x", "*S")
+    cards = {**catalogue.load(), "Odd": Card("Odd", "Odd", "Own blocks", (port,), (Port("out", "*S"),))}
+    analyser = Analyser(cards, {**catalogue.classes(), "Odd": module})
+    analysis = analyser.analyse(chain(IMAGE, CONV, node("odd", "Odd"), OUTPUT), with_fixes=False)
+    (problem,) = analysis.problems
+    assert (problem.id, problem.code) == ("odd", "failed") and analysis.parameters == 3 * 3 * 9 + 3
+
+
+def test_a_block_gives_as_many_values_as_it_has_outputs() -> None:
+    outputs = (Port("a", "*S"), Port("b", "*S"), Port("c", "*S"))
+    cards = {**catalogue.load(), "Odd": Card("Odd", "Odd", "Own blocks", (Port("x", "*S"),), outputs)}
+    analyser = Analyser(cards, {**catalogue.classes(), "Odd": _GivesTwo})
+    design = Design(nodes=(IMAGE, node("odd", "Odd"), OUTPUT), wires=(wire("image", "odd"), wire("odd.a", "output")))
+    messages = [p.message for p in analyser.analyse(design, with_fixes=False).problems]
+    assert "odd: it gives 2 values, but has 3 outputs" in messages
+
+
+def test_a_persons_interrupt_is_theirs() -> None:
+    cards = {**catalogue.load(), "Odd": Card("Odd", "Odd", "Own blocks", (), (Port("out", "*S"),))}
+    analyser = Analyser(cards, {**catalogue.classes(), "Odd": _Interrupts})
+    with pytest.raises(KeyboardInterrupt):
+        analyser.analyse(chain(node("odd", "Odd"), OUTPUT), with_fixes=False)
