@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -25,7 +25,11 @@ Index = QModelIndex | QPersistentModelIndex
 
 NAME, BLOCK, SHAPE, PARAMETERS, PARAMETER_SHARE, MACS, MAC_SHARE, ACTIVATIONS = range(8)
 HEADINGS = ("Layer", "Block", "Output", "Parameters", "", "MACs", "", "Activations")
-WIDTHS = (160, 146, 176, 90, 52, 90, 52, 88)
+LEAST = (120, 90, 110, 90, 52, 90, 52, 88)
+MOST = 300
+"""Columns are as wide as what stands in them, within LEAST and MOST; names take what room is left."""
+MEASURED = 500
+"""So many rows are measured: the columns of a long table are as wide as its beginning asks for."""
 SHARE_ROLE = Qt.ItemDataRole.UserRole
 
 
@@ -156,6 +160,8 @@ class _Table(QTableView):
     def __init__(self, model: LayerModel) -> None:
         super().__init__()
         self._model = model
+        self.aligned: tuple[LayerModel, ...] = ()
+        """Tables below this one that have its columns."""
         self.setModel(model)
         self.setShowGrid(False)
         self.setWordWrap(False)
@@ -169,10 +175,28 @@ class _Table(QTableView):
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        for column, width in enumerate(WIDTHS):
+        for column, width in enumerate(LEAST):
             self.setColumnWidth(column, width)
-        self.horizontalHeader().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         self._bar = _Bar(self)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        if self.aligned:
+            self.fit()
+
+    def fit(self) -> None:
+        """Size the columns by what stands in this table and in the one that is aligned with it."""
+        rows = [(model, report) for model in (self._model, *self.aligned) for report in model.rows[:MEASURED]]
+        words, numbers = self.fontMetrics(), QFontMetrics(font(12, mono=True))
+        wide = []
+        for column, least in enumerate(LEAST):
+            face = numbers if column >= SHAPE else words
+            room = 20 + (26 if column == NAME else 0)
+            most = max((face.horizontalAdvance(m.text(r, column)) for m, r in rows), default=0) + room
+            wide.append(min(max(least, most), MOST))
+        wide[NAME] = max(wide[NAME], self.viewport().width() - sum(wide[NAME + 1 :]))
+        for column, width in enumerate(wide):
+            self.setColumnWidth(column, width)
 
     def show_bars(self) -> None:
         for column in (PARAMETER_SHARE, MAC_SHARE):
@@ -206,9 +230,9 @@ class LayersPanel(QWidget):
         self.totals = LayerModel(document, totals=True)
         self.table = _Table(self.model)
         self.table.show_bars()
+        self.table.aligned = (self.totals,)
         self.foot = _Table(self.totals)
         self.foot.horizontalHeader().hide()
-        self.foot.horizontalHeader().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Fixed)  # as wide as above
         self.foot.setFixedHeight(30)
         self.foot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.foot.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
@@ -232,3 +256,5 @@ class LayersPanel(QWidget):
         """Show the present analysis."""
         self.model.take()
         self.totals.take()
+        self.table.fit()
+

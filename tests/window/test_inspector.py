@@ -261,6 +261,20 @@ def test_problems_lead_to_nodes_and_offer_fixes(qtbot: QtBot, document: Document
     assert document.undo_stack.count() == 1
 
 
+def test_layer_names_are_whole_where_there_is_room(qtbot: QtBot, document: Document) -> None:
+    panel = LayersPanel(document)
+    qtbot.addWidget(panel)
+    panel.resize(862, 240)
+    panel.show()
+    report = NodeReport("backbone/stage1", "backbone/stage1", "", "stage1", "Conv2d", parameters=123_456_789)
+    document.set_analysis(Analysis(document.revision, True, False, nodes=(report,)))
+    for column in range(panel.model.columnCount()):
+        words = panel.model.text(report, column)
+        assert panel.table.columnWidth(column) >= panel.table.fontMetrics().horizontalAdvance(words) + 16
+        assert panel.foot.columnWidth(column) == panel.table.columnWidth(column)
+    assert sum(panel.table.columnWidth(c) for c in range(8)) == panel.table.viewport().width()
+
+
 def test_the_layer_table_holds_thousands(qtbot: QtBot, document: Document) -> None:
     panel = LayersPanel(document)
     qtbot.addWidget(panel)
