@@ -26,7 +26,7 @@ from app.window.statusline import StatusLine
 from app.window.theme import font, theme
 from app.window.topbar import TopBar
 
-BOTTOM = 284
+BOTTOM = 300
 """The height of the panel under the canvas at the first start: the form of a recipe fits in, opened too."""
 
 

@@ -27,6 +27,8 @@ _CLEAR = 5.0
 _CELL = 160.0
 _ALONG = (0.5, 0.42, 0.58, 0.34, 0.66, 0.27, 0.73, 0.2, 0.8)
 _ASIDE = (0.5, 0.36, 0.64, 0.24, 0.76)
+_BESIDE = len(_ALONG) + 2 * len(_ASIDE)
+"""So many of the candidate places are on or beside the curve; the others are further off."""
 
 
 class Boxes:
@@ -159,6 +161,8 @@ class PillLayer(QGraphicsItem):
             order.insert(0, first)
         spare: tuple[int, Box] | None = None
         for index in order:
+            if spare is not None and index >= _BESIDE:
+                break  # on the wire where another one crosses reads better than far from it
             x, y = places[index]
             box = (x - wide / 2, y - HEIGHT / 2, x + wide / 2, y + HEIGHT / 2)
             around = (box[0] - _CLEAR, box[1] - _CLEAR, box[2] + _CLEAR, box[3] + _CLEAR)
