@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Qt, QTimer
-from PySide6.QtWidgets import QFrame, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from app.window.document import Document
 from app.window.inspector_node import NodePage
@@ -28,7 +28,7 @@ class Inspector(QScrollArea):
         self._box = QVBoxLayout(self._holder)
         self._box.setContentsMargins(16, 14, 16, 16)
         self._box.setSpacing(0)
-        self._box.addStretch()
+        self._box.addStretch(1)
         self.setWidget(self._holder)
         self._later = QTimer(self)
         self._later.setSingleShot(True)
@@ -69,7 +69,6 @@ class Inspector(QScrollArea):
         if self._page is None or self._page.made_for != key:
             page = kind(self._document, ids)
             page.made_for = key
-            page.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
             if self._page is not None:
                 self._box.removeWidget(self._page)
                 self._page.hide()

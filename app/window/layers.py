@@ -191,7 +191,7 @@ class _Table(QTableView):
         wide = []
         for column, least in enumerate(LEAST):
             face = numbers if column >= SHAPE else words
-            room = 20 + (26 if column == NAME else 0)
+            room = 26 + (24 if column == NAME else 0)
             most = max((face.horizontalAdvance(m.text(r, column)) for m, r in rows), default=0) + room
             wide.append(min(max(least, most), MOST))
         wide[NAME] = max(wide[NAME], self.viewport().width() - sum(wide[NAME + 1 :]))

@@ -122,7 +122,7 @@ QTableView::item {{ padding: 0 8px; border: none; }}
 QTableView::item:selected, QTableView::item:hover {{ background: {raised}; }}
 QHeaderView {{ background: transparent; border: none; }}
 QHeaderView::section {{ background: {panel}; color: {soft}; border: none; border-bottom: 1px solid {line};
-    padding: 5px 8px; font-size: 11px; }}
+    padding: 5px 11px; font-size: 11px; }}
 QTableCornerButton::section {{ background: {panel}; border: none; }}
 QProgressBar {{ background: {raised}; border: none; border-radius: 3px; max-height: 6px; min-height: 6px;
     color: transparent; }}

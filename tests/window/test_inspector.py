@@ -275,6 +275,20 @@ def test_layer_names_are_whole_where_there_is_room(qtbot: QtBot, document: Docum
     assert sum(panel.table.columnWidth(c) for c in range(8)) == panel.table.viewport().width()
 
 
+def test_no_field_is_squeezed_where_sentences_wrap(qtbot: QtBot, document: Document, inspector: Inspector) -> None:
+    inspector.resize(260, 900)
+    inspector.show()
+    for id in document.design.by_id:
+        inspector.set_selection([id])
+        inspector.refresh()
+        qtbot.wait(20)
+        page = inspector.page
+        assert page.height() >= page.heightForWidth(page.width())
+        for field in page.findChildren(QWidget):
+            if field.isVisible() and field.objectName().startswith("setting-"):
+                assert field.height() >= field.minimumSizeHint().height(), (id, field.objectName())
+
+
 def test_the_layer_table_holds_thousands(qtbot: QtBot, document: Document) -> None:
     panel = LayersPanel(document)
     qtbot.addWidget(panel)
