@@ -99,24 +99,12 @@ def reaches(graph: Graph, start: str, goal: str) -> bool:
 
 def find_cycle(graph: Graph) -> tuple[str, ...]:
     """The ids of nodes that lie on circles, in drawing order; empty when there is none."""
-    waiting = {node.id: len(graph.into.get(node.id, ())) for node in graph.nodes}
-    ready = [node for node, count in waiting.items() if not count]
-    while ready:
-        node = ready.pop()
-        del waiting[node]
-        for wire in graph.out_of.get(node, ()):
-            waiting[wire.target.node] -= 1
-            if not waiting[wire.target.node]:
-                ready.append(wire.target.node)
-    # Nodes merely downstream of a circle are still waiting too: peel them off from the other end.
-    leaving = {n: sum(w.target.node in waiting for w in graph.out_of.get(n, ())) for n in waiting}
-    ends = [n for n, count in leaving.items() if not count]
-    while ends:
-        node = ends.pop()
-        del leaving[node]
-        for wire in graph.into.get(node, ()):
-            if wire.source.node in leaving:
-                leaving[wire.source.node] -= 1
-                if not leaving[wire.source.node]:
-                    ends.append(wire.source.node)
-    return tuple(leaving)
+    if not graph.wires:
+        return ()
+    import networkx  # when a file is opened, not when the window starts: it takes a tenth of a second
+
+    net = networkx.DiGraph((wire.source.node, wire.target.node) for wire in graph.wires)
+    circles = [part for part in networkx.strongly_connected_components(net) if len(part) > 1]
+    on_circles = set(networkx.nodes_with_selfloops(net)).union(*circles)
+    return tuple(node.id for node in graph.nodes if node.id in on_circles)
+
