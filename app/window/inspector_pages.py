@@ -80,7 +80,7 @@ class OverviewPage(Page):
         self.heading("Inputs and outputs")
         self.box.addWidget(self._ends)
         self.box.addSpacing(8)
-        self.box.addWidget(label("Select a node to set it and to see what it costs.", "faint", wrap=True))
+        self.box.addWidget(label("Select a node to set it and to see what it costs.", "soft", wrap=True))
 
     def refresh(self) -> None:
         design, analysis = self.document.design, self.document.analysis
@@ -149,7 +149,7 @@ class GroupPage(Page):
         self.box.addWidget(self.used)
         self.heading("Settings of this Group")
         hint = "Name one in a field inside, as in width * 2; each use of the Group sets it."
-        self.box.addWidget(label(hint, "faint", wrap=True))
+        self.box.addWidget(label(hint, "soft", wrap=True))
         self.error = label("", "error", wrap=True)
         self.error.hide()
         for i, setting in enumerate(self.group.settings):

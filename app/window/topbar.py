@@ -40,7 +40,7 @@ class TopBar(QWidget):
         self.name.setMinimumWidth(130)
         self.name.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.name.clicked.connect(actions["save as"].trigger)
-        self.edited = label("edited", "faint")
+        self.edited = label("edited", "soft")
         self.edited.setFixedWidth(self.edited.sizeHint().width() + 8)
         self.variant = QComboBox()
         self.variant.setAccessibleName("Variant")

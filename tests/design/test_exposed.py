@@ -16,7 +16,7 @@ def drawing() -> Design:
         name="stage",
         settings=(Setting("width", "int", 8), Setting("depth", "int", 1)),
         nodes=(
-            Node("a", block="Conv2d", settings=Settings(channels=Expression("max(width*2, depth)"), kernel_size=(3, 3))),
+            Node("a", block="Conv2d", settings=Settings(channels=Expression("max(width*2, depth)"))),
             Node("b", block="Conv2d", settings=Settings(channels=Expression("width"), bias=Expression("no ("))),
             Node("c", block="Conv2d", settings=Settings(kernel_size=(Expression("width"), 1))),
         ),
@@ -24,7 +24,9 @@ def drawing() -> Design:
     outer = Group(
         name="encoder",
         settings=(Setting("width", "int", 4),),
-        nodes=(Node("s1", group="stage", settings=Settings(width=Expression("width * 2")), repeat=Expression("width")),),
+        nodes=(
+            Node("s1", group="stage", settings=Settings(width=Expression("width * 2")), repeat=Expression("width")),
+        ),
     )
     return Design(
         nodes=(
