@@ -23,7 +23,7 @@ from app.window.palette import Palette
 from app.window.parts import area
 from app.window.problems import ProblemsPanel
 from app.window.statusline import StatusLine
-from app.window.theme import font, theme
+from app.window.theme import theme
 from app.window.topbar import TopBar
 
 BOTTOM = 300
@@ -34,7 +34,6 @@ class MainWindow(QMainWindow):
     """The window on one document. `engines` may be given by a test; `start` starts them."""
 
     def __init__(self, document: Document | None = None, engines: Engines | None = None) -> None:
-        QApplication.setFont(font())  # before any widget: a sheet that comes later fixes the face they have
         super().__init__()
         self.document = document or Document(self)
         self.engines = engines or Engines(self)

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication, QStyleFactory
 
 import resources
 from app.window import log
-from app.window.theme import Tokens, font, theme
+from app.window.theme import Tokens, theme
 
 _SHEET = """
 QWidget {{ color: {text}; }}
@@ -137,7 +137,6 @@ def apply(app: QApplication) -> None:
     """Dress the application in the theme; again after the theme has changed."""
     if app.style().objectName().lower() != "fusion":
         app.setStyle(QStyleFactory.create("Fusion"))  # the same on every desktop; the sheet does the rest
-    app.setFont(font())
     app.setPalette(_palette(theme.tokens))
     app.setStyleSheet(sheet(theme.tokens))
 

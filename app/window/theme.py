@@ -8,6 +8,7 @@ from functools import lru_cache
 from PySide6.QtCore import QByteArray, QObject, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontDatabase, QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtSvg import QSvgRenderer
+from PySide6.QtWidgets import QApplication
 
 import resources
 
@@ -115,10 +116,12 @@ def icon(name: str, colour: str = "", size: int = 16) -> QIcon:
 
 
 def load_fonts() -> None:
-    """Make the bundled faces known to Qt; once, after the application is made."""
+    """Make the bundled faces known to Qt and take one; once, after the application is made and before any widget: a
+    style sheet that comes later fixes the face that a widget has."""
     for face in sorted(resources.path("fonts").iterdir()):
         if face.suffix in (".ttf", ".otf"):
             QFontDatabase.addApplicationFont(str(face))
+    QApplication.setFont(font())
 
 
 def font(size: float = BODY, *, mono: bool = False, weight: QFont.Weight = QFont.Weight.Normal) -> QFont:
