@@ -13,13 +13,17 @@ import msgspec
 
 from app.design.names import NamingError, check_name
 from app.design.nesting import check_nesting
-from app.design.ports import Catalogue
+from app.design.ports import Catalogue, Ports
 from app.design.values import Design, Expression, Graph, Group, Settings
 from app.design.wires import UnknownPortError, WiringError, check_wire, find_cycle
 
 VERSION = 1
-MAX_BYTES = 64 * 2**20
+MAX_BYTES = 32 * 2**20
 MAX_NODES = 100_000
+MAX_SETTINGS = 1000
+"""How many settings a node, and how many values one of them, may have: each is walked over many times."""
+BOM = b"\xef\xbb\xbf"
+"""What some editors put before UTF-8 text."""
 
 
 class FileError(ValueError):
@@ -53,7 +57,10 @@ _encoder = msgspec.json.Encoder(enc_hook=enc_hook)
 def loads(data: bytes, name: str = "the design", catalogue: Catalogue | None = None) -> Design:
     """Read a design from the bytes of a file. Raises FileError; with a catalogue the wires' ports are checked too."""
     if len(data) > MAX_BYTES:
-        raise FileError(f"{name} has {len(data) / 2**20:.0f} MB: at most {MAX_BYTES // 2**20} MB are read")
+        raise FileError(f"{name} has more than {MAX_BYTES // 2**20} MB: no design is that large")
+    data = data.removeprefix(BOM)
+    if (count := data.count(b'"id"')) > MAX_NODES:  # each node names its id: refused before they fill the memory
+        raise FileError(f"{name}: it has {count:,} nodes: at most {MAX_NODES:,} are read")
     try:
         header = msgspec.json.decode(data, type=_Header)
     except msgspec.ValidationError:
@@ -105,9 +112,10 @@ def check(design: Design, catalogue: Catalogue | None = None) -> None:
     check_nesting(design)
     for where in ("", *design.group_by_name):
         graph = design.graph(where)
+        known: dict[str, Ports] = {}
         for wire in graph.wires:
             if catalogue is not None:
-                check_wire(design, where, wire, catalogue, acyclic=False, occupied=False)
+                check_wire(design, where, wire, catalogue, acyclic=False, occupied=False, known=known)
             for end in (wire.source, wire.target):
                 if end.node not in graph.by_id:
                     raise UnknownPortError(
@@ -142,6 +150,9 @@ def _check_graph(design: Design, graph: Graph, place: str) -> None:
             raise ValueError(f"the node `{node.id}` uses the Group `{node.group}`, which the file does not hold")
         if not isinstance(node.repeat, Expression) and not 1 <= node.repeat <= 10_000:
             raise ValueError(f"the node `{node.id}` repeats {node.repeat} times: it needs 1 to 10000")
+        values = (value for value in node.settings.values() if isinstance(value, tuple))
+        if len(node.settings) > MAX_SETTINGS or any(len(value) > MAX_SETTINGS for value in values):
+            raise ValueError(f"the node `{node.id}` holds more than {MAX_SETTINGS:,} settings or values of one setting")
         if not (abs(node.x) < 1e9 and abs(node.y) < 1e9):
             raise ValueError(f"the node `{node.id}` lies at ({node.x:g}, {node.y:g}), off any canvas")
         ids.add(node.id)
@@ -204,8 +215,12 @@ def load(path: str | Path, catalogue: Catalogue | None = None) -> Design:
     """Open a design's file. Raises FileError."""
     path = Path(path)
     try:
+        if path.exists() and not path.is_file():  # reading a pipe or a device might never end
+            raise FileError(f"{path} is {'a folder' if path.is_dir() else 'no plain file'}: choose a .netloom file")
         with path.open("rb") as file:
             data = file.read(MAX_BYTES + 1)
+    except FileError:
+        raise
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         raise FileError(f"{path} cannot be opened: {_system(error)}") from None
     return loads(data, str(path), catalogue)
@@ -222,6 +237,8 @@ def write_atomically(path: str | Path, data: bytes) -> None:
     aside = ""
     try:
         target = path.resolve()  # through a link: the link stays, its target is replaced
+        if target.exists() and not target.is_file():  # a rename would put a file in the place of /dev/null, say
+            raise OSError(f"it is {'a folder' if target.is_dir() else 'no plain file'}; choose another name")
         mode = target.stat().st_mode & 0o777 if target.exists() else 0o666 & ~_umask()
         handle, aside = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
         with os.fdopen(handle, "wb") as file:

@@ -13,6 +13,10 @@ from blocks.card import Card, Kind, Port
 Catalogue = Mapping[str, Card]
 
 
+MAX_REPEATED = 1000
+"""How many wires a port of any number takes."""
+
+
 class Ports(NamedTuple):
     """The ports of one node, in the order in which its block's forward takes and gives them."""
 
@@ -78,7 +82,7 @@ def _spell(port: Port, card: Card, node: Node, wired: set[str]) -> list[Port]:
         return [port]
     if port.many == "*":
         fixed = {p.name for p in card.inputs if not p.many}
-        names = (name for name in map(letter, range(10_000)) if name not in fixed)
+        names = (name for name in map(letter, range(MAX_REPEATED)) if name not in fixed)
         listed: list[str] = []
         missing = set(wired - fixed)
         for name in names:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from app.design.ports import Catalogue, ports
+from app.design.ports import Catalogue, Ports, ports
 from app.design.values import Design, Graph, Wire
-from blocks.card import Kind
+from blocks.card import Kind, Port
 
 
 class WiringError(ValueError):
@@ -37,12 +37,19 @@ def kinds_fit(source: Kind, target: Kind) -> bool:
 
 
 def check_wire(
-    design: Design, where: str, wire: Wire, catalogue: Catalogue, *, acyclic: bool = True, occupied: bool = True
+    design: Design,
+    where: str,
+    wire: Wire,
+    catalogue: Catalogue,
+    *,
+    acyclic: bool = True,
+    occupied: bool = True,
+    known: dict[str, Ports] | None = None,
 ) -> None:
     """Raise the WiringError of the first rule that `wire` would break in the graph `where` ("" is the top).
 
     With `acyclic=False` or `occupied=False` that rule is left to the caller (a whole file is checked for cycles at
-    once; a move replaces the wire that is there).
+    once; a move replaces the wire that is there). `known` keeps the ports of the graph's nodes from wire to wire.
     """
     graph = design.graph(where)
     source, target = graph.by_id.get(wire.source.node), graph.by_id.get(wire.target.node)
@@ -52,14 +59,19 @@ def check_wire(
     assert source is not None and target is not None
     if source is target:
         raise OwnOutputError(f"{source.name} cannot feed itself: wire its output to another node")
-    output = ports(design, graph, source, catalogue).output(wire.source.port)
-    input = ports(design, graph, target, catalogue).input(wire.target.port)
+    known = {} if known is None else known
+    for node in (source, target):
+        if node.id not in known:
+            known[node.id] = ports(design, graph, node, catalogue)
+    output, input = known[source.id].output(wire.source.port), known[target.id].input(wire.target.port)
     if output is None:
-        known = ", ".join(p.name for p in ports(design, graph, source, catalogue).outputs) or "none"
-        raise UnknownPortError(f"{source.name} has no output `{wire.source.port}` (it has: {known})")
+        raise UnknownPortError(
+            f"{source.name} has no output `{wire.source.port}` (it has: {_listed(known[source.id].outputs)})"
+        )
     if input is None:
-        known = ", ".join(p.name for p in ports(design, graph, target, catalogue).inputs) or "none"
-        raise UnknownPortError(f"{target.name} has no input `{wire.target.port}` (it has: {known})")
+        raise UnknownPortError(
+            f"{target.name} has no input `{wire.target.port}` (it has: {_listed(known[target.id].inputs)})"
+        )
     if occupied and (taken := graph.wire_into(wire.target)) is not None:
         raise OccupiedPortError(
             f"{target.name}: `{input.name}` already takes {graph.by_id[taken.source.node].name}; remove that wire first"
@@ -73,6 +85,11 @@ def check_wire(
         raise CycleError(
             f"a wire from {source.name} to {target.name} would close a circle: a network's wires run one way"
         )
+
+
+def _listed(ports: tuple[Port, ...]) -> str:
+    names = [p.name for p in ports]
+    return ", ".join(names[:12]) + (", ..." if len(names) > 12 else "") or "none"
 
 
 def _adapter(source: Kind, target: Kind) -> str:

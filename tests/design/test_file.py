@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 import examples
 from app.design import file
 from app.design.file import FileError
-from app.design.values import Design, Node, Settings
+from app.design.ports import letter
+from app.design.values import Design, End, Node, Settings, Wire
 from tests.design.drawings import CATALOGUE, designs, grouped, names, recipes, small, variants
 from tests.design.drawings import settings as any_settings
 
@@ -134,7 +135,9 @@ BAD: dict[str, tuple[bytes, str]] = {
     "million-nodes": (
         b'{"netloom": 1, "nodes": [' + b",".join(b'{"id":"n%d","block":"Conv"}' % i for i in range(1_000_000)) + b"]}",
         "1,000,000 nodes: at most 100,000"),
-    "too-many-bytes": (b" " * (file.MAX_BYTES + 1), "at most 64 MB are read"),
+    "many-settings": (_nodes(settings={f"k{i}": 1 for i in range(1001)}), "more than 1,000 settings"),
+    "long-setting": (_nodes(settings={"a": [1] * 1001}), "more than 1,000 settings or values of one"),
+    "too-many-bytes": (b" " * (file.MAX_BYTES + 1), "has more than 32 MB"),
 }  # fmt: skip
 
 
@@ -178,9 +181,36 @@ def test_any_flipped_byte_is_a_design_or_an_error(data: Any) -> None:
 
 
 def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
-    for path in (tmp_path / "none.netloom", tmp_path, tmp_path / "a\0b"):
+    for path in (tmp_path / "none.netloom", tmp_path / "a\0b", tmp_path / ("n" * 300)):
         with pytest.raises(FileError, match="cannot be opened"):
             file.load(path)
+    with pytest.raises(FileError, match="is a folder: choose"):
+        file.load(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes by name are of POSIX systems")
+def test_a_pipe_by_name_is_neither_waited_for_nor_replaced(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(FileError, match="is no plain file"):
+        file.load(tmp_path / "pipe")
+    with pytest.raises(FileError, match="it is no plain file; choose another name"):
+        file.save(small(), tmp_path / "pipe")
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+def test_line_ends_and_marks_of_other_systems_are_read(tmp_path: Path) -> None:
+    (tmp_path / "a.netloom").write_bytes(file.BOM + file.dumps(grouped()).replace(b"\n", b"\r\n"))
+    assert file.load(tmp_path / "a.netloom") == grouped()
+
+
+def test_a_node_with_many_wires_is_checked_fast() -> None:
+    """Its ports are spelled out once, not once a wire."""
+    names = [letter(i) for i in range(900)]
+    nodes = (Node("add", block="Add"), *(Node(f"n{i}", block="Conv") for i in range(900)))
+    wires = tuple(Wire(End(f"n{i}", "out"), End("add", name)) for i, name in enumerate(names))
+    began = time.perf_counter()
+    file.check(Design(nodes=nodes, wires=wires), CATALOGUE)
+    assert time.perf_counter() - began < 2
 
 
 def test_saving_replaces_the_file_whole(tmp_path: Path) -> None:
