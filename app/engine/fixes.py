@@ -30,7 +30,7 @@ as a sound one. Counted, not timed: the same design always gets the same fixes, 
 def offer(analyser: Analyser, design: Design, walk: Walk, analysis: Analysis, batch: int) -> Analysis:
     """The analysis with fixes added to its problems."""
     errors = sum(p.severity == "error" for p in analysis.problems)
-    trials = max(4, BUDGET // max(len(walk.steps), 1))
+    trials = max(1, BUDGET // max(len(walk.steps), 1))
     mended = list(analysis.problems)
     for place, problem in enumerate(analysis.problems[:MAX_PROBLEMS]):
         found: list[Fix] = []

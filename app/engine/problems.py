@@ -41,8 +41,10 @@ def _of_step(design: Design, walk: Walk, step: Step) -> list[Problem]:
         message = f"{call.name}: the block `{call.block}` is not known here; remove it or install what it comes from"
         return [_problem(step, "error", "", "block-missing", message)]
     found = []
-    for name in sorted(set(call.settings) - {s.name for s in step.card.settings}):
-        message = f"{call.name}: {step.card.title} has no setting `{name}`; it is ignored"
+    if strange := sorted(set(call.settings) - {s.name for s in step.card.settings}):
+        names = ", ".join(f"`{name}`" for name in strange[:6]) + (" and others" if len(strange) > 6 else "")
+        what = f"no setting {names}; it is" if len(strange) == 1 else f"no settings {names}; they are"
+        message = f"{call.name}: {step.card.title} has {what} ignored"
         found.append(_problem(step, "warning", "", "setting-unknown", message))
     sources = walk.expanded.sources[call.id]
     missing = [p for p in step.ports if p.name not in sources and not p.optional]

@@ -237,16 +237,18 @@ def _reset_setting(analyser: Analyser, design: Design, walk: Walk, problem: Prob
         return
     by_name = {s.name: s for s in declared}
     resolved = walk.steps[problem.id].call.settings if problem.id in walk.steps else node.settings
+    if problem.code == "setting-unknown":
+        strange = [name for name in node.settings if name not in by_name]
+        title = f"Forget {', '.join(strange[:3])}" + (f" and {len(strange) - 3} more" if len(strange) > 3 else "")
+        yield title, tuple(changes.set_setting(problem.where, problem.node, name, None) for name in strange)
+        return
     for name, value in node.settings.items():
         setting = by_name.get(name)
-        if setting is None:
-            title = f"Forget {name}"
-        else:
-            if problem.code == "setting" and _accepted(setting, resolved.get(name, value)):
-                continue
-            if problem.code == "expression" and not _calculated(value):
-                continue
-            title = f"Set {name} back to {show_value(setting.default)}"
+        if setting is None or (problem.code == "setting" and _accepted(setting, resolved.get(name, value))):
+            continue
+        if problem.code == "expression" and not _calculated(value):
+            continue
+        title = f"Set {name} back to {show_value(setting.default)}"
         yield title, (changes.set_setting(problem.where, problem.node, name, None),)
 
 
