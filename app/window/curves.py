@@ -41,6 +41,13 @@ def nice_ticks(low: float, high: float, count: int, *, whole: bool = False) -> l
     return [round(index * step, 12) for index in range(first, last + 1)]
 
 
+def reach(done: float, epochs: float) -> float:
+    """Where the axis of a run of `epochs` ends while `done` are over: a long run's first epochs are not squeezed into
+    its first pixels; the axis grows in steps, so that it seldom moves."""
+    steps = (size * 10**power for power in range(1, 7) for size in (1, 2, 5))
+    return max(min(next((step for step in steps if done <= step), done), epochs), done)
+
+
 def in_words(value: float) -> str:
     """A value of a curve in seven characters at most: 0.0312, 12.30, 1.2e+05."""
     if not math.isfinite(value):
@@ -161,7 +168,7 @@ class Chart(QFrame):
         low, high = min((y for _, y in finite), default=0.0), max((y for _, y in finite), default=1.0)
         room = (high - low) * 0.08 or max(abs(high) * 0.1, 0.05)
         bottom = max(low - room, 0.0) if low >= 0 else low - room
-        right = max(epochs, 1.0, *(x for x, _ in finite)) if finite else max(epochs, 1.0)
+        right = reach(max((x for x, _ in finite), default=0.0), max(epochs, 1.0))
         self._span = (bottom, high + room, right)
         self._set_range()
         self._show_legend()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -35,14 +36,18 @@ _IN_FOLDERS = frozenset({"images"})
 """Kinds of data whose path is a folder; that of others is a file."""
 
 
-class NumberEdit(QLineEdit):
+class RateEdit(QLineEdit):
     """A field for a number of any size ("0.001", "1e-4"). A text that is none is marked and changes nothing."""
 
     committed = Signal(float)
+    marked = Signal()
+    """`refusal` is new."""
 
     def __init__(self, low: float, parent: QWidget | None = None, *, positive: bool = False) -> None:
         super().__init__(parent)
         self._low, self._positive = low, positive
+        self.refusal = ""
+        """Why what stands here cannot be taken."""
         self.setFont(look.font(look.BODY, mono=True))
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.editingFinished.connect(self._commit)
@@ -61,7 +66,7 @@ class NumberEdit(QLineEdit):
         except ValueError:
             self._mark(f"“{self.text()}” is no number: write it as 0.001 or 1e-3")
             return
-        if not self._low <= value < 1e6 or (self._positive and value == 0):
+        if not (math.isfinite(value) and value >= self._low) or (self._positive and value == 0):
             least = "above" if self._positive else "of at least"
             self._mark(f"It is {value:g}, but it needs a number {least} {self._low:g}")
             return
@@ -72,6 +77,9 @@ class NumberEdit(QLineEdit):
     def _mark(self, why: str) -> None:
         self.setToolTip(why)
         parts.mark(self, "refused", bool(why))
+        if why != self.refusal:
+            self.refusal = why
+            self.marked.emit()
 
 
 class RecipeForm(QWidget):
@@ -89,13 +97,13 @@ class RecipeForm(QWidget):
         self.epochs = self._whole("epochs", 1, 100_000)
         self.batch_size = self._whole("batch_size", 1, 1_000_000)
         self.optimizer = QComboBox(self)
-        self.learning_rate = NumberEdit(0, self, positive=True)
+        self.learning_rate = RateEdit(0, self, positive=True)
         self.device_box = QComboBox(self)
         self.more = parts.button("More", "flat", "Show the settings that rarely change")
         """Stands beside the panel's Start button, where it costs the form no line."""
         self.schedule = QComboBox(self)
         self.seed = self._whole("seed", 0, 2**31 - 1)
-        self.weight_decay = NumberEdit(0, self)
+        self.weight_decay = RateEdit(0, self)
         self.help = parts.label("", "soft", wrap=True)
         self._arrange()
         self._connect()
@@ -214,6 +222,12 @@ class RecipeForm(QWidget):
             assert isinstance(model, QStandardItemModel)
             model.item(index).setEnabled(False)
             self.device_box.setItemData(index, device.absent, Qt.ItemDataRole.ToolTipRole)
+
+    @property
+    def refusal(self) -> str:
+        """Why the form does not say what to train with: what stands in a field cannot be taken."""
+        rates = {"Learning rate": self.learning_rate, "Weight decay": self.weight_decay}
+        return next((f"{name}: {field.refusal}." for name, field in rates.items() if field.refusal), "")
 
     @property
     def device(self) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
+    QApplication,
     QFrame,
     QHBoxLayout,
     QProgressBar,
@@ -92,6 +93,8 @@ class TrainingPanel(QWidget):
         self._redraw.timeout.connect(self._draw)
         self.start_button.clicked.connect(self.start)
         self.stop_button.clicked.connect(self.stop)
+        for rate in (self.form.learning_rate, self.form.weight_decay):
+            rate.marked.connect(self._refresh)
         self.runs.changed.connect(self._run_changed)
         document.changed.connect(lambda *_: self._refresh())
         document.analysed.connect(self._refresh)
@@ -157,7 +160,8 @@ class TrainingPanel(QWidget):
 
     def start(self) -> bool:
         """Start a run of the drawing as it stands; False when something is missing: the panel says what."""
-        self.form.setFocus()  # a field that is being typed in gives its value
+        if (focused := QApplication.focusWidget()) is not None and self.form.isAncestorOf(focused):
+            self.form.setFocus()  # a field that is being typed in gives its value
         if self.running or self._missing() is not None:
             self._refresh()
             return False
@@ -210,6 +214,8 @@ class TrainingPanel(QWidget):
         """Show how things stand: the buttons, the progress and the sentence."""
         run = self.runs.last
         running = self.running
+        focused = QApplication.focusWidget()
+        had_focus = focused is not None and self.isAncestorOf(focused)
         self.start_button.setVisible(not running)
         self.stop_button.setVisible(running)
         self.stop_button.setEnabled(not self._stopping)
@@ -230,6 +236,9 @@ class TrainingPanel(QWidget):
             self.notice.hide()
             self.empty.say(said[0], said[1], *said[2])
         self._pages.setCurrentWidget(self.curves if curves and self.curves is not None else self.empty)
+        if had_focus and focused is not None and not focused.isVisible():
+            # The button that was pressed is gone: the keys must not fall to some other part of the window.
+            (self.stop_button if running else self.start_button).setFocus()
 
     def _show_progress(self, run: Run) -> None:
         progress = run.progress
@@ -246,6 +255,8 @@ class TrainingPanel(QWidget):
     def _missing(self) -> tuple[str, str, tuple[Button, ...]] | None:
         """What keeps the drawing from being trained, with the button that helps; None when nothing does."""
         document, analysis = self._document, self._document.analysis
+        if self.form.refusal:
+            return "error", self.form.refusal, ()
         if not document.design.nodes:
             return "info", "Nothing is drawn yet: drag blocks from the palette onto the canvas.", ()
         if analysis is not None and not analysis.valid:

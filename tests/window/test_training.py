@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QPointF, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 
@@ -15,7 +15,7 @@ from app.design.file import FileError
 from app.design.usual import usual_loss
 from app.design.values import Design, Settings
 from app.messages import Analysis, Named, Problem, Progress, Tensor, Train, Trained
-from app.window.curves import in_words, nice_ticks, picture, read_metrics
+from app.window.curves import in_words, nice_ticks, picture, reach, read_metrics
 from app.window.document import Document
 from app.window.training import TrainingPanel, status_line, time_left
 from tests.window.fake_engines import CARDS, DEVICES, FakeEngines, small_design
@@ -94,13 +94,26 @@ def test_values_under_the_pointer(made: Any, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: chart.plot.width() > 200)
     assert "0.6667" in chart.legend() and "epoch" not in chart.legend()
     view = chart.plot.getPlotItem().vb
-    from PySide6.QtCore import QPointF
+    def said() -> bool:
+        at = chart.plot.mapFromScene(view.mapViewToScene(QPointF(1.0, 1.5)))  # the plot may still be laid out
+        QTest.mouseMove(chart.plot.viewport(), QPoint(at.x() - 20, at.y()))
+        QTest.mouseMove(chart.plot.viewport(), at)
+        return "epoch 1.0" in chart.legend()
 
-    at = chart.plot.mapFromScene(view.mapViewToScene(QPointF(1.0, 1.5)))
-    QTest.mouseMove(chart.plot.viewport(), QPoint(at.x() - 20, at.y()))
-    QTest.mouseMove(chart.plot.viewport(), at)
-    qtbot.waitUntil(lambda: "epoch 1.0" in chart.legend())
+    qtbot.waitUntil(said)
     assert "2.0000" in chart.legend() and "2.1000" in chart.legend()
+
+
+def test_the_focus_stays_on_the_button_that_takes_the_other_ones_place(made: Any, qtbot: Any) -> None:
+    _, engines, panel = made
+    panel.window().activateWindow()
+    qtbot.waitUntil(panel.window().isActiveWindow)
+    panel.start_button.setFocus()
+    QTest.keyClick(panel.start_button, Qt.Key.Key_Space)
+    assert panel.stop_button.hasFocus()
+    engines.started[0].tell(1, 2, "train", loss=2.0)
+    QTest.keyClick(panel.stop_button, Qt.Key.Key_Space)
+    assert engines.started[0].cancelled
 
 
 def test_stop_asks_the_engine_and_says_so(made: Any) -> None:
@@ -221,6 +234,21 @@ def test_a_text_that_is_no_number_is_marked_and_changes_nothing(made: Any) -> No
         QTest.keyClicks(field, text)
         QTest.keyClick(field, Qt.Key.Key_Return)
         assert why in field.toolTip() and document.design.recipe.learning_rate == 0.001
+        assert not panel.start(), "no run with another rate than the one that stands in the field"
+        assert panel.empty.text.startswith("Learning rate: ") and why in panel.empty.text
+    field.selectAll()
+    QTest.keyClicks(field, "1e9")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert document.design.recipe.learning_rate == 1e9, "what it does to the loss is the engine's to say"
+    assert panel.start()
+
+
+@pytest.mark.parametrize(
+    ("done", "epochs", "end"),
+    [(0, 3, 3), (0, 300, 10), (10, 300, 10), (10.1, 300, 20), (180, 300, 200), (201, 300, 300), (301, 300, 301)],
+)
+def test_the_axis_grows_with_a_long_run(done: float, epochs: float, end: float) -> None:
+    assert reach(done, epochs) == end
 
 
 def test_absent_devices_are_listed_and_say_why(made: Any) -> None:
