@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1, mps")
     train.add_argument("--devices", type=int, default=1, metavar="N", help="how many devices of that kind")
     train.add_argument("--nodes", type=int, default=1, metavar="N", help="how many machines")
-    train.add_argument("--precision", metavar="P", help="32, 16-mixed or bf16-mixed")
+    train.add_argument("--precision", metavar="P", help="32, bf16, 16 or 64")
     train.add_argument("--seed", type=int, metavar="S")
     train.add_argument("--run", metavar="DIR", help="the run folder (default: runs/NAME-DATE)")
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint of --run")

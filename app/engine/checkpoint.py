@@ -29,7 +29,7 @@ def save(folder: Path, weights: dict[str, torch.Tensor], state: dict[str, Any]) 
     """Put a checkpoint at `folder`, in the place of the one that is there."""
     aside, old = folder.with_name(f".{folder.name}.part"), folder.with_name(f".{folder.name}.old")
     shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
+    aside.mkdir()  # not its parents: a run folder that was deleted meanwhile is not made again in parts
     save_file(weights, aside / WEIGHTS)
     torch.save(state, aside / STATE)
     for file in aside.iterdir():

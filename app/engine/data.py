@@ -173,6 +173,13 @@ def target_sources(
     return tuple(found)
 
 
+def check_classes(classes: Sequence[str], wanted: Wanted, place: object) -> None:
+    """Raise DataError where a Target wants classes and there is only one: nothing could be learnt."""
+    choosing = any(target.field == "label" and not target.dtype.startswith("float") for target in wanted.targets)
+    if choosing and len(classes) == 1:
+        raise DataError(f"{place} holds one class, `{classes[0]}`: to tell classes apart it needs at least two.")
+
+
 def stratified(labels: np.ndarray, parts: Sequence[float]) -> list[np.ndarray]:
     """Indices of a fixed split, each class divided in the shares `parts`; what is left over goes to the first."""
     random = np.random.default_rng(SPLIT_SEED)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from app.engine.data import Data, Source, Split, Wanted, stratified, target_sources
+from app.engine.data import Data, Source, Split, Wanted, check_classes, stratified, target_sources
 from app.engine.fit import SUFFIXES, DataError, Frame, fit_picture, frame_of, read_picture
 
 KEEP_BYTES = 512 * 2**20
@@ -55,6 +55,7 @@ def open_images(folder: Path, wanted: Wanted, seed: int) -> Data:
     classes = _classes(top)
     notes: list[str] = []
     found = {"train": _files(top, classes)}
+    check_classes(classes, wanted, top)
     for split in ("validation", "test"):
         place = places[split]
         if places["train"] and place:

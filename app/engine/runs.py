@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import json
 import platform
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 
 from app import __version__
@@ -107,10 +109,13 @@ class RunFolder:
     def write(self, epoch: int, step: int, split: str, values: Mapping[str, float]) -> None:
         """Add a point to metrics.csv and to the TensorBoard events."""
         writer = csv.writer(self._csv, lineterminator="\n")
-        for name, value in values.items():
-            writer.writerow((epoch, step, split, name, repr(value)))
-            self.rows += 1
-        self._csv.flush()
+        try:
+            for name, value in values.items():
+                writer.writerow((epoch, step, split, name, repr(value)))
+                self.rows += 1
+            self._csv.flush()
+        except OSError as error:
+            raise RunError(f"{self.metrics} cannot be written: {error.strerror or error}.") from None
         if self._events is None:
             self._start_events(None)
         for name, value in values.items():
@@ -128,16 +133,22 @@ class RunFolder:
             self._events = None
 
     def log(self, line: str) -> None:
-        self._log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n")
-        self._log.flush()
+        try:
+            self._log.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}\n")
+            self._log.flush()
+        except OSError as error:
+            raise RunError(f"{self.path / 'log.txt'} cannot be written: {error.strerror or error}.") from None
 
     def save(self, place: Path, weights: dict[str, torch.Tensor], state: dict[str, Any]) -> None:
         """Write a checkpoint; what the curves hold by now is on the disk before it."""
         try:
             self._csv.flush()
             checkpoint.save(place, weights, state)
-        except OSError as error:
-            raise RunError(f"The checkpoint {place} cannot be written: {error.strerror or error}.") from None
+        except (OSError, RuntimeError, SafetensorError) as error:  # torch and safetensors have words of their own
+            reason = (error.strerror if isinstance(error, OSError) else None) or "the disk may be full"
+            raise RunError(
+                f"The checkpoint {place} cannot be written: {reason}. The one before it is kept: make room and resume."
+            ) from None
 
     def write_facts(self, data: Data, settings: Mapping[str, Any]) -> None:
         """Note what the data is (data.json) and what the run ran on (versions.json)."""
@@ -148,8 +159,9 @@ class RunFolder:
 
     def close(self) -> None:
         self._close_events()
-        self._csv.close()
-        self._log.close()
+        for handle in (self._csv, self._log):
+            with contextlib.suppress(OSError):  # each line was flushed as it was written: closing loses nothing
+                handle.close()
 
 
 def _write_json(path: Path, value: Any) -> None:

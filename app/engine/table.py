@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from app.engine.data import Data, Split, TensorSource, Wanted, stratified, target_sources
+from app.engine.data import Data, Split, TensorSource, Wanted, check_classes, stratified, target_sources
 from app.engine.fit import DataError, written
 
 MAX_BYTES = 2 * 2**30
@@ -35,13 +35,14 @@ def open_table(path: Path, wanted: Wanted, seed: int) -> Data:
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         r, c = bad[0]
-        cell = rows[r][features[c]]
-        raise DataError(f"Row {r + first}, column `{header[features[c]]}` of {path} is `{cell}`: it needs a number.")
+        cell = f"`{rows[r][features[c]]}`" if rows[r][features[c]] else "empty"
+        raise DataError(f"Row {r + first}, column `{header[features[c]]}` of {path} is {cell}: it needs a number.")
     cells = [row[column].strip() for row in rows]
     if "" in cells:
         raise DataError(f"Row {cells.index('') + first} of {path} has no `{header[column]}`: give it a class.")
     measured = any(t.field == "label" and t.dtype.startswith("float") for t in wanted.targets)
     classes, labels, numbers = _labels(cells, header[column], path, first, measured)
+    check_classes(classes, wanted, f"Column `{header[column]}` of {path}")
     _check_inputs(wanted, path, len(features))
     parts = stratified(labels if classes else np.zeros(len(rows), dtype=np.int64), (0.7, 0.1, 0.2))
     mean = values[parts[0]].mean(0)

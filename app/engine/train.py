@@ -23,7 +23,7 @@ from app.engine.rehearsal import rehearse
 from app.engine.runs import Run, RunError, RunFolder, compile_both, load_run, new_folder
 from app.messages import Progress, Trained
 
-__all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "TrainingError", "evaluate_run", "train"]
+__all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "TrainingError", "evaluate_run", "is_first", "train"]
 
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed", "64": "64-true"}
 
@@ -117,6 +117,13 @@ def _run(loop: Loop, place: Path, job: str) -> Trained:
         said = ", ".join(f"{name} {value:.4g}" for name, value in values.items()) or "there is no test split"
         parts.folder.log(f"Test{best}: {said}.")
     return Trained(job, str(place), False, parts.recipe.epochs, Settings(values))
+
+
+def is_first() -> bool:
+    """Whether this process speaks for the run: with several devices each has one, which runs the whole command."""
+    from lightning_fabric.utilities.rank_zero import rank_zero_only
+
+    return getattr(rank_zero_only, "rank", 0) == 0
 
 
 def step_work(design: Design, recipe: Recipe) -> int:

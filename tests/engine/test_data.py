@@ -169,6 +169,9 @@ def test_bad_folders_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no pictures"):
         open_data(f"images:{tmp_path}", COLOUR, LABEL)
     (tmp_path / "cats" / "a.png").write_bytes(b"no picture at all")
+    with pytest.raises(DataError, match="holds one class, `cats`"):
+        open_data(f"images:{tmp_path}", COLOUR, LABEL)
+    (tmp_path / "dogs").mkdir()
     data = open_data(f"images:{tmp_path}", COLOUR, LABEL)
     with pytest.raises(DataError, match=r"a\.png is not a picture"):
         list(data.batches("train", 4, epoch=1))
@@ -224,7 +227,9 @@ def test_a_target_may_be_a_number(tmp_path: Path) -> None:
     [
         ("", "is empty"),
         ("a,b,c\n1,2,x\n", "1 rows of data"),
+        ("a,b,c\n1,2,x\n1,,y\n1,2,x\n", "is empty: it needs a number"),
         ("a,b,c\n1,2,x\n1,,y\n1,2,x\n", "Row 3, column `b`"),
+        ("a,b,c\n1,2,x\n3,2,x\n1,2,x\n", "holds one class, `x`"),
         ("a,b,c\n1,2,x\n1,oops,y\n1,2,x\n", "is `oops`"),
         ("a,b,c\n1,2,x\n1,2\n1,2,x\n", "Row 3 of"),
         ("a,b,c\n1,2,x\n1,2,\n1,2,x\n", "has no `c`"),

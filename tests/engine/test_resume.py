@@ -130,6 +130,7 @@ def test_errors_of_loading(tmp_path: Path) -> None:
 
 def test_a_crash_while_a_checkpoint_is_replaced_leaves_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = tmp_path / "checkpoints" / "last"
+    place.parent.mkdir()
     weights = {"w": torch.ones(2)}
     checkpoint.save(place, weights, {"epoch": 1, "step": 1})
     rename = Path.rename
@@ -156,6 +157,7 @@ def test_a_crash_while_a_checkpoint_is_replaced_leaves_one(tmp_path: Path, monke
 
 def test_damaged_checkpoints_are_said(tmp_path: Path) -> None:
     place = tmp_path / "checkpoints" / "last"
+    place.parent.mkdir()
     checkpoint.save(place, {"w": torch.ones(2)}, {"epoch": 1, "step": 1})
     (place / "state.pt").write_bytes(b"rubbish")
     with pytest.raises(CheckpointError, match="is damaged"):

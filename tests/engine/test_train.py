@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -277,3 +278,29 @@ def test_cancelling_from_another_thread_stops_at_a_checkpoint(tmp_path: Path) ->
     )
     assert trained.stopped and 1 <= trained.epochs < 50
     assert checkpoint.place(tmp_path / "run" / "checkpoints" / "last")
+
+
+def test_a_run_folder_that_is_deleted_ends_the_run(tmp_path: Path) -> None:
+    """Parts of it are not made again, as if the rest were there too."""
+    place = tmp_path / "run"
+
+    def delete(progress: Progress) -> None:
+        shutil.rmtree(place, ignore_errors=True)
+
+    with pytest.raises(RunError, match="cannot be written"):
+        train(digits(), SHORT, device="cpu", run=place, on_progress=delete)
+    assert not place.exists()
+
+
+def test_a_full_disk_is_said_and_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = tmp_path / "run"
+    train(digits(), SHORT, device="cpu", run=place)
+    kept = (place / "checkpoints" / "last" / "weights.safetensors").read_bytes()
+
+    def full(*_arguments: object) -> None:  # what torch says when the zip's end cannot be written
+        raise RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 13120 vs 13072")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(RunError, match="the disk may be full"):
+        train(digits(), replace(SHORT, epochs=SHORT.epochs + 1), device="cpu", run=place, resume=True)
+    assert (place / "checkpoints" / "last" / "weights.safetensors").read_bytes() == kept

@@ -109,8 +109,6 @@ def recipe_from(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
         if getattr(arguments, key) is not None:
             changes[key] = getattr(arguments, key)
     changed = replace(recipe, **changes)
-    if changed.epochs < 1 or changed.batch_size < 1 or not changed.learning_rate > 0:
-        raise CallError("epochs, batch_size and learning_rate need to be above 0")
     if not changed.data:
         raise CallError("no data is chosen: add --data, for example --data digits")
     return changed

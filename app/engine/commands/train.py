@@ -15,7 +15,7 @@ from app import messages
 from app.design.values import Design, Recipe
 from app.engine.commands.common import console, prepared, print_json, print_problems, recipe_from, user_errors
 from app.engine.compile import shared_analyser
-from app.engine.train import train
+from app.engine.train import is_first, train
 from app.exits import FINE, INVALID, CallError
 
 
@@ -39,12 +39,12 @@ def run(arguments: argparse.Namespace) -> int:
             run=Path(arguments.run) if arguments.run else None,
             resume=arguments.resume,
         )
-    if not arguments.json:
+    if not arguments.json and is_first():
         out = console()
         if trained.stopped:
             out.print(f"stopped after {trained.epochs} epochs; go on with --resume --run {trained.run}", markup=False)
         else:
-            out.print(f"test {values_text(trained.values)}", markup=False)
+            out.print(f"test {values_text(trained.values) or '(the data has no test split)'}", markup=False)
         out.print(f"run {trained.run}", markup=False)
     return FINE
 
@@ -65,10 +65,11 @@ def with_progress(design: Design, recipe: Recipe, *, as_json: bool, **options: A
     try:
         if as_json:
             trained = train(design, recipe, on_progress=_print_progress, cancelled=stopped.is_set, **options)
-            print_json({
-                "event": "trained", "run": trained.run, "stopped": trained.stopped, "epochs": trained.epochs,
-                "values": dict(trained.values),
-            })  # fmt: skip
+            if is_first():
+                print_json({
+                    "event": "trained", "run": trained.run, "stopped": trained.stopped, "epochs": trained.epochs,
+                    "values": dict(trained.values),
+                })  # fmt: skip
             return trained
         return train(design, recipe, on_progress=bar.show, cancelled=stopped.is_set, **options)
     finally:
