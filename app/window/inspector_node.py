@@ -15,6 +15,7 @@ from app.window.fields import Field, WheelGuard, make_field
 from app.window.inspector_pages import Page, count_uses, whole_of
 from app.window.parts import Switch, button, label, mark, port_lines
 from app.window.rows import Costs, Facts
+from app.window.sentences import Elided
 from app.window.theme import CATEGORY_COLOURS, icon
 from blocks.card import Card, Setting
 
@@ -86,7 +87,8 @@ class NodePage(Page):
         self.name.setObjectName("node-name")
         self.name.setToolTip("The name: type another to rename it. It is the prefix of its weights in the state_dict.")
         self.name.editingFinished.connect(self._rename)
-        kind = label(title, "soft")
+        self.name.setCursorPosition(0)
+        kind = Elided("soft", title, most=118)
         kind.setToolTip(node.block or node.group)
         head.addWidget(picture)
         head.addWidget(self.name, 1)
@@ -172,7 +174,7 @@ class NodePage(Page):
         row = self._form.rowCount()
         field = make_field(setting)
         field.expressions = bool(self.where)
-        name = label(setting.name.replace("_", " "), "soft")
+        name = label(setting.name.replace("_", " "), "soft", wrap=True)
         name.setToolTip(field.tip)
         name.setBuddy(field)
         error = label("", "error", wrap=True)
@@ -241,6 +243,7 @@ class NodePage(Page):
             with QSignalBlocker(self.name):
                 if self.name.text() != node.name:
                     self.name.setText(node.name)
+                    self.name.setCursorPosition(0)
         for name in self._fields:
             if self._errors[name].isHidden():
                 self._show_field(name)

@@ -69,6 +69,7 @@ class NumberEdit(QAbstractSpinBox):
         self._pause.setInterval(PAUSE)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # the wheel alone, while one scrolls past, changes nothing
         self.setKeyboardTracking(False)
+        self.setMinimumWidth(52)  # two of them and a link stand side by side in the inspector
         self.lineEdit().setFont(font(12, mono=True))
         self.lineEdit().setAlignment(Qt.AlignmentFlag.AlignRight)
         if setting.optional:

@@ -10,8 +10,9 @@ from app.design import changes
 from app.messages import Fix, Problem
 from app.window import parts
 from app.window.document import Document
+from app.window.flow import Flow
 from app.window.parts import button, label
-from app.window.sentences import plain
+from app.window.sentences import Elided, plain
 from app.window.theme import icon, theme
 
 SHOWN = 200
@@ -44,18 +45,16 @@ class ProblemRow(QFrame):
         self.sentence = label(problem.message, wrap=True)
         middle.addWidget(self.sentence)
         if problem.fixes:
-            fixes = QHBoxLayout()
-            fixes.setSpacing(8)
+            fixes = Flow(8)
             for fix in problem.fixes[:4]:
                 title = plain(fix.title)
                 text = title if not fix.parameters else f"{title}  {parts.signed(fix.parameters)}"
                 made = button(text, "fix", f"{title}: {parts.signed(fix.parameters)} parameters")
                 made.clicked.connect(lambda _on=False, fix=fix: self.fix_chosen.emit(self.problem, fix))
                 fixes.addWidget(made)
-            fixes.addStretch()
             middle.addLayout(fixes)
         row.addLayout(middle, 1)
-        self._where = label(problem.name, "monosoft")
+        self._where = Elided("monosoft", problem.name, most=180)
         row.addWidget(self._where, 0, Qt.AlignmentFlag.AlignTop)
         self.paint_icon()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from PySide6.QtCore import Qt
@@ -14,8 +15,21 @@ def plain(text: str) -> str:
     return text.replace("`", "")
 
 
+LONGEST_WORD = 24
+"""A longer word may be broken where it must be: names of 64 characters stand in narrow panels."""
+
+
+def _breakable(text: str) -> str:
+    def broken(word: re.Match[str]) -> str:
+        pieces = re.findall(rf".{{1,{LONGEST_WORD}}}?(?:[_/.]+|$)|.{{{LONGEST_WORD}}}", word.group())
+        return "\N{ZERO WIDTH SPACE}".join(pieces)
+
+    return re.sub(rf"\S{{{LONGEST_WORD + 1},}}", broken, text)
+
+
 def rich(text: str) -> str:
     """A sentence as rich text."""
+    text = _breakable(text)
     parts = text.split("`")
     if len(parts) % 2 == 0:  # a tick without its partner is a tick
         parts[-2:] = ["`".join(parts[-2:])]
@@ -53,17 +67,24 @@ class Sentence(QLabel):
 class Elided(QLabel):
     """One line that ends in an ellipsis where there is no room for all of it; the whole is its tooltip then."""
 
-    def __init__(self, role: str = "") -> None:
+    def __init__(self, role: str = "", text: str = "", *, most: int = 0) -> None:
+        """With `most` it is as wide as its text, up to so many px; else as wide as it is let."""
         super().__init__()
         self._said = ""
+        self._most = most
         self.setTextFormat(Qt.TextFormat.PlainText)
-        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        across = QSizePolicy.Policy.Fixed if most else QSizePolicy.Policy.Ignored
+        self.setSizePolicy(across, QSizePolicy.Policy.Preferred)
         if role:
             self.setProperty("role", role)
+        self.setText(text)
 
     def setText(self, text: str) -> None:
         self._said = text
         self.setAccessibleName(plain(text))
+        if self._most:
+            self.ensurePolished()
+            self.setFixedWidth(min(self.fontMetrics().horizontalAdvance(plain(text)) + 6, self._most))
         self._fit()
 
     def text(self) -> str:

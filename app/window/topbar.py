@@ -117,7 +117,7 @@ class TopBar(QWidget):
         if analysis is None:
             state, text, symbol, shade = "ok", "Not checked", "clock", theme.tokens.soft
         elif errors:
-            text = f"{errors:,} problem{'s' * (errors != 1)}"
+            text = f"{len(found):,} problem{'s' * (len(found) != 1)}"
             state, symbol, shade = "error", "circle-x", theme.tokens.error
         elif warnings:
             text = f"{warnings:,} warning{'s' * (warnings != 1)}"

@@ -289,6 +289,32 @@ def test_no_field_is_squeezed_where_sentences_wrap(qtbot: QtBot, document: Docum
                 assert field.height() >= field.minimumSizeHint().height(), (id, field.objectName())
 
 
+def test_long_names_and_many_fixes_stay_within_their_panels(qtbot: QtBot, document: Document) -> None:
+    long = "a_very_long_name_that_somebody_typed_for_this_convolution_layer"
+    document.edit("Rename", lambda d: edits.rename(d, "", "conv", long))
+    fixes = tuple(Fix(f"Set `stride` of {long[:20]} to {i}", 1000 * i, ()) for i in range(4))
+    sentence = f"{long}: `x` is 1x3, but it needs 1x64."
+    problem = Problem("error", "conv", long, "", "conv", "x", "c", sentence, fixes=fixes)
+    document.set_analysis(Analysis(document.revision, False, True, problems=(problem,)))
+    panel, inspector = ProblemsPanel(document), Inspector(document)
+    for widget, width in ((panel, 620), (inspector, 290)):
+        qtbot.addWidget(widget)
+        widget.resize(width, 500)
+        widget.show()
+    inspector.set_selection(["conv"])
+    inspector.refresh()
+    qtbot.wait(50)
+    for area in (panel, inspector):
+        edge = area.viewport().width()
+        assert area.widget().width() <= edge
+        for child in area.widget().findChildren(QWidget):
+            if child.isVisible():
+                right = child.mapTo(area.viewport(), child.rect().topRight()).x()
+                assert right < edge, (type(child).__name__, child.objectName(), right, edge)
+    tops = {b.mapTo(panel, b.rect().topLeft()).y() for b in panel.rows[0].findChildren(QPushButton)}
+    assert len(tops) > 1, "the fixes stand on several lines"
+
+
 def test_the_layer_table_holds_thousands(qtbot: QtBot, document: Document) -> None:
     panel = LayersPanel(document)
     qtbot.addWidget(panel)

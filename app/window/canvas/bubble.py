@@ -106,15 +106,24 @@ class Bubble(QFrame):
             return
         self._column.activate()
         self.setFixedHeight(self._column.totalHeightForWidth(WIDTH))
-        x = min(max(node.center().x() - WIDTH // 2, 12), room.width() - WIDTH - 12)
-        y = node.bottom() + 18
-        if y + self.height() > room.height() - 12:
-            y = max(12, node.top() - self.height() - 18)
-        place = QRect(x, y, WIDTH, self.height())
+        place = self._place(node, room)
         if place != self.geometry():
             self.setGeometry(place)
         self.show()
         self.raise_()
+
+    def _place(self, node: QRect, room: QRect) -> QRect:
+        """Under the node, above it or beside it: where there is room; under it at worst, over its lower part."""
+        high = self.height()
+        x = min(max(node.center().x() - WIDTH // 2, 12), room.width() - WIDTH - 12)
+        y = min(max(node.top(), 12), room.height() - high - 12)
+        places = (
+            QRect(x, node.bottom() + 18, WIDTH, high), QRect(x, node.top() - high - 18, WIDTH, high),
+            QRect(node.right() + 24, y, WIDTH, high), QRect(node.left() - WIDTH - 24, y, WIDTH, high),
+        )  # fmt: skip
+        inside = room.adjusted(8, 8, -8, -8)
+        worst = QRect(x, max(room.height() - high - 12, 12), WIDTH, high)
+        return next((place for place in places if inside.contains(place)), worst)
 
 
 def _words(fix: Fix) -> str:

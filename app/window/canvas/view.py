@@ -120,6 +120,9 @@ class CanvasView(QGraphicsView):
         if self.zoom < 0.5:
             self.set_zoom(1.0)
         self._centre(item.rect.center())
+        seen = self.mapFromScene(item.rect).boundingRect()
+        if self.bubble.isVisible() and self.bubble.geometry().intersects(seen):
+            self.scroll(QPoint(0, 24 - seen.top()))  # the node to the top, so that its bubble has room under it
 
     def selected_ids(self) -> list[str]:
         return self.scene_.selected_ids()
