@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QMimeData, QSettings, QUrl
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QMimeData, QPointF, QSettings, Qt, QUrl
+from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QWidget
 from pytestqt.qtbot import QtBot
 
 from app.design import edits, file
 from app.design.values import Design, Node
 from app.window.document import Document
 from app.window.files import Files, dropped_file
+from app.window.main_window import MainWindow
 
 
 class Answers(Files):
@@ -165,5 +169,77 @@ def test_examples_open_without_a_file(files: Answers, name: str) -> None:
 
 def test_a_folder_that_cannot_be_written_is_told(files: Answers, tmp_path: Path) -> None:
     files.path = str(tmp_path / "no" / "such" / "a.netloom")
+    assert not files.save()
+    assert "cannot be saved" in files.said[0]
+
+
+@pytest.fixture
+def window(qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MainWindow:
+    monkeypatch.setenv("NETLOOM_SETTINGS", str(tmp_path / "settings"))
+    made = MainWindow()
+    qtbot.addWidget(made)
+    monkeypatch.setattr(made.files, "ask_save", lambda: "discard")
+    made.show()
+    qtbot.waitExposed(made)
+    return made
+
+
+def _drop(widget: QWidget, *paths: Path) -> None:
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    at = QPointF(widget.rect().center())
+    for kind in (QDragEnterEvent, QDropEvent):
+        where = at.toPoint() if kind is QDragEnterEvent else at
+        event = kind(
+            where, Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
+        )  # type: ignore[call-overload]
+        QApplication.sendEvent(widget, event)
+        assert event.isAccepted()
+
+
+def test_a_dropped_file_opens_and_a_bad_one_changes_nothing(
+    window: MainWindow, qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(window.files, "report", said.append)
+    good, bad = tmp_path / "good.netloom", tmp_path / "bad.netloom"
+    file.save(Design(nodes=(Node("image", block="Input"),)), good)
+    bad.write_bytes(b'{"netloom": 1, "nodes": 3}')
+    _drop(window, good)
+    qtbot.waitUntil(lambda: window.document.file == good)
+    assert window.windowTitle().startswith("good")
+    window.document.edit("Add", lambda d: edits.add_node(d, "", Node("more", block="Input")))
+    before = window.document.design
+    _drop(window, bad)
+    qtbot.waitUntil(lambda: bool(said))
+    assert window.document.design is before
+    assert window.isWindowModified()
+    assert "bad.netloom" in said[0]
+
+
+def test_keys_typed_in_a_field_leave_the_drawing_alone(window: MainWindow, qtbot: QtBot) -> None:
+    document = window.document
+    document.load(Design(nodes=(Node("image", block="Input"), Node("other", block="Input", x=200))), None)
+    window.canvas.select_all()
+    window.activateWindow()
+    search = window.palette_panel.search
+    search.setFocus()
+    qtbot.waitUntil(search.hasFocus)
+    before = document.design
+    for key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace, Qt.Key.Key_Home, Qt.Key.Key_F, Qt.Key.Key_Left):
+        QTest.keyClick(search, key)
+    for key in (Qt.Key.Key_A, Qt.Key.Key_D, Qt.Key.Key_G, Qt.Key.Key_X):
+        QTest.keyClick(search, key, Qt.KeyboardModifier.ControlModifier)
+    assert document.design is before
+    assert len(window.canvas.selected_ids()) == 2
+    window.canvas.setFocus()
+    QTest.keyClick(window.canvas, Qt.Key.Key_Delete)
+    assert not document.design.nodes
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_folder_is_told(files: Answers, tmp_path: Path) -> None:
+    (tmp_path / "shut").mkdir(mode=0o500)
+    files.path = str(tmp_path / "shut" / "a.netloom")
     assert not files.save()
     assert "cannot be saved" in files.said[0]
