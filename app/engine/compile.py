@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from torch import fx, nn
 
+from app.design.names import free_name
 from app.design.values import Design, End
 from app.engine.analysis import Analyser
 from app.engine.walk import Step, Walk, arguments_of, reaching
@@ -138,10 +139,14 @@ def _trace(
     given: dict[End, fx.Node] = {}
     inputs: list[InputSpec] = []
     targets: list[TargetSpec] = []
+    arguments: set[str] = set()
     steps = [walk.steps[call.id] for call in walk.expanded.calls if call.id in needed]
     for step in [s for s in steps if s.call.block == "Input"] + [s for s in steps if s.call.block == "Target"]:
         call, shape = step.call, step.measured.outputs[0][0]  # type: ignore[union-attr]
-        node = graph.placeholder(_identifier(call.name))
+        # `a_b` and `b` inside the Group `a` would be one argument of the forward: names are made to differ.
+        argument = free_name(call.name, arguments)
+        arguments.add(argument)
+        node = graph.placeholder(argument)
         given[End(call.id, "out")] = node
         if call.block == "Input":
             inputs.append(InputSpec(call.name, shape.shape[1:], shape.dtype))
@@ -193,10 +198,6 @@ def _setting(step: Step, name: str) -> Any:
     assert step.card is not None
     declared = step.card.setting(name)
     return step.call.settings.get(name, declared.default if declared else None)
-
-
-def _identifier(name: str) -> str:
-    return name.replace("/", "_")
 
 
 def alias_submodules(module: nn.Module) -> None:

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from app.design import file
-from app.design.values import Design
+from app.design.values import Design, Group
 from app.engine.compile import InvalidDesignError, compile_design, shared_analyser
 from examples import path
 from tests.drawing import IMAGE, OUTPUT, chain, node, wire
@@ -124,3 +124,16 @@ def test_what_cannot_be_compiled_says_why() -> None:
         compile_design(chain(IMAGE, node("conv", "Conv2d", groups=4), OUTPUT))
     with pytest.raises(InvalidDesignError, match="no loss"):
         compile_design(SMALL, "training")
+
+
+def test_inputs_whose_names_would_meet_are_told_apart() -> None:
+    inner = Group(name="s", nodes=(node("image", "Input", size=(3, 8, 8)), node("out", "GroupOutput")),
+                  wires=(wire("image", "out"),))  # fmt: skip
+    design = Design(
+        nodes=(node("s_image", "Input", size=(3, 8, 8)), node("s", group="s"), node("add", "Add"), OUTPUT),
+        wires=(wire("s_image", "add.a"), wire("s.out", "add.b"), wire("add", "output")), groups=(inner,),
+    )  # fmt: skip
+    network = compile_design(design)
+    assert {spec.name for spec in network.inputs} == {"s_image", "s/image"}
+    ones = torch.ones(1, 3, 8, 8)
+    assert torch.equal(network.module(ones, 2 * ones), 3 * ones)
