@@ -99,6 +99,7 @@ class Chart(QFrame):
         self._legend.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.plot = pyqtgraph.PlotWidget(self)
         self.plot.setMenuEnabled(False)
+        self.plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # keys have nothing to do here: Tab goes past
         self.plot.hideButtons()
         self.plot.setMouseEnabled(False, False)
         self.plot.setFrameShape(QFrame.Shape.NoFrame)

@@ -107,6 +107,7 @@ class _Sideways(QScrollArea):
         super().__init__(parent)
         self._body, self._least = body, least
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what is in it takes the keys, and is brought into view
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setWidget(body)
 

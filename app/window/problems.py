@@ -95,6 +95,7 @@ class ProblemsPanel(QScrollArea):
         self.rows: list[ProblemRow] = []
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its rows take the keys
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         holder = parts.area("content")
         self._box = QVBoxLayout(holder)

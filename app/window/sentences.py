@@ -68,13 +68,15 @@ class Elided(QLabel):
     """One line that ends in an ellipsis where there is no room for all of it; the whole is its tooltip then."""
 
     def __init__(self, role: str = "", text: str = "", *, most: int = 0) -> None:
-        """With `most` it is as wide as its text, up to so many px; else as wide as it is let."""
+        """With `most` it is as wide as its text, up to so many px, and at the right; else as wide as it is let."""
         super().__init__()
         self._said = ""
         self._most = most
         self.setTextFormat(Qt.TextFormat.PlainText)
         across = QSizePolicy.Policy.Fixed if most else QSizePolicy.Policy.Ignored
         self.setSizePolicy(across, QSizePolicy.Policy.Preferred)
+        if most:
+            self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role:
             self.setProperty("role", role)
         self.setText(text)
