@@ -15,7 +15,7 @@ from pytestqt.qtbot import QtBot
 
 from app.design import edits
 from app.design.values import Design, Node, Recipe
-from app.messages import Export, Exported, Predict, Prediction, Train, Trained
+from app.messages import Analysis, Export, Exported, Predict, Prediction, Train, Trained
 from app.window import engines as engines_module
 from app.window.document import Document
 from app.window.engine_process import engine_command, engine_environment
@@ -207,6 +207,16 @@ def test_an_engine_that_cannot_start_is_given_up(qtbot: QtBot) -> None:
         engines.start()
     assert "no torch here" in died.args[0]
     assert engines.stopped
+    engines.close()
+
+
+def test_an_edit_while_no_engine_runs_is_not_called_checked(document: Document) -> None:
+    engines = Engines(command=[sys.executable, "-c", "raise SystemExit(3)"])
+    engines.watch(document)
+    document.set_analysis(Analysis(document.revision, valid=True, partial=False))
+    engines.stopped = "The engine ended with code 3 3 times while it started."
+    document.edit("Add", lambda d: edits.add_node(d, "", Node("late", block="Input")))
+    assert document.analysis is None
     engines.close()
 
 
