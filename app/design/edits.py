@@ -17,7 +17,19 @@ from app.design.borders import PORT_BLOCKS, drop_loose, drop_misfits, rename_por
 from app.design.names import check_name, free_name
 from app.design.nesting import NestingError, check_nesting
 from app.design.ports import Catalogue
-from app.design.values import Design, End, Expression, Graph, Group, Node, Recipe, Settings, Variant, Wire
+from app.design.values import (
+    Design,
+    End,
+    Expression,
+    Graph,
+    Group,
+    Node,
+    Recipe,
+    Settings,
+    Variant,
+    Wire,
+    check_exposed,
+)
 from blocks.card import Setting
 
 FAR = 1e9
@@ -322,14 +334,10 @@ def set_variants(design: Design, variants: tuple[Variant, ...]) -> Design:
 def set_group_settings(design: Design, group: str, settings: tuple[Setting, ...]) -> Design:
     """Choose what a Group exposes. Values that its nodes held for settings now gone are dropped."""
     _graph(design, group)
-    names = [setting.name for setting in settings]
-    for setting in settings:
-        if not setting.name.isidentifier() or names.count(setting.name) > 1:
-            raise EditError(f"`{setting.name}` cannot be exposed so: names must be words, and differ")
-        try:
-            setting.accept(setting.default)
-        except ValueError as error:
-            raise EditError(f"the default does not fit: {error}") from None
+    try:
+        check_exposed(settings)
+    except ValueError as error:
+        raise EditError(str(error)) from None
     design = _on(design, group, settings=settings)
     known = {s.name for s in settings}
 

@@ -14,7 +14,7 @@ import msgspec
 from app.design.names import NamingError, check_name
 from app.design.nesting import check_nesting
 from app.design.ports import Catalogue, Ports
-from app.design.values import Design, Expression, Graph, Group, Settings
+from app.design.values import Design, Expression, Graph, Group, Settings, check_exposed
 from app.design.wires import UnknownPortError, WiringError, check_wire, find_cycle
 
 VERSION = 1
@@ -126,14 +126,10 @@ def check(design: Design, catalogue: Catalogue | None = None) -> None:
 
 
 def _check_settings(group: Group) -> None:
-    names = [setting.name for setting in group.settings]
-    for setting in group.settings:
-        if not setting.name.isidentifier() or names.count(setting.name) > 1:
-            raise ValueError(f"the Group `{group.name}` exposes `{setting.name}`: names must be words, and differ")
-        try:
-            setting.accept(setting.default)
-        except ValueError as error:
-            raise ValueError(f"the Group `{group.name}` exposes a default that does not fit: {error}") from None
+    try:
+        check_exposed(group.settings)
+    except ValueError as error:
+        raise ValueError(f"the settings of the Group `{group.name}`: {error}") from None
 
 
 def _check_graph(design: Design, graph: Graph, place: str) -> None:

@@ -87,6 +87,18 @@ def freeze(value: Any) -> SettingValue:
     raise ValueError(f"a setting cannot be {type(value).__name__}")
 
 
+def check_exposed(settings: tuple[Setting, ...]) -> None:
+    """Raise ValueError unless a Group may expose these: names are words and differ, each default fits."""
+    names = [setting.name for setting in settings]
+    for setting in settings:
+        if not setting.name.isidentifier() or names.count(setting.name) > 1:
+            raise ValueError(f"`{setting.name}` cannot be exposed so: names must be words, and differ")
+        try:
+            freeze(setting.accept(setting.default))
+        except ValueError as error:
+            raise ValueError(f"the default does not fit: {error}") from None
+
+
 class End(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One end of a wire: a node's id and a port's name. In files `["stem", "out"]`."""
 

@@ -122,7 +122,10 @@ BAD: dict[str, tuple[bytes, str]] = {
                       {"name": "h", "nodes": [{"id": "a", "group": "g"}]}]), "stands inside itself"),
     "group-setting": (
         _with(groups=[{"name": "g", "settings": [{"name": "n", "type": "int", "default": 0, "min": 1}]}]),
-        "the Group `g` exposes a default that does not fit: n is 0"),
+        "the settings of the Group `g`: the default does not fit: n is 0"),
+    "group-setting-too-large": (
+        _with(groups=[{"name": "g", "settings": [{"name": "n", "type": "int", "default": 2**60}]}]),
+        "the default does not fit: a number is too large"),
     "setting-name": (
         _with(groups=[{"name": "g", "settings": [{"name": "a b", "type": "int", "default": 0}]}]), "`a b`"),
     "deep-setting": (
