@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 
 import app
-from app.exits import FINE, WRONG, CallError
+from app.exits import FINE, STOPPED, WRONG, CallError
 
 FORMATS = ("onnx", "safetensors", "svg", "png", "csv", "markdown", "mermaid", "dot")
 
@@ -108,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return FINE
     except KeyboardInterrupt:
         print("netloom: stopped", file=sys.stderr)
-        return 130
+        return STOPPED
     except Exception as error:  # a fault of ours: one line for the user, all of it in the log
         print(f"netloom: it failed: {type(error).__name__}: {error} (details: {_log()})", file=sys.stderr)
         return WRONG

@@ -1,7 +1,7 @@
 """How a command of the terminal ends."""
 
-FINE, INVALID, WRONG = 0, 1, 2
-"""Exit codes: all well; the design has errors; the input cannot be read or the call is wrong."""
+FINE, INVALID, WRONG, STOPPED = 0, 1, 2, 130
+"""Exit codes: all well; the design has errors; the input cannot be read or the call is wrong; stopped by Ctrl+C."""
 
 
 class CallError(ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -222,6 +223,23 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert events[-1]["event"] == "trained" and events[-1]["values"]["accuracy"] > 0.9
     (folder / "said").write_bytes(done.stdout)
     return folder
+
+
+def test_ctrl_c_keeps_a_checkpoint_and_resume_goes_on(tmp_path: Path) -> None:
+    command = [sys.executable, "-P", "-m", "app.cli", "train", str(path("digits")), "--epochs", "6", "--device", "cpu",
+               "--run", str(tmp_path / "run"), "--json"]  # fmt: skip
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stdout
+    first = json.loads(process.stdout.readline())
+    assert first["event"] == "progress" and first["epochs"] == 6
+    process.send_signal(signal.SIGINT)
+    rest, err = process.communicate(timeout=60)
+    last = documents(rest)[-1]
+    assert (process.returncode, last["event"], last["stopped"]) == (130, "trained", True), err
+    done = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    last = documents(done.stdout)[-1]
+    assert not last["stopped"] and last["epochs"] == 6 and last["values"]["accuracy"] > 0.9
 
 
 def test_training_leaves_a_complete_run(run: Path) -> None:

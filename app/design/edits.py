@@ -30,6 +30,7 @@ from app.design.values import (
     Wire,
     check_exposed,
 )
+from app.design.variants import node_renamed
 from blocks.card import Setting
 
 FAR = 1e9
@@ -166,7 +167,9 @@ def rename(design: Design, where: str, id: str, name: str) -> Design:
         return design
     check_name(name, graph.by_name)
     old = _node(graph, id)
+    before = design
     design = _change(design, where, id, lambda n: replace(n, name=name))
+    design = node_renamed(design, before, where, id, name)
     return rename_port(design, where, old, name) if where and old.block in PORT_BLOCKS else design
 
 

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from app.design.edits import EditError
 from app.design.expressions import ExpressionError, names, substitute
 from app.design.names import check_name
-from app.design.values import Design, Expression, Graph, Group, Node, Settings, SettingValue
+from app.design.values import Design, Expression, Group, Node, Settings, SettingValue
+from app.design.variants import setting_renamed
 
 
 def rename_group_setting(design: Design, group: str, old: str, new: str) -> Design:
@@ -42,12 +43,9 @@ def rename_group_setting(design: Design, group: str, old: str, new: str) -> Desi
         exposed = tuple(replace(s, name=new) if s.name == old else s for s in settings)
         return replace(graph, nodes=tuple(map(inside, nodes)), settings=exposed)
 
-    variants = tuple(
-        replace(v, settings=Settings({_path(design, k, group, old, new): value for k, value in v.settings.items()}))
-        for v in design.variants
-    )
     groups = tuple(map(follow, design.groups))
-    return replace(design, nodes=tuple(map(used, design.nodes)), groups=groups, variants=variants)
+    after = replace(design, nodes=tuple(map(used, design.nodes)), groups=groups)
+    return setting_renamed(after, design, group, old, new)
 
 
 def _renamed(value: SettingValue, old: str, new: str) -> SettingValue:
@@ -65,21 +63,3 @@ def _renamed(value: SettingValue, old: str, new: str) -> SettingValue:
         return substitute(value, {old: Expression(new)})
     except ExpressionError as error:
         raise EditError(f"`{old}` cannot be called `{new}`: {error}") from None
-
-
-def _path(design: Design, path: str, group: str, old: str, new: str) -> str:
-    """A variant's path (`encoder/stage.width`) with its last part renamed where it leads to a use of the Group."""
-    way, _, setting = path.rpartition(".")
-    if setting != old:
-        return path
-    graph: Graph = design
-    node: Node | None = None
-    for name in way.split("/"):
-        if node is not None:
-            if node.group not in design.group_by_name:
-                return path
-            graph = design.group_by_name[node.group]
-        node = graph.by_name.get(name) or graph.by_id.get(name)
-        if node is None:
-            return path
-    return f"{way}.{new}" if node is not None and node.group == group else path

@@ -58,13 +58,22 @@ class Analyser:
         return self._walker.walk(design, batch=batch, running=running)
 
 
+def _open_ends(walk: Walk) -> set[str]:
+    """The ids of the calls whose outputs go nowhere."""
+    fed = {end.node for sources in walk.expanded.sources.values() for end in sources.values()}
+    kinds = (*NOT_NETWORK, "Ends")
+    return {id for id, s in walk.steps.items() if id not in fed and s.card is not None and s.card.category not in kinds}
+
+
 def summarise(design: Design, walk: Walk, found: tuple[Problem, ...], revision: int) -> Analysis:
     """Put reports and totals together."""
     outputs = {id for id, s in walk.steps.items() if s.call.block == "Output"}
     losses = {id for id, s in walk.steps.items() if s.card is not None and s.card.category == "Loss"}
     everything = set(walk.steps)
-    for_inference = reaching(walk, outputs) if outputs else everything
-    for_training = reaching(walk, outputs | losses) if outputs or losses else everything
+    # While something waits for a wire, what leads nowhere yet is meant to lead on: it counts as if it did.
+    open_ends = _open_ends(walk) if any(p.code == "missing-input" for p in found) else set()
+    for_inference = reaching(walk, outputs | open_ends) if outputs else everything
+    for_training = reaching(walk, outputs | losses | open_ends) if outputs or losses else everything
 
     reports, uncounted = [], []
     owned: set[str] = set()

@@ -48,7 +48,7 @@ def candidates(analyser: Analyser, design: Design, walk: Walk, problem: Problem)
             yield from _change_dtype(walk, problem)
         case "kernel" | "padding":
             yield from _smaller_kernel(walk, problem)
-        case "setting" | "setting-unknown" | "expression" | "too-large":
+        case "setting" | "setting-unknown" | "expression" | "too-large" | "refused" | "failed":
             yield from _reset_setting(analyser, design, walk, problem)
         case "shares":
             yield from _unshare(design, walk, problem)

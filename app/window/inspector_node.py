@@ -88,7 +88,7 @@ class NodePage(Page):
         self.name.setToolTip("The name: type another to rename it. It is the prefix of its weights in the state_dict.")
         self.name.editingFinished.connect(self._rename)
         self.name.setCursorPosition(0)
-        kind = Elided("soft", title, most=118)
+        kind = Elided("soft", title, most=148)
         kind.setToolTip(node.block or node.group)
         head.addWidget(picture)
         head.addWidget(self.name, 1)

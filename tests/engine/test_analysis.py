@@ -133,6 +133,14 @@ def test_totals_leave_out_losses_and_what_inference_drops(analyser: Analyser) ->
     assert [(p.severity, p.id, p.code) for p in analysis.problems] == [("warning", "dead", "dead-branch")]
 
 
+def test_a_cut_wire_does_not_empty_the_totals(analyser: Analyser) -> None:
+    whole = chain(IMAGE, node("conv", "Conv2d", out_channels=4), node("act", "ReLU"), OUTPUT)
+    cut = edits.disconnect(whole, "", [w for w in whole.wires if w.target.node == "act"])
+    analysis = analyser.analyse(cut)
+    assert not analysis.valid and analysis.partial
+    assert analysis.parameters == 3 * 4 * 9 + 4 and analysis.macs == 3 * 4 * 9 * 32 * 32
+
+
 def stage(**fields: object) -> Group:
     """A Group with a setting `width`; its convolution has `width * 2` channels."""
     return Group(

@@ -35,6 +35,11 @@ DESIGNS = {
         node("image", "Input", size=(3, 8, 8)), node("f", "Flatten"), node("fc", "Linear", out_features=4), OUTPUT
     ),
     "setting out of bounds": chain(IMAGE, node("bad", "Conv2d", out_channels=0), OUTPUT),
+    "a level that is not there": Design(
+        nodes=(node("image", "Input", size=(3, 64, 64)), node("body", "ResidualBackbone"),
+               node("pick", "PickLevel", level=7), OUTPUT),
+        wires=(wire("image", "body"), wire("body", "pick"), wire("pick", "output")),
+    ),
     "setting that is not known": chain(IMAGE, node("bad", "Conv2d", colour="red"), OUTPUT),
     "no Output": chain(IMAGE, CONV),
     "no Input": chain(CONV, OUTPUT),

@@ -12,7 +12,7 @@ from app.engine.commands.train import values_text, with_progress
 from app.engine.compile import shared_analyser
 from app.engine.export import export
 from app.engine.runs import load_run
-from app.exits import FINE
+from app.exits import FINE, STOPPED
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     seconds = time.perf_counter() - begun
     if trained.stopped:
         out.print(f"stopped after {trained.epochs} epochs; the run is in {trained.run}", markup=False)
-        return 130
+        return STOPPED
     out.print(f"trained {trained.epochs} epochs in {seconds:.1f} s", markup=False)
     out.print(f"test {values_text(trained.values)}", markup=False)
     with user_errors():

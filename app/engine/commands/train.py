@@ -16,7 +16,7 @@ from app.design.values import Design, Recipe
 from app.engine.commands.common import console, prepared, print_json, print_problems, recipe_from, user_errors
 from app.engine.compile import shared_analyser
 from app.engine.train import is_first, train
-from app.exits import FINE, INVALID, CallError
+from app.exits import FINE, INVALID, STOPPED, CallError
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -46,7 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             out.print(f"test {values_text(trained.values) or '(the data has no test split)'}", markup=False)
         out.print(f"run {trained.run}", markup=False)
-    return FINE
+    return STOPPED if trained.stopped else FINE
 
 
 def checked(design: Design) -> bool:
