@@ -16,8 +16,8 @@ from pathlib import Path
 import torch
 from msgspec.structs import replace
 
-from app.engine import checkpoint, loop
-from app.engine.compile import compile_design
+from app.engine import checkpoint
+from app.engine.compile import Network, compile_design
 from app.engine.data import Data, open_data
 from app.engine.loop import Loop, Parts
 from app.engine.optim import make_optimizer
@@ -51,7 +51,7 @@ def plain(channels: int) -> float:
 def ours(channels: int) -> float:
     """The same in our loop, with progress, curves and events."""
     network, data = _made(channels)
-    fabric, _ = _fabric("cpu", 1, 1, "32")
+    fabric, _ = _fabric("cpu", 1, 1, "32", 0)
     with tempfile.TemporaryDirectory() as place:
         folder = RunFolder(Path(place) / "run", digits(channels=channels))
         folder.write(0, 0, "train", {"loss": 0.0})  # opens the events, which a run does once
@@ -66,7 +66,7 @@ def ours(channels: int) -> float:
     return seconds
 
 
-def _made(channels: int) -> tuple[loop.Network, Data]:
+def _made(channels: int) -> tuple[Network, Data]:
     checkpoint.seed_all(0)
     network = compile_design(digits(channels=channels), "training")
     return network, open_data("digits", network.inputs, network.targets, 0)
