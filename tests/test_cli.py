@@ -289,6 +289,38 @@ def test_export_gives_the_trained_network(run: Path, tmp_path: Path, capsys: pyt
     assert code == 1 and any(row.startswith("head") for row in documents(out)[0]["weights"]["mismatched"])
 
 
+def test_weights_of_torch_files_are_compared_and_strange_files_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import pickle
+    import zipfile
+
+    import torch
+
+    from app.engine.compile import compile_design
+
+    weights = compile_design(file.load(path("digits"))).root.state_dict()
+    torch.save({"state_dict": weights, "epoch": 3}, tmp_path / "other.pt")
+    torch.save(weights, tmp_path / "fits.pt")
+    code, out, _ = call(capsys, "check", path("digits"), "--weights", tmp_path / "fits.pt", "--json")
+    assert code == 0 and documents(out)[0]["weights"]["loaded"] == len(weights)
+    assert call(capsys, "check", path("digits"), "--weights", tmp_path / "other.pt")[0] == 0
+
+    class Bomb:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return (Path.touch, (tmp_path / "ran",))
+
+    torch.save({"a": Bomb()}, tmp_path / "code.pt")
+    (tmp_path / "old.pt").write_bytes(pickle.dumps({"a": 1}))
+    with zipfile.ZipFile(tmp_path / "small.pt", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\0" * 10**7)
+    torch.save([1, 2], tmp_path / "list.pt")
+    for name in ("code", "old", "small", "list"):
+        code, out, err = call(capsys, "check", path("digits"), "--weights", tmp_path / f"{name}.pt", "--json")
+        assert code == 2 and out == "" and len(err.splitlines()) == 1 and f"{name}.pt" in err, err
+    assert not (tmp_path / "ran").exists()
+
+
 @pytest.mark.parametrize("to", ["csv", "markdown", "mermaid", "dot", "svg", "png"])
 def test_other_exports(to: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / f"it.{to}"

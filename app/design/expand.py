@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
 
@@ -80,8 +82,19 @@ class TooLargeError(ValueError):
 def expand(design: Design) -> Expanded:
     """Open all Groups. Raises TooLargeError; a bad expression or Group becomes a Trouble and the rest is opened."""
     work = _Work(design)
-    work.graph(design, "", {}, "", "", "", False, {})
+    work.graph(design, _Place(), {})
     return Expanded(tuple(work.calls), work.sources, tuple(work.groups), tuple(work.troubles))
+
+
+class _Place(NamedTuple):
+    """Where the walk stands: the graph's name, the values of its settings, and what its nodes' paths begin with."""
+
+    where: str = ""
+    env: Mapping[str, SettingValue] = MappingProxyType({})
+    ids: str = ""
+    names: str = ""
+    module: str = ""
+    frozen: bool = False
 
 
 class _Work:
@@ -94,17 +107,7 @@ class _Work:
         self.visits = 0
         self.depth = 0
 
-    def graph(
-        self,
-        graph: Graph,
-        where: str,
-        env: Mapping[str, SettingValue],
-        prefix: str,
-        names: str,
-        module: str,
-        frozen: bool,
-        entries: Mapping[str, End | None],
-    ) -> dict[str, End | None]:
+    def graph(self, graph: Graph, at: _Place, entries: Mapping[str, End | None]) -> dict[str, End | None]:
         """Open `graph`; `entries` feed its GroupInputs. Returns what its GroupOutputs give."""
         self.visits += len(graph.nodes) + 1
         if self.visits > MAX_VISITS:
@@ -119,50 +122,37 @@ class _Work:
                 exits[node.name] = feeds.get("x")
             elif node.group:
                 owner = graph.by_id.get(node.shares, node)
-                opened = self.group(node, where, env, prefix, names, module, frozen, feeds, owner)
-                for port, end in opened.items():
+                for port, end in self.group(node, at, feeds, owner).items():
                     given[End(node.id, port)] = end
             else:
-                id = prefix + node.id
+                id = at.ids + node.id
                 owner = graph.by_id.get(node.shares, node)
-                settings = self.resolve(node, where, id, env)
+                settings = self.resolve(node, at)
                 if len(self.calls) >= MAX_CALLS:
                     raise TooLargeError(f"the design runs more than {MAX_CALLS:,} blocks: lower a Group's repeat")
-                still = frozen or node.frozen
-                call = Call(id, names + node.name, where, node.id, node.block, settings, module + owner.name, still)
+                home, frozen = at.module + owner.name, at.frozen or node.frozen
+                call = Call(id, at.names + node.name, at.where, node.id, node.block, settings, home, frozen)
                 self.calls.append(call)
                 self.sources[id] = {port: end for port, end in feeds.items() if end is not None}
                 for wire in graph.out_of.get(node.id, ()):
                     given[wire.source] = End(id, wire.source.port)
         return exits
 
-    def group(
-        self,
-        node: Node,
-        where: str,
-        env: Mapping[str, SettingValue],
-        prefix: str,
-        names: str,
-        module: str,
-        frozen: bool,
-        feeds: dict[str, End | None],
-        owner: Node,
-    ) -> dict[str, End | None]:
-        id = prefix + node.id
-        home = module + owner.name
+    def group(self, node: Node, at: _Place, feeds: dict[str, End | None], owner: Node) -> dict[str, End | None]:
+        id, name = at.ids + node.id, at.names + node.name
         group = self.design.group_by_name.get(node.group)
         if group is None:
             message = f"{node.name}: there is no Group `{node.group}` in this design"
-            self.trouble(id, where, node, "group-missing", message)
+            self.trouble(node, at, "group-missing", message)
             return {}
-        values = self.group_values(group.settings, self.resolve(node, where, id, env), where, node, id)
-        repeat = self.repeat(node, where, id, env)
+        values = self.group_values(group.settings, node, at)
+        repeat = self.repeat(node, at)
         if self.depth == MAX_DEPTH:
             raise TooLargeError(f"Groups are nested more than {MAX_DEPTH} deep at `{node.group}`: take some apart")
         self.depth += 1
         first = len(self.calls)
         place = len(self.groups)
-        self.groups.append(GroupCall(id, names + node.name, where, node.id, node.group, {}, {}, ()))
+        self.groups.append(GroupCall(id, name, at.where, node.id, node.group, {}, {}, ()))
         inputs = [n.name for n in group.nodes if n.block == "GroupInput"]
         outputs = [n.name for n in group.nodes if n.block == "GroupOutput"]
         entries = {name: feeds.get(name) for name in inputs}
@@ -172,29 +162,26 @@ class _Work:
                 entries = {**entries, **{a: exits.get(b) for a, b in zip(inputs, outputs, strict=False)}}
             step = f"{i}/" if node.repeat != 1 else ""
             own = f"{i}." if node.repeat != 1 and owner.shares != owner.id else ""
-            exits = self.graph(
-                group, node.group, values, f"{id}/{step}", f"{names}{node.name}/{step}", f"{home}.{own}",
-                frozen or node.frozen, entries,
-            )  # fmt: skip
+            home, frozen = f"{at.module}{owner.name}.{own}", at.frozen or node.frozen
+            inside = _Place(node.group, values, f"{id}/{step}", f"{name}/{step}", home, frozen)
+            exits = self.graph(group, inside, entries)
         self.depth -= 1
         members = tuple(call.id for call in self.calls[first:])
-        self.groups[place] = GroupCall(
-            id, names + node.name, where, node.id, node.group, {n: feeds.get(n) for n in inputs}, exits, members
-        )
+        fed = {n: feeds.get(n) for n in inputs}
+        self.groups[place] = GroupCall(id, name, at.where, node.id, node.group, fed, exits, members)
         return exits
 
-    def resolve(self, node: Node, where: str, id: str, env: Mapping[str, SettingValue]) -> Settings:
+    def resolve(self, node: Node, at: _Place) -> Settings:
         values: dict[str, SettingValue] = {}
         for name, value in node.settings.items():
             try:
-                values[name] = resolve(value, env)
+                values[name] = resolve(value, at.env)
             except ExpressionError as error:
-                self.trouble(id, where, node, "expression", f"{node.name}: {name} cannot be worked out: {error}")
+                self.trouble(node, at, "expression", f"{node.name}: {name} cannot be worked out: {error}")
         return Settings(values)
 
-    def group_values(
-        self, declared: tuple[Setting, ...], given: Settings, where: str, node: Node, id: str
-    ) -> dict[str, SettingValue]:
+    def group_values(self, declared: tuple[Setting, ...], node: Node, at: _Place) -> dict[str, SettingValue]:
+        given = self.resolve(node, at)
         values: dict[str, SettingValue] = {}
         for setting in declared:
             try:
@@ -202,24 +189,24 @@ class _Work:
                 values[setting.name] = setting.accept(value) if setting.name in given else value
             except ValueError as error:
                 values[setting.name] = setting.default
-                self.trouble(id, where, node, "setting", f"{node.name}: {error}")
+                self.trouble(node, at, "setting", f"{node.name}: {error}")
         return values
 
-    def repeat(self, node: Node, where: str, id: str, env: Mapping[str, SettingValue]) -> int:
+    def repeat(self, node: Node, at: _Place) -> int:
         try:
-            count = resolve(node.repeat, env) if isinstance(node.repeat, Expression) else node.repeat
+            count = resolve(node.repeat, at.env) if isinstance(node.repeat, Expression) else node.repeat
         except ExpressionError as error:
-            self.trouble(id, where, node, "expression", f"{node.name}: repeat cannot be worked out: {error}")
+            self.trouble(node, at, "expression", f"{node.name}: repeat cannot be worked out: {error}")
             return 1
         whole = isinstance(count, int | float) and not isinstance(count, bool) and count == int(count)
         if not isinstance(count, int | float) or not whole or not 1 <= count <= 10_000:
             message = f"{node.name}: repeat is {count}, but it needs a whole number from 1 to 10000"
-            self.trouble(id, where, node, "repeat", message)
+            self.trouble(node, at, "repeat", message)
             return 1
         return int(count)
 
-    def trouble(self, id: str, where: str, node: Node, code: str, message: str) -> None:
-        self.troubles.append(Trouble(id, where, node.id, code, message))
+    def trouble(self, node: Node, at: _Place, code: str, message: str) -> None:
+        self.troubles.append(Trouble(at.ids + node.id, at.where, node.id, code, message))
 
 
 def ordered(graph: Graph) -> list[Node]:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 from app.design import file
 from app.design.values import Design
+from app.engine import child
 from app.messages import Analysis, Catalogue, encode
 from blocks.card import Card
 
@@ -40,18 +38,7 @@ def curves(metrics: Path, out: Path) -> None:
 
 
 def _paint(arguments: list[str]) -> None:
-    import app
-
-    home = str(Path(app.__file__).resolve().parent.parent)
-    paths = os.pathsep.join(p for p in (home, os.environ.get("PYTHONPATH", "")) if p)
-    environment = {**os.environ, "PYTHONPATH": paths, "QT_QPA_PLATFORM": "offscreen"}
-    command = [sys.executable, "-P", "-m", "app.window.pictures", *arguments]
     try:
-        done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise PictureError(f"The picture was not finished within {SECONDS} s") from None
-    if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines()
-        raise PictureError(f"No picture: {lines[-1] if lines else f'the painter ended with code {done.returncode}'}")
+        child.run("app.window.pictures", *arguments, seconds=SECONDS, QT_QPA_PLATFORM="offscreen")
+    except child.ChildError as error:
+        raise PictureError(f"No picture: {error}") from None
