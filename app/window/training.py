@@ -224,7 +224,7 @@ class TrainingPanel(QWidget):
         if running:
             assert run is not None
             self._show_progress(run)
-        first = ("info", "No run yet: its curves will stand here.", (("Start", self.start),))
+        first = ("info", "No run yet: its curves will stand here.", ())  # the button stands beside it
         said = self._missing() or self._ended() or first
         curves = self.curves is not None and run is not None and bool(run.points)
         if running:
