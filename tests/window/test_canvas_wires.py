@@ -1,0 +1,157 @@
+"""Wires drawn, moved and refused on the canvas, by real mouse events."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtTest import QTest
+
+from app.design import edits
+from app.design.values import Design
+from app.messages import Analysis, NodeReport
+from app.window.canvas.view import CanvasView
+from tests.window.canvas_hands import CHAIN, body, drag, key, node, port, wire
+
+# wires ----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_wire_is_drawn_from_output_to_input(view: CanvasView) -> None:
+    drag(view, port(view, "conv", "out", output=True), port(view, "relu", "x"))
+    assert view.document.design.wires[-1] == wire("conv", "relu")
+    assert wire("conv", "relu") in view.scene_.wires
+    assert view.document.undo_stack.undoText() == "Connect conv to relu"
+
+
+def test_a_wire_is_drawn_from_input_to_output(view: CanvasView) -> None:
+    drag(view, port(view, "relu", "x"), port(view, "conv", "out", output=True))
+    assert wire("conv", "relu") in view.document.design.wires
+
+
+def test_a_wire_released_on_a_body_takes_the_first_free_port_that_fits(view: CanvasView) -> None:
+    view.document.edit("Add", lambda d: edits.add_node(d, "", node("add", "Add", 520, 200)))
+    for source, wanted in (("image", "a"), ("conv", "b"), ("relu", "c")):
+        drag(view, port(view, source, "out", output=True), body(view, "add"))
+        assert view.document.design.wires[-1] == wire(source, "add", wanted)
+
+
+def test_ports_that_fit_are_lit_while_a_wire_is_drawn(view: CanvasView) -> None:
+    view.document.edit("Add", lambda d: edits.add_node(d, "", node("fpn", "FPN", 520, 200)))
+    hints: list[str] = []
+    view.hint.connect(hints.append)
+    drag(view, port(view, "conv", "out", output=True), port(view, "fpn", "x"), release=False)
+    wiring = view.scene_.nodes["relu"].wiring
+    assert wiring is not None
+    assert wiring.state("relu", "x", output=False) == "fits"
+    assert wiring.state("fpn", "x", output=False) == "no"  # another kind
+    assert wiring.state("conv", "x", output=False) == "no"  # itself
+    assert wiring.state("output", "x", output=False) == "fits"  # taken, but it would be replaced
+    assert wiring.state("conv", "out", output=True) == "held"
+    assert "takes a pyramid" in hints[-1]
+    key(view, Qt.Key.Key_Escape)
+    assert view.gesture is None
+    assert view.scene_.nodes["relu"].wiring is None
+    assert hints[-1] == ""
+    assert view.document.undo_stack.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "sentence"),
+    [
+        ("relu", "relu", "cannot feed itself"),
+        ("conv", "fpn", "takes a pyramid"),
+    ],
+)
+def test_a_wire_that_a_rule_forbids_is_refused_with_its_sentence(
+    view: CanvasView,
+    qtbot,
+    source: str,
+    target: str,
+    sentence: str,  # type: ignore[no-untyped-def]
+) -> None:
+    view.document.edit("Add", lambda d: edits.add_node(d, "", node("fpn", "FPN", 520, 200)))
+    before = view.document.design
+    with qtbot.waitSignal(view.document.refused) as refused:
+        start, end = port(view, source, "out", output=True), port(view, target, "x")
+        drag(view, start, start + QPoint(60, 80), release=False)
+        QTest.mouseMove(view.viewport(), end)
+        QTest.mouseRelease(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, end)
+    assert sentence in refused.args[0]
+    assert view.document.design == before
+
+
+def test_a_wire_on_a_taken_input_replaces_the_one_there(view: CanvasView) -> None:
+    hints: list[str] = []
+    view.hint.connect(hints.append)
+    start, end = port(view, "conv", "out", output=True), port(view, "output", "x")
+    drag(view, start, end, release=False)
+    assert hints[-1] == "Release to connect conv to output.x in place of relu"
+    QTest.mouseRelease(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, end)
+    assert set(view.document.design.wires) == {wire("image", "conv"), wire("conv", "output")}
+    assert view.document.undo_stack.count() == 1
+    drag(view, start, end)  # the same again is no edit
+    assert view.document.undo_stack.count() == 1
+    view.document.undo_stack.undo()
+    assert view.document.design == CHAIN
+
+
+def test_a_body_whose_inputs_are_taken_keeps_its_wires(view: CanvasView, qtbot) -> None:  # type: ignore[no-untyped-def]
+    with qtbot.waitSignal(view.document.refused) as refused:
+        drag(view, port(view, "conv", "out", output=True), body(view, "output"))
+    assert refused.args[0] == "output has no free input: release on a port to replace its wire"
+    assert view.document.design == CHAIN
+
+
+def test_the_whole_path_brightens_under_the_pointer(view: CanvasView) -> None:
+    extra = (wire("conv", "relu"), wire("image", "add", "a"), wire("relu", "add", "b"))
+    wide = Design(nodes=(*CHAIN.nodes, node("add", "Add", 520, 300)), wires=(*CHAIN.wires, *extra))
+    view.document.load(wide, None)
+    items = view.scene_.wires
+    items[wire("conv", "relu")]._hover(True)
+    lit = {w for w, item in items.items() if item.on_path}
+    assert lit == {wire("image", "conv"), wire("conv", "relu"), wire("relu", "output"), wire("relu", "add", "b")}
+    view.document.edit("Cut", lambda d: edits.disconnect(d, "", [wire("conv", "relu")]))
+    assert not any(item.on_path for item in view.scene_.wires.values())
+
+
+def test_what_failed_has_no_costs_on_its_foot(view: CanvasView) -> None:
+    report = NodeReport("conv", "conv", "", "conv", "Conv2d", parameters=9, macs=0, ok=False)
+    view.document.set_analysis(Analysis(view.document.revision, False, True, nodes=(report,)))
+    face = view.scene_.nodes["conv"].face
+    assert (face.parameters, face.macs) == ("", "")  # painted as a dash
+
+
+def test_a_circle_is_refused(view: CanvasView, qtbot) -> None:  # type: ignore[no-untyped-def]
+    drag(view, port(view, "conv", "out", output=True), port(view, "relu", "x"))
+    view.document.edit("Free", lambda d: edits.disconnect(d, "", [wire("image", "conv")]))
+    with qtbot.waitSignal(view.document.refused) as refused:
+        drag(view, port(view, "relu", "out", output=True), port(view, "conv", "x"))
+    assert "circle" in refused.args[0]
+
+
+def test_a_wire_is_taken_off_an_input_and_put_elsewhere(view: CanvasView) -> None:
+    drag(view, port(view, "conv", "x"), port(view, "relu", "x"))
+    assert set(view.document.design.wires) == {wire("image", "relu"), wire("relu", "output")}
+    view.document.undo_stack.undo()
+    assert view.document.design == CHAIN
+
+
+def test_a_wire_taken_off_and_dropped_in_the_void_is_gone(view: CanvasView) -> None:
+    drag(view, port(view, "conv", "x"), port(view, "conv", "x") + QPoint(-40, 160))
+    assert view.document.design.wires == (wire("relu", "output"),)
+    assert len(view.scene_.wires) == 1
+
+
+def test_a_click_on_a_wired_input_changes_nothing(view: CanvasView) -> None:
+    QTest.mouseClick(
+        view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, port(view, "conv", "x")
+    )
+    assert view.document.design == CHAIN
+    assert view.scene_.wires[wire("image", "conv")].isVisible()
+
+
+def test_a_selected_wire_is_deleted(view: CanvasView) -> None:
+    middle = (port(view, "image", "out", output=True) + port(view, "conv", "x")) / 2
+    QTest.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle)
+    assert view.scene_.selected_wires() == [wire("image", "conv")]
+    key(view, Qt.Key.Key_Delete)
+    assert view.document.design.wires == (wire("relu", "output"),)
