@@ -186,12 +186,7 @@ def _trace(
 
 def _arguments(step: Step, sources: dict[str, End], given: dict[End, fx.Node]) -> tuple[Any, ...]:
     """What the block's forward is called with, in the order of its ports; None for an optional one left open."""
-    assert step.card is not None
-    names = [p.name for p in step.ports]
-    fixed = {p.name for p in step.card.inputs if not p.many}
-    return tuple(
-        given[sources[name]] if name in sources else None for name in names if name in sources or name in fixed
-    )
+    return tuple(given[sources[name]] if name in sources else None for name in step.used)
 
 
 def _setting(step: Step, name: str) -> Any:

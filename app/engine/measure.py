@@ -44,7 +44,8 @@ class Measured(msgspec.Struct, frozen=True):
     refusal: Refusal | None = None
 
 
-_Key = tuple[str, Settings, tuple[Value | None, ...]]
+_Key = tuple[str, Settings, tuple[Value | None, ...], tuple[str, ...]]
+"""The names of the ports belong to it: a refusal names one."""
 
 
 class Measurer:
@@ -56,14 +57,16 @@ class Measurer:
         """How many modules were run: what the memo saved is the difference to the nodes."""
         self._memo: OrderedDict[_Key, Measured] = OrderedDict()
 
-    def known(self, block: str, settings: Settings, inputs: tuple[Value | None, ...]) -> bool:
-        return (block, settings, inputs) in self._memo
+    def known(
+        self, block: str, settings: Settings, inputs: tuple[Value | None, ...], ports: tuple[str, ...]
+    ) -> bool:
+        return (block, settings, inputs, ports) in self._memo
 
     def measure(
         self, block: str, settings: Settings, inputs: tuple[Value | None, ...], ports: tuple[str, ...]
     ) -> Measured:
         """What `block` does with `inputs`, one a port (None: optional and not wired). Never raises: see `refusal`."""
-        key = (block, settings, inputs)
+        key = (block, settings, inputs, ports)
         if key in self._memo:
             self._memo.move_to_end(key)
             return self._memo[key]

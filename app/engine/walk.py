@@ -25,6 +25,9 @@ class Step(NamedTuple):
     inputs: dict[str, Value | None]
     """Input port -> what arrives there; None where nothing is wired or the source failed."""
     ports: tuple[Port, ...]
+    """The input ports, a free place of a repeated one included."""
+    used: tuple[str, ...]
+    """The ports whose values the block's forward takes, in order; one of them may be optional and not wired."""
     measured: Measured | None
 
 
@@ -54,11 +57,11 @@ class Walker:
         kinds: dict[End, Kind] = {}
         given: dict[str, list[End]] = {}
         for call in expanded.calls:
-            step = self._step(design, call, expanded.sources[call.id], values, batch, running)
+            sides = ports(design, design.graph(call.where), _node(design, call), self.cards)
+            step = self._step(call, sides.inputs, expanded.sources[call.id], values, batch, running)
             steps[call.id] = step
             if step.measured is not None and step.measured.refusal is None:
-                assert step.card is not None
-                outputs = ports(design, design.graph(call.where), _node(design, call), self.cards).outputs
+                outputs = sides.outputs
                 if outputs and len(outputs) != len(step.measured.outputs):
                     message = f"it gives {len(step.measured.outputs)} values, but has {len(outputs)} outputs"
                     steps[call.id] = step._replace(measured=Measured(refusal=Refusal("failed", "", message)))
@@ -73,8 +76,8 @@ class Walker:
 
     def _step(
         self,
-        design: Design,
         call: Call,
+        spelled: tuple[Port, ...],
         sources: Mapping[str, End],
         values: Mapping[End, Value],
         batch: int,
@@ -82,23 +85,23 @@ class Walker:
     ) -> Step:
         card = self.cards.get(call.block)
         if card is None:
-            return Step(call, None, {}, (), None)
+            return Step(call, None, {}, (), (), None)
         if call.block in ("Input", "Target"):
-            return Step(call, card, {}, (), source(call, card, batch))
-        spelled = ports(design, design.graph(call.where), _node(design, call), self.cards).inputs
+            return Step(call, card, {}, (), (), source(call, card, batch))
         given = {port.name: values.get(sources[port.name]) if port.name in sources else None for port in spelled}
         # A repeated port shows one free place more than is wired: only what is wired is passed on.
         many = next((p for p in card.inputs if p.many == "*"), None)
         fixed = {p.name for p in card.inputs if not p.many}
-        used = tuple(p for p in spelled if p.name in fixed or not many or p.name in sources)
+        taken = [p for p in spelled if p.name in fixed or not many or p.name in sources]
+        used, inputs = tuple(p.name for p in taken), tuple(given[p.name] for p in taken)
         if many and len(used) - len(fixed) < many.at_least:
-            return Step(call, card, given, spelled, None)
-        if any(given[p.name] is None and (p.name in sources or not p.optional) for p in used):
-            return Step(call, card, given, spelled, None)
-        names, inputs = tuple(p.name for p in used), tuple(given[p.name] for p in used)
-        if running and not self.measurer.known(call.block, call.settings, inputs):
+            return Step(call, card, given, spelled, used, None)
+        if any(given[p.name] is None and (p.name in sources or not p.optional) for p in taken):
+            return Step(call, card, given, spelled, used, None)
+        if running and not self.measurer.known(call.block, call.settings, inputs, used):
             running(call.id)
-        return Step(call, card, given, spelled, self.measurer.measure(call.block, call.settings, inputs, names))
+        measured = self.measurer.measure(call.block, call.settings, inputs, used)
+        return Step(call, card, given, spelled, used, measured)
 
 
 def _kind(port: Port, call: Call, sources: Mapping[str, End], kinds: Mapping[End, Kind]) -> Kind:

@@ -253,6 +253,18 @@ def test_blame_names_the_node_that_introduced_the_difference(analyser: Analyser)
     assert "`b` is 1x8x16x16" in problem.message and "`a` is 1x8x32x32" in problem.message
 
 
+def test_a_refusal_that_is_remembered_names_the_port_of_this_drawing(analyser: Analyser) -> None:
+    def drawn(port: str) -> Design:
+        return Design(
+            nodes=(IMAGE, node("down", "Conv2d", out_channels=3, stride=(2, 2)), node("add", "Add"), OUTPUT),
+            wires=(wire("image", "down"), wire("image", "add.a"), wire("down", f"add.{port}"), wire("add", "output")),
+        )
+
+    for port in ("b", "c"):
+        (problem,) = [p for p in analyser.analyse(drawn(port)).problems if p.severity == "error"]
+        assert problem.port == port and f"`{port}` is" in problem.message
+
+
 def _to_a(w: Wire) -> Wire:
     return wire("act", "add.a") if (w.target.node, w.target.port) == ("add", "x") else w
 
