@@ -81,7 +81,7 @@ def check_wire(
             f"{target.name}: `{input.name}` takes a {input.kind}, but {source.name} gives a {output.kind}"
             + _adapter(output.kind, input.kind)
         )
-    if acyclic and reaches(graph, target.id, source.id):
+    if acyclic and source.id in downstream(graph, target.id):
         raise CycleError(
             f"a wire from {source.name} to {target.name} would close a circle: a network's wires run one way"
         )
@@ -100,18 +100,15 @@ def _adapter(source: Kind, target: Kind) -> str:
     return ""
 
 
-def reaches(graph: Graph, start: str, goal: str) -> bool:
-    """Whether wires lead from node `start` to node `goal`."""
+def downstream(graph: Graph, start: str) -> set[str]:
+    """The ids of the node `start` and of all nodes that it feeds, directly or not."""
     seen, todo = {start}, [start]
     while todo:
-        node = todo.pop()
-        if node == goal:
-            return True
-        for wire in graph.out_of.get(node, ()):
+        for wire in graph.out_of.get(todo.pop(), ()):
             if wire.target.node not in seen:
                 seen.add(wire.target.node)
                 todo.append(wire.target.node)
-    return False
+    return seen
 
 
 def find_cycle(graph: Graph) -> tuple[str, ...]:

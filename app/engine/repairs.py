@@ -15,8 +15,8 @@ from app.design import changes, edits
 from app.design.edits import settings_of
 from app.design.paths import show_value
 from app.design.ports import ports
-from app.design.values import Design, End, Expression, Graph, Node, Settings, SettingValue, Wire
-from app.design.wires import kinds_fit
+from app.design.values import Design, End, Expression, Node, Settings, SettingValue, Wire
+from app.design.wires import downstream, kinds_fit
 from app.messages import Problem
 from blocks.card import Port, Setting
 
@@ -73,9 +73,9 @@ def _wire_up(analyser: Analyser, design: Design, problem: Problem) -> Iterator[C
     if (drawn := graph.wire_into(target)) is not None:
         place += f" instead of {graph.by_id[drawn.source.node].name}"
     offers: list[tuple[bool, float, int, str, End]] = []
-    downstream = _downstream(graph, node.id)
+    fed = downstream(graph, node.id)
     for other in graph.nodes:
-        if other.id in downstream:
+        if other.id in fed:
             continue
         outputs = ports(design, graph, other, analyser.cards).outputs
         for output in outputs:
@@ -96,17 +96,6 @@ def _wire_up(analyser: Analyser, design: Design, problem: Problem) -> Iterator[C
         yield f"Add a Target before {node.name}", (changes.AddNode("", target_node), wire)
     elif "Input" in analyser.cards and not problem.where and port.kind == "tensor":
         yield _new_input(design, node, port)
-
-
-def _downstream(graph: Graph, start: str) -> set[str]:
-    """The ids of `start` and of all nodes that it feeds."""
-    seen, todo = {start}, [start]
-    while todo:
-        for wire in graph.out_of.get(todo.pop(), ()):
-            if wire.target.node not in seen:
-                seen.add(wire.target.node)
-                todo.append(wire.target.node)
-    return seen
 
 
 def _match_shapes(analyser: Analyser, design: Design, walk: Walk, problem: Problem) -> Iterator[Candidate]:

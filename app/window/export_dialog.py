@@ -26,7 +26,7 @@ from PySide6.QtWidgets import (
 
 from app.design.file import FileError, write_atomically
 from app.messages import Export, Exported
-from app.window import parts
+from app.window import figures, parts
 from app.window import theme as look
 from app.window.document import Document
 from app.window.drawing_pad import png
@@ -289,8 +289,8 @@ class ExportDialog(QDialog):
         self._written = path
         self._say_replaces()
         self.notice.show()
-        self.notice.say("ok", f"{path.name} is written, {parts.size(len(data))}.", ("Show in folder", self.show_folder),
-                        main=False)  # fmt: skip
+        written = f"{path.name} is written, {figures.size(len(data))}."
+        self.notice.say("ok", written, ("Show in folder", self.show_folder), main=False)
         layout = self.report.layout()
         assert layout is not None
         for line in report:

@@ -12,8 +12,9 @@ from app.design import edits
 from app.design.values import Design, Expression, Node, SettingValue
 from app.window.document import Document
 from app.window.fields import Field, WheelGuard, make_field
+from app.window.figures import port_lines
 from app.window.inspector_pages import Page, count_uses, whole_of
-from app.window.parts import Switch, button, label, mark, port_lines
+from app.window.parts import Switch, button, label, mark
 from app.window.rows import Costs, Facts
 from app.window.sentences import Elided
 from app.window.theme import CATEGORY_COLOURS, icon

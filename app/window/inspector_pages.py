@@ -13,7 +13,7 @@ from app.design.exposed import rename_group_setting
 from app.design.names import free_name
 from app.design.values import Design, Group
 from app.messages import Analysis
-from app.window import parts
+from app.window import figures
 from app.window.document import Document
 from app.window.fields import TextField, make_field
 from app.window.parts import IconButton, button, label, line
@@ -94,17 +94,17 @@ class OverviewPage(Page):
             return
         partial = "; totals are those of the valid part" if analysis.partial else ""
         self._state.setText(f"{blocks}{groups}{partial}")
-        lines = [("parameters", parts.count(analysis.parameters))]
+        lines = [("parameters", figures.count(analysis.parameters))]
         if analysis.trainable_parameters != analysis.parameters:
-            lines.append(("trainable", parts.count(analysis.trainable_parameters)))
+            lines.append(("trainable", figures.count(analysis.trainable_parameters)))
         lines += [
-            ("MACs", parts.count(analysis.macs)),
-            ("weights", parts.size(analysis.memory.parameters)),
-            ("activations", parts.size(analysis.memory.activations)),
-            ("training step", parts.size(analysis.memory.training)),
+            ("MACs", figures.count(analysis.macs)),
+            ("weights", figures.size(analysis.memory.parameters)),
+            ("activations", figures.size(analysis.memory.activations)),
+            ("training step", figures.size(analysis.memory.training)),
         ]
         self.totals.show_lines(lines)
-        ends = [(e.name, text) for e in (*analysis.inputs, *analysis.outputs) for text in parts.levels(e.tensors)]
+        ends = [(e.name, text) for e in (*analysis.inputs, *analysis.outputs) for text in figures.levels(e.tensors)]
         self._ends.show_lines(ends or [("none yet", "")])
 
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.messages import NodeReport
-from app.window import parts
+from app.window import figures, parts
 from app.window.document import Document
 from app.window.theme import CATEGORY_COLOURS, font, icon, theme
 
@@ -114,19 +114,19 @@ class LayerModel(QAbstractTableModel):
                 card = self._document.catalogue.get(report.block)
                 return card.title if card else report.block
             case 2:
-                return ", ".join(parts.brief(port.tensors) for port in report.outputs)
+                return ", ".join(figures.brief(port.tensors) for port in report.outputs)
             case 3:
                 return f"{report.parameters:,}"
             case 5:
-                return parts.count(report.macs)
+                return figures.count(report.macs)
             case 7:
-                return parts.size(report.activations)
+                return figures.size(report.activations)
         return ""
 
     def _tip(self, report: NodeReport, column: int) -> str:
         match column:
             case 2:
-                return "\n".join(f"{name or '    '}  {shape}" for name, shape in parts.port_lines(report.outputs))
+                return "\n".join(f"{name or '    '}  {shape}" for name, shape in figures.port_lines(report.outputs))
             case 5 | 6:
                 return f"{report.macs:,} MACs, {self._share(report, MAC_SHARE):.1%} of the whole"
             case 3 | 4:

@@ -1,4 +1,4 @@
-"""Small things that the panels share: labels, numbers in words, switches, bars of a share."""
+"""Small things that the panels share: labels, switches, bars of a share."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QAbstractButton, QFrame, QLabel, QPushButton, QToolButton, QWidget
 
-from app.messages import PortShape, Tensor
 from app.window.sentences import Sentence
 from app.window.theme import icon, theme
 
@@ -135,64 +134,3 @@ def draw_bar(painter: QPainter, place: QRectF, share: float) -> None:
     if share > 0:
         painter.setBrush(theme.color("accent"))
         painter.drawRoundedRect(QRectF(place.x(), place.y(), max(place.width() * share, 3), 6), 3, 3)
-
-
-# numbers in words -----------------------------------------------------------------------------------------------------
-
-
-def count(number: int) -> str:
-    """1234 as "1,234"; what has more than seven digits as "86.7 M"."""
-    return f"{number:,}" if abs(number) < 10_000_000 else short(number)
-
-
-def short(number: float) -> str:
-    """5,079,712 as "5.08 M"."""
-    for limit, unit in ((1e15, "P"), (1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= limit * 0.9995:
-            return f"{number / limit:.3g} {unit}" if abs(number) < limit * 999.5 else f"{number / limit:,.0f} {unit}"
-    return f"{number:.0f}"
-
-
-def size(number: int) -> str:
-    """Bytes as "61 MB"."""
-    for limit, unit in ((2**40, "TB"), (2**30, "GB"), (2**20, "MB"), (2**10, "kB")):
-        if number >= limit:
-            value = number / limit
-            return f"{value:.1f} {unit}" if value < 10 else f"{value:,.0f} {unit}"
-    return f"{number} B"
-
-
-def signed(number: int) -> str:
-    """A change in parameters: "+16.4 k", "±0"."""
-    return "±0" if number == 0 else ("+" if number > 0 else "−") + short(abs(number))
-
-
-def shape(tensor: Tensor) -> str:
-    """`B × 64 × 56 × 56`."""
-    return " × ".join(["B", *map(str, tensor.shape[1:])]) if tensor.shape else "one number"
-
-
-def levels(tensors: tuple[Tensor, ...]) -> list[str]:
-    """The shapes at a port, one a level, with the stride where it is known."""
-    if len(tensors) == 1:
-        return [shape(tensors[0])]
-    return [shape(t) + (f"  /{t.stride:g}" if t.stride else "") for t in tensors]
-
-
-def brief(tensors: tuple[Tensor, ...]) -> str:
-    """The shapes at a port in one line; a pyramid by its channels and strides: `64 128 256  /8 /16 /32`."""
-    if len(tensors) <= 1:
-        return shape(tensors[0]) if tensors else ""
-    each = [str(t.shape[1]) if len(t.shape) > 1 else "1" for t in tensors]
-    channels = each[0] if len(set(each)) == 1 else " ".join(each)
-    strides = " ".join(f"/{t.stride:g}" for t in tensors if t.stride)
-    return f"{channels}  {strides}".rstrip()
-
-
-def port_lines(ports: tuple[PortShape, ...]) -> list[tuple[str, str]]:
-    """(port, shape) a line; the further levels of a pyramid without the name again."""
-    lines: list[tuple[str, str]] = []
-    for port in ports:
-        shapes = levels(port.tensors) or ["not known yet"]
-        lines += [(port.port, shapes[0]), *(("", text) for text in shapes[1:])]
-    return lines

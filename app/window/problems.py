@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLay
 
 from app.design import changes
 from app.messages import Fix, Problem
-from app.window import parts
+from app.window import figures, parts
 from app.window.document import Document
 from app.window.flow import Flow
 from app.window.parts import button, label
@@ -48,8 +48,8 @@ class ProblemRow(QFrame):
             fixes = Flow(8)
             for fix in problem.fixes[:4]:
                 title = plain(fix.title)
-                text = title if not fix.parameters else f"{title}  {parts.signed(fix.parameters)}"
-                made = button(text, "fix", f"{title}: {parts.signed(fix.parameters)} parameters")
+                text = title if not fix.parameters else f"{title}  {figures.signed(fix.parameters)}"
+                made = button(text, "fix", f"{title}: {figures.signed(fix.parameters)} parameters")
                 made.clicked.connect(lambda _on=False, fix=fix: self.fix_chosen.emit(self.problem, fix))
                 fixes.addWidget(made)
             middle.addLayout(fixes)

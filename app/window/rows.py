@@ -5,7 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
-from app.window import parts
+from app.window import figures
 from app.window.parts import ShareBar, label
 
 NOT_KNOWN = "–"
@@ -77,7 +77,7 @@ class Costs(QWidget):
                 value.setText(NOT_KNOWN)
                 bar.set_share(0, 1)
                 continue
-            text = parts.size(part[i]) if i == 2 else parts.count(part[i])
+            text = figures.size(part[i]) if i == 2 else figures.count(part[i])
             value.setText(text)
             value.setToolTip(f"{part[i]:,}")
             bar.set_share(part[i], whole[i])

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QPushButton, QToolTip
 from app.design import edits
 from app.design.values import Design, Expression, Group, Node
 from app.messages import Analysis, Fix, NodeReport, PortShape, Problem, Tensor
+from app.window import figures
 from app.window.canvas import texts
 from app.window.canvas.drops import BLOCK_MIME
 from app.window.canvas.view import CanvasView
@@ -116,7 +117,7 @@ def test_settings_read_well(value: object, setting: Setting | None, text: str) -
     ],
 )
 def test_counts_read_well(number: int, text: str) -> None:
-    assert texts.count(number) == text
+    assert figures.short(number) == text
 
 
 def test_a_pyramid_reads_as_channels_and_strides() -> None:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QVBoxLayout
 
 from app.design.changes import apply
 from app.messages import Fix, Problem
-from app.window import parts
+from app.window import figures
 from app.window.sentences import Sentence, plain
 from app.window.theme import font, theme
 
@@ -128,4 +128,4 @@ class Bubble(QFrame):
 
 def _words(fix: Fix) -> str:
     title = plain(fix.title)
-    return f"{title}  {parts.signed(fix.parameters)}" if fix.parameters else title
+    return f"{title}  {figures.signed(fix.parameters)}" if fix.parameters else title

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from app.design.ports import ports
 from app.design.values import Graph, Node
 from app.messages import NodeReport, Problem
+from app.window import figures
 from app.window.canvas import texts
 from app.window.document import Document
 from blocks.card import Card, Port
@@ -99,8 +100,8 @@ def face_of(document: Document, graph: Graph, node: Node, report: NodeReport | N
         icon=icon_of(card, category),
         rows=rows,
         foot=category not in _NO_FOOT and not (missing and not waiting),
-        parameters=texts.count(cost.parameters) if cost else "",
-        macs=texts.count(cost.macs) if cost else "",
+        parameters=figures.short(cost.parameters) if cost else "",
+        macs=figures.short(cost.macs) if cost else "",
         inputs=found.inputs,
         outputs=found.outputs,
         group=bool(node.group),

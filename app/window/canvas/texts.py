@@ -6,24 +6,11 @@ from html import escape
 
 from app.design.values import Expression, SettingValue
 from app.messages import NodeReport, PortShape
+from app.window import figures
 from app.window.sentences import rich
 from blocks.card import Port, Setting
 
 TIMES = "×"
-_UNITS = ("", " k", " M", " G", " T", " P")
-
-
-def count(number: float) -> str:
-    """Three digits and a unit: 928, 16.4 k, 5.08 M, 2.1 G."""
-    size = float(number)
-    unit = 0
-    while size >= 999.5 and unit < len(_UNITS) - 1:
-        size /= 1000
-        unit += 1
-    if not unit:
-        return f"{number:.0f}"
-    digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
-    return f"{size:.{digits}f}{_UNITS[unit]}"
 
 
 def value(given: SettingValue, setting: Setting | None = None) -> str:
@@ -70,7 +57,7 @@ def long_shape(seen: PortShape) -> str:
     """A shape spelled out for a tooltip: `B × 64 × 56 × 56`, one line a level."""
     lines = []
     for tensor in seen.tensors:
-        line = " × ".join(["B", *map(str, tensor.shape[1:])])
+        line = figures.shape(tensor)
         lines.append(f"{line}  /{tensor.stride:g}" if seen.kind == "pyramid" and tensor.stride else line)
     return "\n".join(lines)
 

@@ -1,0 +1,70 @@
+"""Numbers and shapes in words, the same in panels and on the canvas: `1.93 M`, `61 MB`, `B × 64 × 56 × 56`."""
+
+from __future__ import annotations
+
+from app.messages import PortShape, Tensor
+
+_UNITS = ("", " k", " M", " G", " T", " P")
+
+
+def count(number: int) -> str:
+    """1234 as "1,234"; what has more than seven digits as "86.7 M"."""
+    return f"{number:,}" if abs(number) < 10_000_000 else short(number)
+
+
+def short(number: float) -> str:
+    """Three digits and a unit: 928, 16.4 k, 5.08 M, 2.1 G."""
+    size = float(number)
+    unit = 0
+    while size >= 999.5 and unit < len(_UNITS) - 1:
+        size /= 1000
+        unit += 1
+    if not unit:
+        return f"{number:.0f}"
+    digits = 2 if size < 9.995 else 1 if size < 99.95 else 0
+    return f"{size:.{digits}f}{_UNITS[unit]}"
+
+
+def size(number: int) -> str:
+    """Bytes as "61 MB"."""
+    for limit, unit in ((2**40, "TB"), (2**30, "GB"), (2**20, "MB"), (2**10, "kB")):
+        if number >= limit:
+            value = number / limit
+            return f"{value:.1f} {unit}" if value < 10 else f"{value:,.0f} {unit}"
+    return f"{number} B"
+
+
+def signed(number: int) -> str:
+    """A change in parameters: "+16.4 k", "±0"."""
+    return "±0" if number == 0 else ("+" if number > 0 else "−") + short(abs(number))
+
+
+def shape(tensor: Tensor) -> str:
+    """`B × 64 × 56 × 56`."""
+    return " × ".join(["B", *map(str, tensor.shape[1:])]) if tensor.shape else "one number"
+
+
+def levels(tensors: tuple[Tensor, ...]) -> list[str]:
+    """The shapes at a port, one a level, with the stride where it is known."""
+    if len(tensors) == 1:
+        return [shape(tensors[0])]
+    return [shape(t) + (f"  /{t.stride:g}" if t.stride else "") for t in tensors]
+
+
+def brief(tensors: tuple[Tensor, ...]) -> str:
+    """The shapes at a port in one line; a pyramid by its channels and strides: `64 128 256  /8 /16 /32`."""
+    if len(tensors) <= 1:
+        return shape(tensors[0]) if tensors else ""
+    each = [str(t.shape[1]) if len(t.shape) > 1 else "1" for t in tensors]
+    channels = each[0] if len(set(each)) == 1 else " ".join(each)
+    strides = " ".join(f"/{t.stride:g}" for t in tensors if t.stride)
+    return f"{channels}  {strides}".rstrip()
+
+
+def port_lines(ports: tuple[PortShape, ...]) -> list[tuple[str, str]]:
+    """(port, shape) a line; the further levels of a pyramid without the name again."""
+    lines: list[tuple[str, str]] = []
+    for port in ports:
+        shapes = levels(port.tensors) or ["not known yet"]
+        lines += [(port.port, shapes[0]), *(("", text) for text in shapes[1:])]
+    return lines
