@@ -3,7 +3,7 @@
 
 BIN := .venv/bin
 TESTING := QT_QPA_PLATFORM=offscreen OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 NETLOOM_THREADS=1
-PYTEST := $(TESTING) $(BIN)/python -m pytest -n 2 --dist worksteal
+PYTEST := $(TESTING) $(BIN)/python -m pytest -n 2 --dist loadgroup
 # Some systems export CUDA as a folder: from there, only the switch itself counts.
 ifneq ($(origin CUDA),command line)
 CUDA := $(filter 0 1,$(CUDA))

@@ -26,7 +26,8 @@ def parser() -> argparse.ArgumentParser:
     top = _Parser(
         prog="netloom",
         description="Draw neural networks, check, train and export them. Without a command: open the window.",
-        epilog="netloom [FILE] opens the window. DESIGN is a file, an example's name or block:NAME.",
+        epilog="netloom [FILE] opens the window; the name of a known network does too. DESIGN is a file, the name of a "
+        "known network (see zoo) or of an example, or block:NAME.",
         allow_abbrev=False,
     )
     top.add_argument("--version", action="version", version=f"netloom {app.__version__}")
@@ -38,10 +39,14 @@ def parser() -> argparse.ArgumentParser:
 
     def takes_design(sub: argparse.ArgumentParser, many: bool = False) -> None:
         sub.add_argument("design", metavar="DESIGN", nargs="+" if many else None,
-                         help="a file, an example or block:NAME")  # fmt: skip
+                         help="a file, a known network, an example or block:NAME")  # fmt: skip
         sub.add_argument("--variant", metavar="V", help="one of the design's named sets of settings")
         sub.add_argument("--set", metavar="NODE.SETTING=VALUE", action="append", default=[], dest="sets",
                          help="change a setting; NODE is the name on the canvas, with / into Groups")  # fmt: skip
+
+    def may_run(sub: argparse.ArgumentParser) -> None:
+        sub.add_argument("--blocks", metavar="DIR", help="run the Python files there: their modules are blocks too")
+        sub.add_argument("--allow-code", action="store_true", help="let the Python in this design run: read it first")
 
     check = command("check", "shapes, parameters, MACs, memory and problems")
     takes_design(check, many=True)
@@ -52,6 +57,9 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--weights", metavar="FILE", help="say which weights of a safetensors or torch file fit")
     check.add_argument("--fix", type=int, metavar="N", help="apply the N-th fix that is offered (with -o)")
     check.add_argument("-o", "--output", metavar="FILE", help="where to save the design that --fix makes")
+
+    known = command("zoo", "the known architectures by name")
+    known.add_argument("--json", action="store_true", help="one JSON list, an object a network")
 
     train = command("train", "train a design and leave a run folder")
     takes_design(train)
@@ -64,6 +72,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--precision", metavar="P", help="32, bf16, 16 or 64")
     train.add_argument("--seed", type=int, metavar="S")
     train.add_argument("--run", metavar="DIR", help="the run folder (default: runs/NAME-DATE)")
+    train.add_argument("--weights", metavar="FILE", help="begin with the weights of a safetensors or torch file")
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint of --run")
     train.add_argument("--json", action="store_true", help="progress as JSON, one document a line")
 
@@ -81,15 +90,19 @@ def parser() -> argparse.ArgumentParser:
     takes_design(export)
     export.add_argument("--to", required=True, choices=FORMATS, metavar="FORMAT", help="one of " + ", ".join(FORMATS))
     export.add_argument("--run", metavar="DIR", help="take the weights from this run")
+    export.add_argument("--weights", metavar="FILE", help="take the weights from a safetensors or torch file")
     export.add_argument("-o", "--output", metavar="FILE", help="the file to write")
     export.add_argument("--json", action="store_true")
+
+    for sub in (check, train, evaluate, predict, export):
+        may_run(sub)
 
     demo = command("demo", "the whole way on real digits: check, train, export; no window needed")
     demo.add_argument("--run", metavar="DIR", help="the run folder (default: runs/digits-DATE)")
     return top
 
 
-COMMANDS = ("check", "train", "evaluate", "predict", "export", "demo")
+COMMANDS = ("check", "zoo", "train", "evaluate", "predict", "export", "demo")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -99,6 +112,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if _wants_window(arguments):
             return _window(arguments)
         given = parser().parse_args(arguments)
+        if hasattr(given, "allow_code"):
+            importlib.import_module("app.engine.commands.consent").give(given)
         return int(importlib.import_module(f"app.engine.commands.{given.command}").run(given))
     except CallError as error:
         print(f"netloom: {error}", file=sys.stderr)
@@ -135,8 +150,11 @@ def _window(arguments: list[str]) -> int:
     if path is not None and "." not in path and "/" not in path:
         from pathlib import Path
 
-        if not Path(path).exists():
-            raise CallError(f"`{path}` is neither a command ({', '.join(COMMANDS)}) nor a file")
+        import examples
+
+        if not Path(path).exists() and not examples.find(path):
+            commands = ", ".join(COMMANDS)
+            raise CallError(f"`{path}` is no command ({commands}), file or known network{examples.near(path)}")
     from app.window.main import run
 
     return run(path)

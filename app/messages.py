@@ -13,7 +13,7 @@ import msgspec
 
 from app.design.changes import Change
 from app.design.file import dec_hook, enc_hook
-from app.design.values import Design, Recipe, Settings
+from app.design.values import Design, Group, Recipe, Settings
 from blocks.card import Card, Kind
 
 CHUNK_BYTES = 256 * 1024
@@ -57,6 +57,8 @@ class NodeReport(msgspec.Struct, frozen=True, omit_defaults=True):
     buffers: int = 0
     macs: int = 0
     activations: int = 0
+    opens: bool = False
+    """Whether the block opens up into smaller ones."""
     ok: bool = True
 
 
@@ -155,6 +157,37 @@ class Predict(msgspec.Struct, frozen=True, tag=True):
     """In JSON as base64."""
 
 
+class OpenUp(msgspec.Struct, frozen=True, tag=True):
+    """Ask what a block is made of: that of the node `node`, in the Group `where` ("" for the top)."""
+
+    job: str
+    design: Design
+    where: str
+    node: str
+    variant: str = ""
+
+
+class Trust(msgspec.Struct, frozen=True, tag=True):
+    """The hashes (`app.trust.digest`) of all code that the user has allowed to run. Other code in a design is
+    refused."""
+
+    hashes: tuple[str, ...]
+
+
+class OwnFile(msgspec.Struct, frozen=True):
+    """One of the user's Python files: its name without a folder, and what it holds."""
+
+    name: str
+    text: str
+
+
+class LoadBlocks(msgspec.Struct, frozen=True, tag=True):
+    """Make the nn.Module classes in these files blocks, in place of those loaded before. A Catalogue is the answer; a
+    Loading goes before each file."""
+
+    files: tuple[OwnFile, ...]
+
+
 class GetDevices(msgspec.Struct, frozen=True, tag=True):
     """Ask which devices and data there are to train with."""
 
@@ -165,7 +198,7 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
     job: str
 
 
-Request = GetCatalogue | GetDevices | Analyse | Train | Export | Predict | Cancel
+Request = GetCatalogue | GetDevices | Trust | LoadBlocks | Analyse | OpenUp | Train | Export | Predict | Cancel
 
 
 # engine -> window -----------------------------------------------------------------------------------------------------
@@ -180,6 +213,14 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
 class Catalogue(msgspec.Struct, frozen=True, tag=True):
     cards: tuple[Card, ...]
+    troubles: tuple[Problem, ...] = ()
+    """What is wrong with the user's own files."""
+
+
+class Loading(msgspec.Struct, frozen=True, tag=True):
+    """The engine is about to run this file of own blocks: if no Catalogue follows, this one hangs."""
+
+    file: str
 
 
 class Device(msgspec.Struct, frozen=True):
@@ -282,6 +323,13 @@ class Chunk(msgspec.Struct, frozen=True, tag=True):
     data: bytes
 
 
+class OpenedUp(msgspec.Struct, frozen=True, tag=True):
+    """The Group that a block opens into; its ports are the block's."""
+
+    job: str
+    group: Group
+
+
 class Answer(msgspec.Struct, frozen=True):
     """One class and its probability."""
 
@@ -310,7 +358,8 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 Reply = (
-    Ready | Catalogue | Devices | Analysis | Running | Progress | Trained | Exported | Chunk | Prediction | Failed
+    Ready | Catalogue | Loading | Devices | Analysis | Running | OpenedUp | Progress | Trained | Exported | Chunk
+    | Prediction | Failed
 )
 
 _encoder = msgspec.json.Encoder(enc_hook=enc_hook)

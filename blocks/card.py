@@ -12,15 +12,29 @@ import msgspec
 Kind = Literal["tensor", "pyramid", "boxes", "detections", "scalar", "any"]
 """What a wire carries. `any` stands on a port that takes every kind, never on a wire."""
 
-SettingType = Literal["int", "float", "bool", "str", "choice", "pair", "ints", "strs"]
-"""`pair`, `ints` and `strs` are `tuple[int, int]`, `tuple[int, ...]`, `tuple[str, ...]`; `choice` a Literal."""
+SettingType = Literal["int", "float", "bool", "str", "code", "choice", "pair", "ints", "floats", "strs"]
+"""`pair`, `ints`, `floats`, `strs` are `tuple[int, int]`, `tuple[int, ...]`, ...; `choice` a Literal; `code` lines of
+Python, which are run only once the user has allowed them."""
 
 CATEGORIES = (
     "Ends", "Stem", "Backbone", "Attention", "Neck", "Head", "Layer", "Connector", "Loss", "Postprocess", "Metric",
     "Own blocks",
 )  # fmt: skip
 
-Value = bool | int | float | str | tuple[int | str, ...] | None
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "Backbone": ("Backbones", "Stages", "Blocks"),
+    "Attention": ("Gates", "Self-attention on maps", "Self-attention on sequences", "Transformer layers", "Parts"),
+    "Neck": ("Necks", "Parts"),
+    "Head": ("Classification", "Embedding and projection", "Segmentation", "Detection", "Parts"),
+    "Layer": (
+        "Convolution", "Linear", "Pooling", "Normalisation", "Activation", "Dropout", "Scale", "Form", "Recurrent",
+        "Positions and tokens", "Feed-forward", "Parts",
+    ),
+    "Connector": ("Join", "Part", "Levels", "Form", "Channels", "Values", "Measures"),
+}  # fmt: skip
+"""How a category with many blocks is divided in the palette. `Parts` are what composites open up into."""
+
+Value = bool | int | float | str | tuple[int | float | str, ...] | None
 
 
 class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -35,6 +49,8 @@ class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
     choices: tuple[str, ...] = ()
     optional: bool = False
     """May be None (shown as "auto" or "none")."""
+    when: tuple[tuple[str, Value], ...] = ()
+    """Other settings and the values at which alone this one matters."""
 
     def accept(self, value: object) -> Value:
         """Return `value` in this setting's type (whole floats become ints, one int becomes a pair).
@@ -53,15 +69,17 @@ class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
                 raise ValueError(f"{self.name} is {number}, but it needs {self.wanted()}")
         return accepted
 
-    def _typed(self, value: object) -> bool | int | float | str | tuple[int | str, ...]:
+    def _typed(self, value: object) -> bool | int | float | str | tuple[int | float | str, ...]:
         match self.type:
             case "bool" if isinstance(value, bool):
                 return value
             case "int" if _is_int(value):
                 return int(value)  # type: ignore[call-overload, no-any-return]
-            case "float" if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e308:
-                return float(value)
-            case "str" if isinstance(value, str):
+            case "float" if _is_number(value):
+                return float(value)  # type: ignore[arg-type]
+            case "floats" if isinstance(value, tuple | list) and all(map(_is_number, value)):
+                return tuple(float(v) for v in value)
+            case "str" | "code" if isinstance(value, str):
                 return value
             case "choice" if isinstance(value, str) and value in self.choices:
                 return value
@@ -79,8 +97,9 @@ class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
         """What this setting accepts, in words: "a whole number of at least 1"."""
         words = {
             "int": "a whole number", "float": "a number", "bool": "true or false", "str": "a text",
+            "code": "lines of Python",
             "choice": "one of " + ", ".join(self.choices), "pair": "one or two whole numbers",
-            "ints": "a list of whole numbers", "strs": "a list of names",
+            "ints": "a list of whole numbers", "floats": "a list of numbers", "strs": "a list of names",
         }[self.type]  # fmt: skip
         if self.min is not None and self.max is not None:
             words += f" from {self.min:g} to {self.max:g}"
@@ -89,6 +108,10 @@ class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
         elif self.max is not None:
             words += f" of at most {self.max:g}"
         return words
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e308
 
 
 def _is_int(value: object) -> bool:
@@ -111,6 +134,21 @@ class Port(msgspec.Struct, frozen=True, omit_defaults=True):
     """With many="*": how many must be wired."""
     dtype: Literal["", "int"] = ""
     """"int" where the port takes whole numbers (class indices, tokens)."""
+    example: str = ""
+    """A pattern with numbers, where sizes follow from others and the default settings: what the block takes alone."""
+
+
+class Preset(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A block with other settings than the default, found in the palette by a name of its own."""
+
+    name: str
+    title: str = ""
+    help: str = ""
+    settings: tuple[tuple[str, Value], ...] = ()
+    """Empty: the block as it is, under this name."""
+    node: str = ""
+    """What the node is called; empty: as the block's other nodes."""
+    icon: str = ""
 
 
 class Card(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -127,11 +165,17 @@ class Card(msgspec.Struct, frozen=True, omit_defaults=True):
     help: str = ""
     paper: str = ""
     icon: str = ""
+    section: str = ""
+    """One of the category's `SECTIONS`; empty where it has none."""
+    presets: tuple[Preset, ...] = ()
     aliases: tuple[str, ...] = ()
     shown: tuple[str, ...] = ()
     """The settings that matter most: they stand on the node."""
     reads: tuple[str, ...] = ()
-    """Sizes that the constructor reads off the wires: `C`, `strides`, ..."""
+    """Parameters that the constructor reads off the wires: sizes as `C`, a pyramid's `strides`, and `wired`, the names
+    of the ports that are wired."""
+    sizes: tuple[tuple[str, str], ...] = ()
+    """(parameter, size) where one of `reads` is called otherwise than the size in the pattern: `in_channels`, `C`."""
     leaf: str = ""
     """Why this composite does not open up; empty when it does or is a single layer."""
     exempt: tuple[tuple[str, str], ...] = ()
@@ -139,3 +183,6 @@ class Card(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def setting(self, name: str) -> Setting | None:
         return next((s for s in self.settings if s.name == name), None)
+
+    def preset(self, name: str) -> Preset | None:
+        return next((p for p in self.presets if p.name == name), None)

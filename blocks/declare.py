@@ -6,20 +6,26 @@ import inspect
 import typing
 from collections.abc import Callable, Mapping
 from types import NoneType, UnionType
-from typing import Any, Literal, NamedTuple, TypeVar, get_args, get_origin
+from typing import Any, Literal, NamedTuple, NewType, TypeVar, get_args, get_origin
+
+import msgspec
 
 from blocks import patterns
-from blocks.card import CATEGORIES, Card, Port, Setting, SettingType
+from blocks.card import CATEGORIES, Card, Port, Preset, Setting, SettingType, Value
+from blocks.sections import section_of
 
 REGISTRY: dict[str, type] = {}
 """Every declared block by its id, the class name."""
 
 CARDS: dict[str, Card] = {}
 
+Source = NewType("Source", str)
+"""The type of a setting that holds lines of Python. It is run only once the user has allowed it."""
+
 T = TypeVar("T", bound=type)
 
 CLAUSES = ("meta", "finite", "gradient", "onnx", "settings", "train")
-"""The clauses of the contract test that a block may be exempt from, with a reason."""
+"""The clauses of the contract test that a block may be exempt from, with a reason; `settings:NAME` for one setting."""
 
 
 class _SettingNote(NamedTuple):
@@ -27,21 +33,48 @@ class _SettingNote(NamedTuple):
     min: float | None
     max: float | None
     shown: bool
+    when: tuple[tuple[str, Any], ...]
 
 
 class _PortNote(NamedTuple):
     pattern: str
     help: str
+    example: str = ""
 
 
-def setting(help: str, *, min: float | None = None, max: float | None = None, shown: bool = False) -> Any:
-    """What `@block` is told of a setting: its help, bounds, and whether it stands on the node."""
-    return _SettingNote(help, min, max, shown)
+def setting(
+    help: str, *, min: float | None = None, max: float | None = None, shown: bool = False,
+    when: Mapping[str, Any] | None = None,
+) -> Any:  # fmt: skip
+    """What `@block` is told of a setting: its help, bounds, and whether it stands on the node.
+
+    `when` names other settings and the values at which alone this one matters: `{"kind": "bottleneck"}`.
+    """
+    return _SettingNote(help, min, max, shown, tuple((when or {}).items()))
 
 
-def port(pattern: str, help: str) -> Any:
-    """What `@block` is told of a port, where its pattern alone does not explain it."""
-    return _PortNote(pattern, help)
+def port(pattern: str, help: str, example: str = "") -> Any:
+    """What `@block` is told of a port, where its pattern alone does not explain it.
+
+    `example` gives the sizes at the default settings where they follow from others, which no pattern says: "B 72 H W".
+    """
+    return _PortNote(pattern, help, example)
+
+
+class _PresetNote(NamedTuple):
+    help: str
+    title: str
+    node: str
+    icon: str
+    settings: dict[str, Any]
+
+
+def preset(help: str, *, title: str = "", node: str = "", icon: str = "", **settings: Any) -> Any:
+    """What `@block` is told of a preset: its help, title, icon and settings, and how its node is called.
+
+    Without a title it is that of the block and the preset's name: "Input: tokens".
+    """
+    return _PresetNote(help, title, node, icon, settings)
 
 
 def block(
@@ -55,16 +88,19 @@ def block(
     aliases: tuple[str, ...] = (),
     leaf: str = "",
     exempt: Mapping[str, str] | None = None,
+    presets: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Callable[[T], T]:
     """Declare a class as a block. `paper` names the paper, or torch's own documentation page.
 
     `leaf` gives the reason why a composite does not open up; `exempt` maps clauses of the contract test to reasons.
-    Raises TypeError at import when the declaration does not fit the class.
+    `presets` are further rows of the palette, each the block with settings of its own. Raises TypeError at import
+    when the declaration does not fit the class.
     """
 
     def declare(cls: T) -> T:
         card = _card(cls, title, category, inputs, outputs, paper, icon, aliases, leaf, dict(exempt or {}), settings)
+        card = msgspec.structs.replace(card, presets=_presets(card, presets or {}))
         if cls.__name__ in REGISTRY and REGISTRY[cls.__name__].__module__ != cls.__module__:
             raise TypeError(f"there are two blocks `{cls.__name__}`: ids must differ")
         REGISTRY[cls.__name__] = cls
@@ -83,15 +119,20 @@ def _card(
         raise TypeError(f"{who}: `{category}` is no category (there are: {', '.join(CATEGORIES)})")
     if not (cls.__doc__ or "").strip():
         raise TypeError(f"{who}: the docstring is the help, and it is empty")
-    if unknown := set(exempt) - set(CLAUSES):
+    of_settings = {f"settings:{name}" for name in notes}
+    if unknown := set(exempt) - set(CLAUSES) - of_settings:
         raise TypeError(f"{who}: exempt from {unknown}, but the clauses are {', '.join(CLAUSES)}")
     ins = tuple(_port(name, note) for name, note in inputs.items())
     outs = tuple(_port(name, note) for name, note in outputs.items())
     settings, reads = _signature(cls, notes)
     known = {name for p in ins for name in patterns.names(patterns.parse(p.pattern))}
-    if strange := set(reads) - known - {"strides"}:
+    if strange := set(reads) - known - {"strides", "wired"}:
         raise TypeError(f"{who}: {sorted(strange)} have no default, but no input's pattern names such a size")
     by_name = {s.name: s for s in settings}
+    for s in settings:
+        for other, value in s.when:
+            if other not in by_name or by_name[other].accept(value) != value:
+                raise TypeError(f"{who}: `{s.name}` matters when {other} is {value!r}, but {other} cannot be that")
     for p in (*ins, *outs):
         if p.many not in ("", "*") and (p.many not in by_name or by_name[p.many].type not in ("int", "strs")):
             raise TypeError(f"{who}: `{p.name}*{p.many}` needs a setting `{p.many}` of type int or tuple[str, ...]")
@@ -107,8 +148,26 @@ def _card(
     return Card(
         id=who, title=title, category=category, inputs=ins, outputs=outs, settings=settings,
         summary=text.split("\n\n")[0].replace("\n", " "), help=text, paper=paper, icon=icon, aliases=aliases,
-        shown=shown, reads=reads, leaf=leaf, exempt=tuple(sorted(exempt.items())),
+        section=section_of(who, cls.__module__, category), shown=shown, reads=reads, leaf=leaf,
+        exempt=tuple(sorted(exempt.items())),
     )  # fmt: skip
+
+
+def _presets(card: Card, notes: Mapping[str, Any]) -> tuple[Preset, ...]:
+    made = []
+    for name, note in notes.items():
+        settings: list[tuple[str, Value]] = []
+        for key, value in note.settings.items():
+            setting = card.setting(key)
+            if setting is None:
+                raise TypeError(f"{card.id}: the preset {name} sets `{key}`, which is no setting")
+            try:
+                settings.append((key, setting.accept(value)))
+            except ValueError as error:
+                raise TypeError(f"{card.id}: in the preset {name}, {error}") from None
+        title = note.title or f"{card.title}: {name}"
+        made.append(Preset(name, title, note.help, tuple(settings), note.node, note.icon))
+    return tuple(made)
 
 
 _WORDS = {
@@ -118,7 +177,7 @@ _WORDS = {
 
 
 def _port(name: str, note: Any) -> Port:
-    pattern, help = note if isinstance(note, _PortNote) else (str(note), "")
+    pattern, help, example = note if isinstance(note, _PortNote) else (str(note), "", "")
     parsed = patterns.parse(pattern)
     optional = name.endswith("?")
     name, star, many = name.rstrip("?").partition("*")
@@ -128,6 +187,7 @@ def _port(name: str, note: Any) -> Port:
     return Port(
         name=name, pattern=pattern, kind=parsed.kind, help=help or _explain(parsed), optional=optional, many=many,
         at_least=at_least, dtype="int" if parsed.dtype == "int" else "",
+        example=example,
     )  # fmt: skip
 
 
@@ -147,7 +207,9 @@ def _signature(cls: type, notes: Mapping[str, Any]) -> tuple[tuple[Setting, ...]
     hints = typing.get_type_hints(init)
     settings: list[Setting] = []
     reads: list[str] = []
-    plain = init.__module__ == "torch.nn.modules.module" or init is object.__init__  # a block without settings
+    # Whose constructor it is, not the function itself: torch.export puts another one into nn.Module.
+    owner = next(c for c in cls.__mro__ if "__init__" in vars(c))
+    plain = owner is object or owner.__module__ == "torch.nn.modules.module"  # a block without settings
     parameters = [] if plain else list(inspect.signature(init).parameters.values())[1:]
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
@@ -167,26 +229,35 @@ def _setting(who: str, name: str, hint: Any, default: Any, note: _SettingNote) -
     optional = False
     if get_origin(hint) in (UnionType, typing.Union):
         parts = [a for a in get_args(hint) if a is not NoneType]
-        if len(parts) != 1 or len(get_args(hint)) != 2:
+        optional = len(parts) < len(get_args(hint))
+        if set(parts) == {int, tuple[int, int]}:  # one number for both: the form of a pair
+            parts = [tuple[int, int]]
+        if len(parts) != 1:
             raise TypeError(f"{who}: `{name}` takes one of several types: give it one")
-        hint, optional = parts[0], True
+        hint = parts[0]
     choices: tuple[str, ...] = ()
     kind: SettingType
     if get_origin(hint) is Literal:
         kind, choices = "choice", get_args(hint)
+    elif hint is Source:
+        kind = "code"
     elif hint in (int, float, bool, str):
         kind = hint.__name__
     elif hint == tuple[int, int]:
         kind = "pair"
     elif hint == tuple[int, ...]:
         kind = "ints"
+    elif hint == tuple[float, ...]:
+        kind = "floats"
     elif hint == tuple[str, ...]:
         kind = "strs"
     else:
         raise TypeError(f"{who}: `{name}` is {hint}, for which there is no form")
+    if kind == "pair" and isinstance(default, int):
+        default = (default, default)
     made = Setting(
         name=name, type=kind, default=default, help=note.help, min=note.min, max=note.max, choices=choices,
-        optional=optional,
+        optional=optional, when=note.when,
     )  # fmt: skip
     try:
         fits = made.accept(default) == default

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from blocks.declare import block, port, setting
+from blocks.declare import block, port, preset, setting
 
 InputType = Literal["float32", "int64"]
 TargetType = Literal["int64", "float32"]
@@ -25,6 +25,24 @@ _TOLD = "the engine reads the settings: at run time the block hands on what it g
     size=setting("Size of one sample, without the batch: channels, height, width for an image.", min=1, shown=True),
     dtype=setting("float32 for images and measurements, int64 for indices such as tokens."),
     exempt={"settings": _TOLD},
+    presets={
+        "image": preset("Images: channels, height and width.", node="image", icon="image"),
+        "tokens": preset(
+            "A sequence of whole numbers, such as the words of a text: an embedding turns them into vectors.",
+            node="tokens", icon="list", size=(128,), dtype="int64",
+        ),
+        "vectors": preset(
+            "A sequence of vectors, such as measurements over time: its length and the features of each.",
+            node="vectors", icon="rows-3", size=(128, 64),
+        ),
+        "audio": preset(
+            "One second of sound at 16 kHz: wire it to a spectrogram or to a 1d convolution.",
+            node="audio", icon="activity", size=(1, 16000),
+        ),
+        "table": preset(
+            "One row of a table: as many numbers as it has columns.", node="table", icon="table", size=(16,),
+        ),
+    },
 )  # fmt: skip
 class Input(nn.Module):
     """Where samples enter the network.

@@ -10,5 +10,6 @@ import torch
 
 FUNCTIONS: dict[Callable[..., Any], str] = {
     operator.add: "Add", torch.add: "Add", operator.mul: "Multiply", torch.mul: "Multiply", torch.cat: "Concat",
+    operator.sub: "Subtract", torch.sub: "Subtract", operator.matmul: "MatMul", torch.matmul: "MatMul",
 }  # fmt: skip
 """Function -> id of the block that does the same."""

@@ -2,7 +2,8 @@
 
 Upper case binds one size; lower case one size a level or a wire (a list); `*S` any number of sizes (lower case: a list
 of such); `C%groups` must be a multiple of the setting `groups` (or of a number); a number must be just that size.
-Brackets make a pyramid. A port takes fractions (float32); `int:` takes whole numbers, `number:` both. Torch-free:
+Brackets make a pyramid; `[B c h w] 2+` needs two levels or more. A port takes fractions (float32); `int:` takes whole
+numbers, `number:` both. Torch-free:
 analysis checks a pattern before it runs a module.
 """
 
@@ -39,6 +40,8 @@ class Pattern(msgspec.Struct, frozen=True):
     kind: Kind
     dtype: str
     dims: tuple[Dim, ...]
+    levels: int = 1
+    """How many levels a pyramid needs at least."""
 
     @property
     def words(self) -> str:
@@ -57,12 +60,13 @@ def parse(text: str) -> Pattern:
         else:
             kind = prefix[1]  # type: ignore[assignment]
         body = body[prefix.end() :]
-    if body.startswith("[") and body.endswith("]"):
-        kind, body = "pyramid", body[1:-1]
+    levels = 1
+    if bracketed := re.fullmatch(r"\[(.*)\](?: (\d+)\+)?", body):
+        kind, body, levels = "pyramid", bracketed[1], int(bracketed[2] or 1)
     dims = tuple(map(_dim, body.split()))
     if sum(d.many for d in dims) > 1:
         raise ValueError(f"`{text}` has two open places: at most one `*` can be told apart")
-    return Pattern(kind, dtype, dims)
+    return Pattern(kind, dtype, dims, levels)
 
 
 def _dim(word: str) -> Dim:
@@ -115,8 +119,13 @@ class Binder:
         if pattern.dtype == "" and whole:
             message = f"`{port.name}` is {dtype}, whole numbers, but it calculates with fractions and needs float32"
             raise Mismatch("dtype", port.name, message, {"needed": "float32"})
-        if pyramid and not shapes:
-            raise Mismatch("levels", port.name, f"`{port.name}` has no level, but it needs at least one")
+        if pyramid and len(shapes) < pattern.levels:
+            have = "1 level" if len(shapes) == 1 else f"{len(shapes) or 'no'} levels"
+            raise Mismatch(
+                "levels", port.name,
+                f"`{port.name}` has {have}, but it needs {pattern.levels} or more: let the backbone give more of its "
+                "levels, or make several out of one by a simple feature pyramid",
+            )  # fmt: skip
         for level, shape in enumerate(shapes):
             self._shape(port, pattern, shape, level if pyramid else None)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
+
+from examples import zoo
 
 _HERE = Path(__file__).resolve().parent
 
@@ -17,3 +20,17 @@ def path(name: str) -> Path:
     if name not in names():
         raise KeyError(f"there is no example `{name}` (there are: {', '.join(names())})")
     return _HERE / f"{name}.netloom"
+
+
+def find(name: str) -> tuple[Path, str] | None:
+    """The file of the example or known architecture `name`, and which variant in it is meant ("": as it is drawn)."""
+    if name in names():
+        return path(name), ""
+    known = zoo.find(name)
+    return (known, name) if known else None
+
+
+def near(name: str) -> str:
+    """What somebody may have meant who wrote `name`: the end of a sentence that says there is no such thing."""
+    found = difflib.get_close_matches(name, [*names(), *zoo.index()], n=4)
+    return f" (did you mean {', '.join(found)}?)" if found else " (`netloom zoo` lists the known architectures)"

@@ -79,6 +79,29 @@ def test_check_of_one_block(capsys: pytest.CaptureFixture[str]) -> None:
     assert document["parameters"] == 32 * 2 + 2 + 2 * 32 + 32
 
 
+def test_a_misspelt_block_is_answered_with_the_likely_one(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, err = call(capsys, "check", "block:SqueezeExcitaton")
+    assert code == 2 and "did you mean SqueezeExcitation?" in err
+
+
+@pytest.mark.parametrize(
+    ("network", "size", "sentence"),
+    [
+        ("lenet5", "1x8x8", "conv3: its kernel of 5×5 is larger than its input of 2×2, padding included; use a"),
+        ("alexnet", "3x32x32", "pool5: its kernel is larger than its input of 1×1; use a smaller one"),
+        ("inception_v3", "3x32x32", "backbone: its input is too small: a kernel of 3×3 inside meets one of 1×1"),
+        ("vgg16", "3x16x16", "backbone: its input is too small: a kernel inside meets one of 1×1; give the network"),
+    ],
+)
+def test_an_image_too_small_for_a_network_is_told_with_what_to_do(
+    network: str, size: str, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = call(capsys, "check", network, "--input", f"image={size}", "--json")
+    (document,) = documents(out)
+    (problem,) = [p for p in document["problems"] if p["severity"] == "error"]
+    assert code == 1 and sentence in problem["message"] and "Calculated" not in problem["message"]
+
+
 def test_a_block_takes_levels_and_repeated_inputs(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = call(capsys, "check", "block:FPN", "--input", "x=8x32x32,16x16x16", "--json")
     assert code == 0 and documents(out)[0]["outputs"][0]["shape"] == [[1, 256, 32, 32], [1, 256, 16, 16]]

@@ -53,7 +53,9 @@ def test_mypy_finds_nothing() -> None:
     _assert_clean("-m", "mypy")
 
 
-@pytest.mark.parametrize("module", ["blocks", "blocks.card", "app.design", "app.messages", "app.cli", "resources"])
+@pytest.mark.parametrize(
+    "module", ["blocks", "blocks.card", "app.design", "app.messages", "app.trust", "app.cli", "resources"]
+)
 def test_light_modules_load_neither_torch_nor_qt(module: str) -> None:
     code = (
         f"import sys, {module}\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -35,6 +36,23 @@ def test_the_block_in_ten_lines_is_a_block(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "None (2, 32, 8, 8) 552 (2, 32, 8, 8)"
+
+
+def test_a_module_of_ones_own_is_a_block_as_it_stands(tmp_path: Path) -> None:
+    """The file and the command, as they are printed."""
+    code = next(c for c in re.findall(r"```python\n(.*?)```", README, re.S) if "ChannelGate" in c)
+    command = next(c for c in re.findall(r"`(netloom [^`]*)`", README) if "--blocks" in c)
+    body = code[code.index("class") :].strip().splitlines()
+    assert len([line for line in body if line.strip()]) <= 10
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "gates.py").write_text(code)
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "app.cli", *command.split()[1:], "--json"], cwd=tmp_path, capture_output=True,
+        text=True, check=False, env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads(done.stdout)
+    assert document["outputs"][0]["shape"] == [1, 64, 8, 8] and document["parameters"] == 2 * 64 * 16 + 16 + 64
 
 
 def test_every_command_stands_in_the_readme() -> None:

@@ -18,6 +18,7 @@ from app.design.names import check_name, free_name
 from app.design.nesting import NestingError, check_nesting
 from app.design.ports import Catalogue
 from app.design.values import (
+    About,
     Design,
     End,
     Expression,
@@ -328,6 +329,11 @@ def _owner(graph: Graph, node: Node) -> str:
 
 def set_recipe(design: Design, recipe: Recipe) -> Design:
     return replace(design, recipe=recipe)
+
+
+def set_about(design: Design, about: About) -> Design:
+    """Say what the drawing is."""
+    return replace(design, about=about)
 
 
 def set_variants(design: Design, variants: tuple[Variant, ...]) -> Design:

@@ -186,7 +186,8 @@ def dumps(design: Design) -> bytes:
             _shorten(setting, "min", "max")
     if not fields["groups"]:
         del fields["groups"]
-    return (_layout({"netloom": VERSION, **fields}, 0) + "\n").encode()
+    about = {"about": fields.pop("about")} if "about" in fields else {}  # what it is stands at the top
+    return (_layout({"netloom": VERSION, **about, **fields}, 0) + "\n").encode()
 
 
 def _shorten(fields: dict[str, Any], *names: str) -> None:

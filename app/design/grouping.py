@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from msgspec.structs import replace
 
-from app.design import expressions
+from app.design import expressions, variants
 from app.design.borders import PORT_BLOCKS
 from app.design.edits import EditError, _graph, _node, _on, check_repeat, drop_unused_groups
 from app.design.expressions import ExpressionError, substitute
@@ -173,3 +173,22 @@ def ungroup(design: Design, where: str, id: str) -> tuple[Design, tuple[str, ...
             joined.append(Wire(start, wire.target))
     nodes = (*(replace(n, shares="") if n.shares == id else n for n in graph.nodes if n.id != id), *placed)
     return drop_unused_groups(_on(design, where, nodes=nodes, wires=tuple(joined))), tuple(new.values())
+
+
+def open_into(design: Design, where: str, id: str, group: Group) -> Design:
+    """Put a Group in the place of the block of node `id`, whose ports are the same; the wires stay.
+
+    Variants no longer set what the block had as settings: it is drawn now. Raises EditError when another node uses
+    the block's weights or it uses another's: they would have different insides.
+    """
+    graph = _graph(design, where)
+    node = _node(graph, id)
+    if not node.block:
+        raise EditError(f"{node.name} is a Group already")
+    if node.shares or any(n.shares == id for n in graph.nodes):
+        raise EditError(f"{node.name} shares its weights with another node: give each weights of its own first")
+    name = free_name(group.name, design.group_by_name)
+    design = replace(design, groups=(*design.groups, replace(group, name=name)))
+    design = variants.without_node(design, where, id)
+    opened = Node(id=node.id, name=node.name, group=name, x=node.x, y=node.y, frozen=node.frozen)
+    return _on(design, where, nodes=tuple(opened if n is node else n for n in graph.nodes))

@@ -12,7 +12,8 @@ from app.design.edits import EditError, _on, set_repeat, set_setting, setting_of
 from app.design.expressions import ExpressionError, parse
 from app.design.names import free_name
 from app.design.ports import Catalogue
-from app.design.values import Design, Expression, Node, SettingValue
+from app.design.values import Design, Expression, Node, Settings, SettingValue
+from app.design.variants import steps
 
 
 class PathError(ValueError):
@@ -106,6 +107,8 @@ def read_value(text: str, kind: str) -> SettingValue:
             parts = text.strip("()[]").removesuffix(",").replace("×", "x").replace("x", ",").split(",")
             numbers = tuple(int(p) for p in parts) if parts != [""] else ()
             return numbers if len(numbers) > 1 or kind == "ints" else numbers[0]
+        case "floats":
+            return tuple(float(p) for p in text.strip("()[]").split(",") if p.strip())
         case "strs":
             return tuple(p.strip() for p in text.strip("()[]").split(",") if p.strip())
     return text
@@ -118,6 +121,55 @@ def apply_variant(design: Design, name: str, catalogue: Catalogue) -> Design:
         known = ", ".join(v.name for v in design.variants) or "none"
         raise PathError(f"there is no variant `{name}` (there are: {known})")
     return set_all(design, variant.settings, catalogue)
+
+
+def choose_variant(design: Design, name: str, catalogue: Catalogue) -> Design:
+    """The drawing as its variant `name` has it. Raises PathError.
+
+    From then on every variant says what each setting is that one of them changes: what a variant left as drawn would
+    be lost otherwise, and another variant could not be chosen afterwards.
+    """
+    paths = dict.fromkeys(path for v in design.variants for path in v.settings)
+    drawn = {path: value for path in paths if (value := _value_at(design, path, catalogue)) is not _NOWHERE}
+    complete = tuple(replace(v, settings=Settings({**drawn, **v.settings})) for v in design.variants)
+    return apply_variant(replace(design, variants=complete), name, catalogue)
+
+
+def variant_of(design: Design, catalogue: Catalogue, hint: str = "") -> str:
+    """The variant that the drawing is at present, "" where it is none of them. Of equal ones `hint` is meant."""
+    found = [v for v in design.variants if all(_same(design, p, value, catalogue) for p, value in v.settings.items())]
+    if not found:
+        return ""
+    return max(found, key=lambda v: (len(v.settings), v.name == hint)).name
+
+
+_NOWHERE = object()
+
+
+def _value_at(design: Design, path: str, catalogue: Catalogue) -> Any:
+    """What the setting that `path` names is in the drawing."""
+    found = steps(design, path)
+    if found is None:
+        return _NOWHERE
+    node, setting = found[-1][1], path.rpartition(".")[2]
+    if node.group and setting == "repeat":
+        return node.repeat
+    declared = setting_of(design, node, setting, catalogue)
+    return node.settings.get(setting, declared.default if declared else None)
+
+
+def _same(design: Design, path: str, value: SettingValue, catalogue: Catalogue) -> bool:
+    there = _value_at(design, path, catalogue)
+    if there is _NOWHERE:
+        return False
+    found = steps(design, path) or []
+    declared = setting_of(design, found[-1][1], path.rpartition(".")[2], catalogue)
+    if declared is not None and not isinstance(value, Expression) and not isinstance(there, Expression):
+        try:
+            value, there = declared.accept(value), declared.accept(there)
+        except ValueError:
+            return False
+    return Settings(value=value) == Settings(value=there)
 
 
 def set_all(design: Design, settings: Mapping[str, SettingValue], catalogue: Catalogue) -> Design:

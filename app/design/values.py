@@ -209,9 +209,23 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     precision: str = "32"
 
 
-class Design(Graph, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
-    """A whole drawing: the top graph, the Groups that it uses, its variants and its recipe for training."""
+class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What a drawing is: shown where it is chosen, and kept in its file."""
 
+    title: str = ""
+    year: int = 0
+    paper: str = ""
+    """Authors, year and where to read it."""
+    introduced: str = ""
+    """What it was the first to do, in a sentence."""
+    task: str = ""
+    """What it is for: classification, detection, segmentation, language, generation."""
+
+
+class Design(Graph, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """A whole drawing: what it is, the top graph, its Groups, its variants and its recipe for training."""
+
+    about: About = About()
     groups: tuple[Group, ...] = ()
     variants: tuple[Variant, ...] = ()
     recipe: Recipe = Recipe()

@@ -61,3 +61,17 @@ def setting_renamed(design: Design, before: Design, group: str, old: str, new: s
         return f"{'/'.join(names)}.{new if setting == old and found[-1][1].group == group else setting}"
 
     return rewrite(design, before, change)
+
+
+def without_node(design: Design, where: str, id: str) -> Design:
+    """Variants without the settings of the node `id` of the graph `where`."""
+
+    def stays(path: str) -> bool:
+        found = steps(design, path)
+        return found is None or (found[-1][0], found[-1][1].id) != (where, id)
+
+    kept = tuple(
+        replace(v, settings=Settings({k: value for k, value in v.settings.items() if stays(k)}))
+        for v in design.variants
+    )
+    return replace(design, variants=kept)

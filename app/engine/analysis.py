@@ -147,6 +147,7 @@ def _report(walk: Walk, step: Step, shared: bool) -> NodeReport:
         buffers=0 if shared else measured.buffers,
         macs=measured.macs,
         activations=measured.activations,
+        opens=measured.opens,
     )
 
 

@@ -48,14 +48,17 @@ def bind(
         except Mismatch as mismatch:
             raise Refusal(mismatch.code, mismatch.port, str(mismatch), mismatch.detail) from None
     for name in card.reads:
-        if name == "strides":
+        size = dict(card.sizes).get(name, name)
+        if name == "wired":
+            values[name] = [port for port, value in zip(ports, inputs, strict=True) if value is not None]
+        elif name == "strides":
             if not strides or None in strides:
                 raise Refusal("strides", "", "the strides of its levels are not known: feed it a backbone's pyramid")
             values[name] = [round(s) if float(s).is_integer() else s for s in strides if s is not None]
-        elif name in binder.bound:
-            values[name] = binder.bound[name]
+        elif size in binder.bound:
+            values[name] = binder.bound[size]
         else:
-            raise Refusal("missing-input", "", f"the size {name} is read off an input that is not wired")
+            raise Refusal("missing-input", "", f"the size {size} is read off an input that is not wired")
     return values
 
 

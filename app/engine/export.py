@@ -16,6 +16,7 @@ from app.engine.compile import Network, compile_design, shared_analyser
 from app.engine.data import DataError, open_data
 from app.engine.onnx_export import ExportError, Report, export_onnx
 from app.engine.runs import Run, load_run
+from app.engine.weights import load as load_file
 
 __all__ = ["FORMATS", "SUFFIXES", "ExportError", "ExportReport", "export"]
 
@@ -39,6 +40,7 @@ class Job(NamedTuple):
     design: Design
     run: Run | None
     file: Path
+    weights: Path | None = None
 
 
 class Format(NamedTuple):
@@ -48,10 +50,12 @@ class Format(NamedTuple):
     write: Callable[[Job], Report]
 
 
-def export(design: Design, to: str, run: Run | Path | str | None, folder: Path) -> ExportReport:
-    """Write `design` as `to` into `folder`; with `run`, with that run's trained weights.
+def export(
+    design: Design, to: str, run: Run | Path | str | None, folder: Path, weights: Path | None = None
+) -> ExportReport:
+    """Write `design` as `to` into `folder`, with the trained weights of `run` or those of the file `weights`.
 
-    Raises ExportError, InvalidDesignError, or what `load_run` raises.
+    Raises ExportError, WeightsError, InvalidDesignError, or what `load_run` raises.
     """
     if to not in FORMATS:
         raise ExportError(f"There is no format `{to}`: choose one of {', '.join(FORMATS)}.")
@@ -60,7 +64,7 @@ def export(design: Design, to: str, run: Run | Path | str | None, folder: Path) 
     if not folder.is_dir():
         raise ExportError(f"There is no folder {folder}: make it, or choose another place.")
     loaded = load_run(run) if isinstance(run, str | Path) else run
-    report = form.write(Job(design, loaded, folder / form.name))
+    report = form.write(Job(design, loaded, folder / form.name, weights))
     return ExportReport(folder / form.name, report.bytes, report.lines, report.difference, report.opset)
 
 
@@ -69,6 +73,8 @@ def _network(job: Job) -> tuple[Network, str]:
     checkpoint.seed_all(job.design.recipe.seed)
     network = compile_design(job.design, "inference")
     network.module.eval()
+    if job.weights is not None:
+        return network, " ".join(load_file(network.root, job.weights))
     if job.run is None:
         return network, "The weights are untrained: export a run for trained ones."
     try:

@@ -6,9 +6,10 @@ The module itself is the only source; nothing here knows a formula for a shape. 
 from __future__ import annotations
 
 import math
+import re
 import signal
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Collection, Container, Mapping
 from typing import Any
 
 import msgspec
@@ -20,8 +21,10 @@ from torch.utils.flop_counter import FlopCounterMode
 from app.design.values import Settings
 from app.engine.arguments import Refusal, bind, declared
 from app.messages import Tensor
+from app.trust import digest
 from blocks.card import Card, Kind
 
+CONSENT = "it holds Python code that has not been allowed to run here: read it, then allow it"
 MEMO_SIZE = 20_000
 PROBE = 64
 """By how many steps of the coarsest input a second run is larger: a multiple of the usual total strides."""
@@ -41,6 +44,8 @@ class Measured(msgspec.Struct, frozen=True):
     macs: int = 0
     activations: int = 0
     uncounted: tuple[str, ...] = ()
+    opens: bool = False
+    """Whether it is made of blocks that can be looked at one by one."""
     refusal: Refusal | None = None
 
 
@@ -55,6 +60,8 @@ class Measurer:
         self.cards, self.classes = cards, classes
         self.runs = 0
         """How many modules were run: what the memo saved is the difference to the nodes."""
+        self.trusted: Container[str] = frozenset()
+        """The hashes of the code in drawings that may run."""
         self._memo: OrderedDict[_Key, Measured] = OrderedDict()
 
     def known(
@@ -66,6 +73,8 @@ class Measurer:
         self, block: str, settings: Settings, inputs: tuple[Value | None, ...], ports: tuple[str, ...]
     ) -> Measured:
         """What `block` does with `inputs`, one a port (None: optional and not wired). Never raises: see `refusal`."""
+        if not self._consented(block, settings):  # first, and never remembered: it may be allowed in a moment
+            return Measured(refusal=Refusal("consent", "", CONSENT))
         key = (block, settings, inputs, ports)
         if key in self._memo:
             self._memo.move_to_end(key)
@@ -75,6 +84,19 @@ class Measurer:
         if len(self._memo) > MEMO_SIZE:
             self._memo.popitem(last=False)
         return measured
+
+    def _consented(self, block: str, settings: Settings) -> bool:
+        """Whether all code among the settings is the block's own default or was allowed by the user: the only gate."""
+        codes = [s for s in self.cards[block].settings if s.type == "code"]
+        values = [settings.get(s.name, s.default) for s in codes]
+        return all(
+            not isinstance(value, str) or value == s.default or digest(value) in self.trusted
+            for s, value in zip(codes, values, strict=True)
+        )
+
+    def forget(self, blocks: Collection[str]) -> None:
+        """Drop what is remembered of these blocks: they are other ones now."""
+        self._memo = OrderedDict((key, kept) for key, kept in self._memo.items() if key[0] not in blocks)
 
     def _run(
         self, block: str, settings: Settings, inputs: tuple[Value | None, ...], ports: tuple[str, ...]
@@ -128,6 +150,7 @@ class Measurer:
             macs=counter.get_total_flops() // 2,
             activations=kept.bytes,
             uncounted=tuple(sorted(watch.uncounted)),
+            opens=not card.leaf and any(True for _ in module.children()),
         )
 
     def _strides(
@@ -189,8 +212,7 @@ def refused(error: Exception, card: Card) -> Refusal:
     """What a block's own code raised, as a sentence."""
     text = str(error).strip().split("\n")[0] or type(error).__name__
     if "Kernel size can't be greater than actual input size" in text or "Output size is too small" in text:
-        message = f"its kernel is larger than its input: {_small(text)}; use a smaller one or pad more"
-        return Refusal("kernel", "x", message)
+        return Refusal("kernel", "x", _outgrown(text, any(s.name == "kernel_size" for s in card.settings)))
     if "should be at most half of" in text:
         message = f"its padding is too large: {_small(text)}; use at most half of the kernel"
         return Refusal("padding", "x", message)
@@ -199,6 +221,19 @@ def refused(error: Exception, card: Card) -> Refusal:
         return Refusal("too-large", "", message)
     code = "refused" if isinstance(error, ValueError) else "failed"
     return Refusal(code, "", _small(text))
+
+
+def _outgrown(text: str, own: bool) -> str:
+    """A kernel larger than what it slides over. `own`: the block sets it; otherwise it is one of a block inside."""
+    padded = re.search(r"size per channel: \(([\d x]+)\)\. Kernel size: \(([\d x]+)\)", text)
+    given = re.search(r"input size: \(\d+x([\dx]+)\)", text)
+    kernel, size = "", f" of {given[1].replace('x', '×')}" if given else ""
+    if padded:
+        got, needed = (sizes.replace(" x ", "×") for sizes in padded.groups())
+        kernel, size = f" of {needed}", f" of {got}, padding included"
+    if own:
+        return f"its kernel{kernel} is larger than its input{size}; use a smaller one, pad more or give a larger input"
+    return f"its input is too small: a kernel{kernel} inside meets one{size}; give the network a larger input"
 
 
 def _small(text: str) -> str:
@@ -222,6 +257,9 @@ def _outputs(result: Any, card: Card) -> list[list[torch.Tensor]]:
     """The outputs as one list of levels a port."""
     many = len(card.outputs) > 1 or any(port.many for port in card.outputs)
     values = list(result) if many and isinstance(result, tuple) else [result]
+    for output, value in zip(card.outputs, values, strict=False):
+        if output.kind == "tensor" and isinstance(value, list | tuple):
+            raise TypeError(f"`{output.name}` is one tensor, but {card.title} gave {len(value)} at once")
     levels = [list(v) if isinstance(v, list | tuple) else [v] for v in values]
     for port in levels:
         for tensor in port:
@@ -282,7 +320,7 @@ class _Watch(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         namespace, _, name = func._schema.name.partition("::")
-        if namespace not in ("aten", "prim", "prims") or name.strip("_").startswith(_MULTIPLIES):
+        if namespace not in ("aten", "prim", "prims", "netloom") or name.strip("_").startswith(_MULTIPLIES):
             self.uncounted.add(func._schema.name)
         return func(*args, **(kwargs or {}))
 

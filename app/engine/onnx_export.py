@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 
 from app.engine.compile import InputSpec, Network
+from blocks.operators import TRANSLATIONS
 
 ONE_FILE_BYTES = 2 * 10**9 - 2**20
 """A protobuf cannot be larger; heavier weights go into a file beside it."""
@@ -84,6 +85,7 @@ def _write(network: Network, module: torch.nn.Module, model: Path, names: list[s
         program = torch.onnx.export(
             module, examples, dynamo=True, input_names=[spec.name for spec in network.inputs], output_names=names,
             dynamic_shapes=tuple({0: batch} for _ in examples), optimize=True, verbose=False, external_data=outside,
+            custom_translation_table=TRANSLATIONS,
         )  # fmt: skip
         if program is None:
             raise ExportError("torch gave no ONNX program.")
@@ -170,13 +172,14 @@ def _random(spec: InputSpec, batch: int) -> torch.Tensor:
 
 
 def _output_names(network: Network) -> list[str]:
-    """The Outputs' names; a pyramid's levels are name/0, name/1, ..."""
+    """The Outputs' names; a pyramid's levels are name/0, name/1, ..., detections name/boxes, name/scores, ..."""
     with torch.no_grad():
         given = network.module(*(_random(spec, 2) for spec in network.inputs))
     results = given if len(network.outputs) > 1 else (given,)
     names: list[str] = []
     for name, result in zip(network.outputs, results, strict=True):
-        names += [f"{name}/{i}" for i in range(len(result))] if isinstance(result, list | tuple) else [name]
+        parts = getattr(result, "_fields", range(len(result))) if isinstance(result, list | tuple) else ()
+        names += [f"{name}/{part}" for part in parts] or [name]
     return names
 
 

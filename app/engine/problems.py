@@ -56,7 +56,8 @@ def _of_step(design: Design, walk: Walk, step: Step) -> list[Problem]:
         missing = [p for p in missing if p.name in fixed] + [p for p in missing if p.name not in fixed][: int(short)]
     if missing:
         port = missing[0]
-        need = f"at least {many.at_least} inputs" if many and port.name not in fixed else f"a {port.kind}"
+        least = f"at least {many.at_least} input{'s' * (many.at_least != 1)}" if many else ""
+        need = least if many and port.name not in fixed else f"a {port.kind}"
         need = "a value" if port.kind == "any" else need
         wire = design.graph(call.where).wire_into(End(call.node, port.name))
         if wire is None:

@@ -44,6 +44,8 @@ def candidates(analyser: Analyser, design: Design, walk: Walk, problem: Problem)
             yield from _make_divide(walk, problem)
         case "rank":
             yield from _change_rank(analyser, design, problem)
+        case "levels":
+            yield from _more_levels(analyser, design, problem)
         case "dtype":
             yield from _change_dtype(walk, problem)
         case "kernel" | "padding":
@@ -197,6 +199,22 @@ def _change_rank(analyser: Analyser, design: Design, problem: Problem) -> Iterat
     for block, title in (("Flatten", "Flatten it first"), ("GlobalAvgPool", "Pool it to a vector first")):
         if block in analyser.cards:
             yield title, (_between(design, problem.where, wire, block, block.lower(), Settings()),)
+
+
+def _more_levels(analyser: Analyser, design: Design, problem: Problem) -> Iterator[Candidate]:
+    """Let the source give all its levels, or make several out of the last one."""
+    graph = design.graph(problem.where)
+    wire = graph.wire_into(End(problem.node, problem.port))
+    if wire is None:
+        return
+    source = graph.by_id[wire.source.node]
+    if "levels" in source.settings:
+        yield f"Let {source.name} give all its levels", (
+            changes.set_setting(problem.where, source.id, "levels", None),
+        )  # fmt: skip
+    if "SimpleFeaturePyramid" in analyser.cards:
+        between = _between(design, problem.where, wire, "SimpleFeaturePyramid", "pyramid", Settings())
+        yield "Make several levels by a simple feature pyramid", (between,)
 
 
 def _smaller_kernel(walk: Walk, problem: Problem) -> Iterator[Candidate]:

@@ -34,6 +34,10 @@ from app.messages import (
     Failed,
     GetCatalogue,
     GetDevices,
+    LoadBlocks,
+    Loading,
+    OpenedUp,
+    OpenUp,
     Predict,
     Problem,
     Progress,
@@ -42,6 +46,7 @@ from app.messages import (
     Request,
     Running,
     Train,
+    Trust,
     decode_request,
     encode,
 )
@@ -142,16 +147,28 @@ class Server:
         match request:
             case Analyse():
                 self.analyse(request)
-            case GetCatalogue():
+            case Trust():
+                from app.engine.compile import shared_analyser
+
+                shared_analyser().measurer.trusted = frozenset(request.hashes)
+            case GetCatalogue() | LoadBlocks():
+                from app.engine import own
                 from blocks import catalogue
 
-                self.send(Catalogue(tuple(catalogue.load().values())))
+                if isinstance(request, LoadBlocks):
+                    own.load(request.files, lambda file: self.send(Loading(file)))
+                self.send(Catalogue(tuple(catalogue.load().values()), own.troubles()))
             case GetDevices():
                 from app.engine.data import DATASETS
                 from app.engine.devices import devices
                 from app.engine.optim import OPTIMIZERS, SCHEDULES
 
                 self.send(Devices(devices(), tuple(DATASETS.values()), tuple(OPTIMIZERS), tuple(SCHEDULES)))
+            case OpenUp():
+                from app.engine.opening import open_node
+
+                design = self._variant(request.design, request.variant)
+                self.send(OpenedUp(request.job, open_node(design, request.where, request.node).group))
             case Train():
                 self.train(request)
             case Export():

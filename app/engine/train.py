@@ -21,6 +21,7 @@ from app.engine.loop import Loop, Parts, TrainingError, evaluate, has_batch_norm
 from app.engine.optim import OPTIMIZERS, SCHEDULES, make_optimizer
 from app.engine.rehearsal import rehearse
 from app.engine.runs import Run, RunError, RunFolder, compile_both, load_run, new_folder
+from app.engine.weights import load as load_file
 from app.messages import Progress, Trained
 
 __all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "TrainingError", "evaluate_run", "is_first", "train"]
@@ -39,13 +40,16 @@ def train(
     precision: str = "",
     run: Path | None = None,
     resume: bool = False,
+    weights: Path | None = None,
+    on_note: Callable[[str], None] = lambda line: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     cancelled: Callable[[], bool] = lambda: False,
     job: str = "",
 ) -> Trained:
     """Train `design` by `recipe` into the run folder `run` (none: a new one under runs), or go on with `resume`.
 
-    Raises TrainingError, DataError, DeviceError, RunError or CheckpointError, each with a sentence for the user, and
+    It begins with the `weights` of a file as far as they fit; `on_note` hears what was taken. Raises TrainingError,
+    DataError, DeviceError, RunError, WeightsError or CheckpointError, each with a sentence for the user, and
     InvalidDesignError where the design cannot be compiled.
     """
     recipe = replace(recipe, precision=precision or recipe.precision)
@@ -60,10 +64,12 @@ def train(
     checkpoint.seed_all(recipe.seed)
     training, inference = compile_both(design)
     if state is not None:
-        weights = checkpoint.load_weights(place / "checkpoints" / "last")
-        checkpoint.fill(training.root, weights, str(place))
+        checkpoint.fill(training.root, checkpoint.load_weights(place / "checkpoints" / "last"), str(place))
+    taken = load_file(training.root, weights, partly=True) if weights is not None and state is None else ()
+    for line in taken if is_first() else ():
+        on_note(line)
     data = open_data(recipe.data, training.inputs, training.targets, recipe.seed)
-    remarks = [*data.notes, *rehearse(training, inference, data), *_remarks(training.module, data, recipe)]
+    remarks = [*taken, *data.notes, *rehearse(training, inference, data), *_remarks(training.module, data, recipe)]
     if not any(p.requires_grad for p in training.module.parameters()):
         raise TrainingError("No weight of the design can be trained: add a block with weights, or unfreeze one.")
     folder = RunFolder(place, replace(design, recipe=recipe), resume=resume) if fabric.global_rank == 0 else None

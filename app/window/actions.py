@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
 from app.window.files import EXAMPLES
+from app.window.sentences import plain
 from app.window.theme import theme
 
 if TYPE_CHECKING:
@@ -55,17 +56,21 @@ class Actions(dict[str, QAction]):
         menu = self.menus.addMenu("File")
         self._add(menu, "new", "New", files.new, Key.New)
         self._add(menu, "open", "Open…", files.open, Key.Open)
+        self._add(menu, "gallery", "Open known architecture…", window.show_gallery, "Ctrl+Shift+O")
         self.recent = menu.addMenu("Open recent")
         self.recent.aboutToShow.connect(self._fill_recent)
         examples = menu.addMenu("Open example")
         for name, text in EXAMPLES.items():
-            self._add(examples, f"example {name}", text, partial(files.open_example, name))
+            self._add(examples, f"example {name}", text, partial(files.open_known, name))
         menu.addSeparator()
         self._add(menu, "save", "Save", window.save, Key.Save)
         self._add(menu, "save as", "Save as…", window.save_as, "Ctrl+Shift+S")
         menu.addSeparator()
         export = self._add(menu, "export", "Export…", window.export, "Ctrl+E")
         export.setToolTip("Export to ONNX and other forms (Ctrl+E)")
+        menu.addSeparator()
+        own = self._add(menu, "own blocks", "Own blocks…", window.own_blocks)
+        own.setToolTip("Use nn.Module classes of your own as blocks")
         menu.addSeparator()
         self._add(menu, "quit", "Quit", window.close, "Ctrl+Q").setMenuRole(QAction.MenuRole.QuitRole)
 
@@ -105,6 +110,20 @@ class Actions(dict[str, QAction]):
         menu.addSeparator()
         self._add(menu, "group", "Group", canvas.group_selection, "Ctrl+G", canvas=True)
         self._add(menu, "ungroup", "Ungroup", canvas.ungroup_selection, "Ctrl+Shift+G", canvas=True)
+        opener = window.opener
+        open_up = self._add(
+            menu, "open up", "Open up", lambda: opener.open(canvas.selected_ids()), "Ctrl+Shift+E", canvas=True
+        )
+        menu.setToolTipsVisible(True)
+
+        def follow() -> None:
+            reason = opener.why_not(canvas.selected_ids())
+            open_up.setEnabled(not reason)
+            open_up.setToolTip(plain(reason) or "Draw what the block is made of in its place, as a Group")
+
+        opener.changed.connect(follow)
+        canvas.selection_changed.connect(follow)
+        follow()
         self._add(menu, "rename", "Rename", window.rename, "F2", canvas=True)
 
     def _view(self) -> None:

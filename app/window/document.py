@@ -11,12 +11,14 @@ from PySide6.QtGui import QUndoCommand, QUndoStack
 from app.design import file
 from app.design.edits import EditError
 from app.design.names import NamingError
+from app.design.paths import PathError, choose_variant, variant_of
 from app.design.values import Design, Graph
 from app.design.wires import WiringError
 from app.messages import Analysis, NodeReport, Problem
+from app.window.consent import Consent
 from blocks.card import Card
 
-REFUSALS = (EditError, NamingError, WiringError)
+REFUSALS = (EditError, NamingError, WiringError, PathError)
 """What an edit raises when a rule forbids it; the sentence is for the user."""
 
 
@@ -87,8 +89,13 @@ class Document(QObject):
         self.name = ""
         """What the drawing is called while it has no file."""
         self.revision = 0
-        self.variant = ""
+        self._chosen = ""
+        """The variant chosen last: which is meant where two are equal."""
         self.analysis: Analysis | None = None
+        self.consent = Consent(self)
+        """Which code in drawings may run."""
+        self.troubles: tuple[Problem, ...] = ()
+        """What is wrong with the user's own blocks, whatever is drawn."""
 
     # what is open -----------------------------------------------------------------------------------------------------
 
@@ -117,11 +124,12 @@ class Document(QObject):
         self.load(Design(), None)
 
     def load(self, design: Design, path: Path | None, name: str = "") -> None:
-        """Show another drawing; undo does not reach back past this. `name` is its title while it has no file."""
+        """Show another drawing; undo does not reach back past this. `name` is its title while it has no file, and
+        which of equal variants is meant."""
         self.undo_stack.clear()
         self.file = path
         self.name = name
-        self.variant = ""
+        self._chosen = name
         self._path = ()
         self.analysis = None  # it was said of another drawing
         self._show(design)
@@ -160,12 +168,18 @@ class Document(QObject):
             self.place_changed.emit()
         self.changed.emit(before, design)
 
-    def set_variant(self, name: str) -> None:
-        """Choose which variant is analysed, trained and exported ("" is the drawing as it stands)."""
-        if name != self.variant:
-            self.variant = name
-            self.revision += 1
-            self.changed.emit(self._design, self._design)
+    @property
+    def variant(self) -> str:
+        """Which of its variants the drawing is; "" where it is none of them (any more)."""
+        return variant_of(self._design, self._catalogue, self._chosen)
+
+    def choose_variant(self, name: str) -> bool:
+        """Make the drawing its variant `name`, as one undo step: what is seen is what is analysed and trained."""
+        before, self._chosen = self._chosen, name
+        if not self.edit(f"Choose {name}", lambda d: choose_variant(d, name, self._catalogue)):
+            self._chosen = before
+            return False
+        return True
 
     # where one looks --------------------------------------------------------------------------------------------------
 
@@ -190,10 +204,12 @@ class Document(QObject):
         return where
 
     def _path_exists(self) -> bool:
-        try:
-            self._design.graph(self.where_of(self._path))
-        except KeyError:
-            return False
+        where = ""
+        for id in self._path:
+            node = self._design.graph(where).by_id.get(id)
+            if node is None or node.group not in self._design.group_by_name:
+                return False  # gone, or a block (again): there is nothing to look into
+            where = node.group
         return True
 
     def enter(self, id: str) -> None:
@@ -246,7 +262,14 @@ class Document(QObject):
     @property
     def open_problems(self) -> tuple[Problem, ...]:
         """What the window counts and lists. An empty drawing cannot run, but nobody has done anything wrong yet."""
-        return self.analysis.problems if self.analysis is not None and self._design.nodes else ()
+        of_design = self.analysis.problems if self.analysis is not None and self._design.nodes else ()
+        return (*of_design, *self.troubles)
+
+    def set_troubles(self, troubles: tuple[Problem, ...]) -> None:
+        """Take what is wrong with the user's own blocks."""
+        if troubles != self.troubles:
+            self.troubles = troubles
+            self.analysed.emit()
 
     def problems(self, id: str) -> list[Problem]:
         """The problems of the node `id` of the present graph, those inside it included where it is a Group."""

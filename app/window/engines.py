@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import itertools
 import time
-from pathlib import Path
 
-import msgspec
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.design.file import FileError, write_atomically
 from app.messages import (
     Analyse,
     Analysis,
@@ -18,18 +15,24 @@ from app.messages import (
     Devices,
     Export,
     Failed,
-    GetCatalogue,
     GetDevices,
+    LoadBlocks,
+    Loading,
+    OpenUp,
     Predict,
     Problem,
     Reply,
     Running,
     Train,
+    Trust,
 )
 from app.window import log
 from app.window.document import Document, locate
 from app.window.engine_process import EngineProcess, engine_command
 from app.window.jobs import Job
+from app.window.kept import load_catalogue, save_catalogue
+from app.window.own_blocks import OwnBlocks
+from app.window.own_loading import OwnLoader
 from app.window.salvage import salvage
 from blocks.card import Card
 
@@ -83,6 +86,11 @@ class Engines(QObject):
         self._wanted = False
         self._edits = _timer(self, DEBOUNCE, self._analyse)
         self._watchdog = _timer(self, PATIENCE, self._hangs)
+        self.own = OwnBlocks(self)
+        """The user's own modules, which every engine is given."""
+        self._loader = OwnLoader(self.own, self)
+        self._loader.hung.connect(self._replace_hung)
+        self.own.changed.connect(self._load_own)
         self._spare_timer = _timer(self, 1000, self._start_spare)
 
     # starting and ending ----------------------------------------------------------------------------------------------
@@ -96,7 +104,7 @@ class Engines(QObject):
 
     def close(self) -> None:
         """End all engines and wait for them: runs get the time to write their checkpoint."""
-        for timer in (self._edits, self._watchdog, self._spare_timer):
+        for timer in (self._edits, self._watchdog, self._spare_timer, self._loader):
             timer.stop()
         jobs = [job.engine for job in self._jobs if job.alive]
         engines = [e for e in (self._main, self._spare, self._predictor, *self._closing, *jobs) if e is not None]
@@ -128,12 +136,26 @@ class Engines(QObject):
         return self._main is not None and self._main.ready is not None
 
     @property
+    def busy(self) -> bool:
+        """Whether the analysis engine is starting or at work."""
+        return not self.is_ready or self._asked is not None
+
+    @property
     def torch_version(self) -> str:
         """The version of torch that the engine has; empty while it is not known."""
         return self._main.ready.torch if self._main is not None and self._main.ready is not None else ""
 
     def _new_engine(self) -> EngineProcess:
-        return EngineProcess(self._command, self)
+        engine = EngineProcess(self._command, self)
+        engine.became_ready.connect(lambda: self._provide(engine))  # before whoever waits for it asks anything
+        return engine
+
+    def _provide(self, engine: EngineProcess) -> None:
+        """Tell an engine what it may run, and give it the blocks that have proven to load."""
+        if self._document is not None and (hashes := self._document.consent.hashes):
+            engine.send(Trust(hashes))
+        if self.own.proven and engine is not self._main:
+            engine.send(LoadBlocks(self.own.proven))
 
     def _retire(self, engine: EngineProcess) -> None:
         """End an engine that has done its work, without waiting for it."""
@@ -154,9 +176,9 @@ class Engines(QObject):
     def _main_ready(self) -> None:
         assert self._main is not None
         self._failed_starts = 0
+        self._loader.load(self._main)
         if self._asked is not None:  # the engine before this one died over it
             self._ask(self._asked)
-        self._main.send(GetCatalogue())
         self._main.send(GetDevices())
         self.ready.emit()
         self._analyse()
@@ -184,6 +206,7 @@ class Engines(QObject):
         dead, self._main = self._main, None
         assert dead is not None
         self._watchdog.stop()
+        self._loader.ended(f"the engine {how} while it was loaded")
         if dead.ready is None:
             self._failed_starts += 1
             if self._failed_starts >= MAX_FAILED_STARTS:
@@ -206,6 +229,7 @@ class Engines(QObject):
         """Have the document analysed now and after each edit; it gets the catalogue too."""
         self._document = document
         document.changed.connect(self._edited)
+        document.consent.changed.connect(self._consent_changed)
         self._cards = load_catalogue()
         if self._cards:
             document.set_catalogue(self._cards)
@@ -225,7 +249,7 @@ class Engines(QObject):
         self._wanted = False
         self._tries = 0
         document = self._document
-        self._ask(Analyse(document.revision, document.design, variant=document.variant))
+        self._ask(Analyse(document.revision, document.design))
 
     def _ask(self, request: Analyse) -> None:
         assert self._main is not None
@@ -249,8 +273,10 @@ class Engines(QObject):
             case Failed(job="") if self._asked is not None:
                 log.write("engine", reply.detail or reply.message)
                 self._answered(self._verdict("", "engine", reply.message))
+            case Loading():
+                self._loader.running(reply.file)
             case Catalogue():
-                self._set_catalogue(reply.cards)
+                self._set_catalogue(reply)
             case Devices():
                 self.last_devices = reply
                 self.devices.emit(reply)
@@ -264,15 +290,21 @@ class Engines(QObject):
         self._analyse()
 
     def _hangs(self) -> None:
-        if self._main is None or self._asked is None:
+        if self._main is None or self._asked is None or self._loader.active:
+            return
+        seconds = PATIENCE // 1000
+        self._replace_hung(f"it did not finish within {seconds} s and was ended. Change its settings, or what feeds it")
+
+    def _replace_hung(self, blame: str = "") -> None:
+        if self._main is None:
             return
         hung, self._main = self._main, None
         hung.ended.disconnect(self._main_ended)
         hung.message.disconnect(self._take)
         hung.kill()
         self._closing.append(hung)
-        seconds = PATIENCE // 1000
-        self._blame(f"it did not finish within {seconds} s and was ended. Change its settings, or what feeds it")
+        if blame:
+            self._blame(blame)
         self.died.emit("The engine hung and was ended. The drawing is untouched; another engine takes over.")
         self._take_over(self._pop_spare() or self._new_engine())
         self.restarted.emit()
@@ -294,20 +326,52 @@ class Engines(QObject):
 
     # the catalogue ----------------------------------------------------------------------------------------------------
 
-    def _set_catalogue(self, cards: tuple[Card, ...]) -> None:
+    def _set_catalogue(self, reply: Catalogue) -> None:
+        cards = reply.cards
+        if self._loader.answered():
+            for engine in self._engines():
+                if engine is not self._main:
+                    engine.send(LoadBlocks(self.own.proven))
+            self._wanted = True
+            if self._asked is not None:
+                self._watchdog.start(3 * PATIENCE)
+        if self._document is not None:
+            self._document.set_troubles((*reply.troubles, *self.own.troubles))
         if cards != self._cards:
             self._cards = cards
             save_catalogue(cards)
         if self._document is not None and tuple(self._document.catalogue.values()) != cards:
             self._document.set_catalogue(cards)
         self.catalogue.emit(cards)
+        self._analyse()
+
+    # what the user lets run -------------------------------------------------------------------------------------------
+
+    def _consent_changed(self) -> None:
+        assert self._document is not None
+        for engine in self._engines():
+            engine.send(Trust(self._document.consent.hashes))
+        self._wanted = True
+        self._analyse()
+
+    def _load_own(self) -> None:
+        if self._main is not None and self.is_ready:
+            self._loader.load(self._main)
+
+    def _engines(self) -> list[EngineProcess]:
+        """All engines that take requests."""
+        engines = (self._main, self._spare, self._predictor, *(job.engine for job in self._jobs if job.alive))
+        return [e for e in dict.fromkeys(engines) if e is not None and e.alive and e.ready is not None]
 
     # jobs -------------------------------------------------------------------------------------------------------------
 
-    def run(self, request: Train | Export | Predict) -> Job:
-        """Start a run, an export or a prediction (which uses the engine of the one before, so that it is quick)."""
+    def run(self, request: Train | Export | Predict | OpenUp) -> Job:
+        """Start a run, an export, a prediction (which uses the engine of the one before, so that it is quick) or open
+        a block (in the engine that has analysed it)."""
         if not request.job:
             request = replace(request, job=f"job-{next(self._numbers)}")
+        if isinstance(request, OpenUp) and self._main is not None:
+            return Job(request, self._main, self)
         if isinstance(request, Predict):
             engine = self._predictor if self._predictor is not None and self._predictor.alive else None
             engine = self._predictor = engine or self._warm_engine()
@@ -344,30 +408,3 @@ def _timer(parent: QObject, milliseconds: int, slot: object) -> QTimer:
     timer.setInterval(milliseconds)
     timer.timeout.connect(slot)
     return timer
-
-
-def catalogue_file() -> Path:
-    """Where the last catalogue is kept, so that the palette is full at once at the next start."""
-    from platformdirs import user_cache_dir
-
-    return Path(user_cache_dir("netloom", appauthor=False)) / "catalogue.json"
-
-
-def load_catalogue() -> tuple[Card, ...]:
-    """The kept catalogue; empty where there is none or it cannot be read: the engine's answer replaces it anyway."""
-    try:
-        return msgspec.json.decode(catalogue_file().read_bytes(), type=tuple[Card, ...])
-    except FileNotFoundError:
-        return ()
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        log.write("window", f"the kept catalogue cannot be read: {error}")
-        return ()
-
-
-def save_catalogue(cards: tuple[Card, ...]) -> None:
-    """Keep the catalogue for the next start."""
-    try:
-        catalogue_file().parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(catalogue_file(), msgspec.json.encode(cards))
-    except (OSError, FileError) as error:
-        log.write("window", f"the catalogue cannot be kept: {error}")

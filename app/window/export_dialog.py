@@ -245,7 +245,7 @@ class ExportDialog(QDialog):
     def _ask(self, path: Path) -> None:
         form = self.format
         run = str(self.weights.currentData() or "") if form.options == "weights" else ""
-        request = Export("", self._document.design, form.to, self._document.variant, run)
+        request = Export("", self._document.design, form.to, run=run)
         job = self._job = self._engines.run(request)
         job.finished.connect(lambda exported: self._exported(job, path, exported))
         job.failed.connect(self._failed)

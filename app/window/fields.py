@@ -9,6 +9,7 @@ from PySide6.QtGui import QFontMetrics, QKeyEvent
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QWidget
 
 from app.design.values import Expression, SettingValue
+from app.window.code_edit import CodeEdit
 from app.window.number_edit import FieldError, NumberEdit, read_expression, show_text, undoes_the_drawing
 from app.window.parts import IconButton, Switch
 from app.window.sentences import rich
@@ -230,22 +231,44 @@ class TextField(Field):
         if self.setting.type == "str":
             return text
         parts = [part.strip() for part in re.split(r"[,;×]", text.strip("()[] ")) if part.strip()]
-        return tuple(parts) if self.setting.type == "strs" else tuple(map(self._whole, parts))
+        return tuple(parts) if self.setting.type == "strs" else tuple(map(self._number, parts))
 
-    def _whole(self, part: str) -> SettingValue:
+    def _number(self, part: str) -> SettingValue:
         try:
-            return int(part)
+            return float(part) if self.setting.type == "floats" else int(part)
         except ValueError:
             if self.expressions and (expression := read_expression(part)) is not None:
                 return expression
             raise FieldError(
-                f"`{part}` was typed, but {self.setting.name} needs {self.setting.wanted()}, as in 3, 224, 224."
+                f"`{part}` was typed, but {self.setting.name} needs {self.setting.wanted()}, as in "
+                f"{'0.5, 0.4' if self.setting.type == 'floats' else '3, 224, 224'}."
             ) from None
+
+
+class CodeField(Field):
+    """code: lines of Python, over the whole width of the form."""
+
+    def __init__(self, setting: Setting) -> None:
+        super().__init__(setting)
+        self.edit = CodeEdit()
+        self._name(self.edit)
+        self.setFocusProxy(self.edit)
+        self.edit.typed.connect(lambda text: self.edited.emit(text, ""))
+        self.row.addWidget(self.edit)
+
+    @property
+    def tip(self) -> str:
+        return f"{super().tip}<br>Ctrl+Return, or leaving the field, takes the lines over."
+
+    def show_value(self, value: SettingValue) -> None:
+        self.value = value
+        self.edit.show_text(show_text(value))
 
 
 def make_field(setting: Setting) -> Field:
     """The field for a setting."""
     kinds: dict[str, type[Field]] = {
         "int": NumberField, "float": NumberField, "bool": SwitchField, "choice": ChoiceField, "pair": PairField,
+        "code": CodeField,
     }  # fmt: skip
     return kinds.get(setting.type, TextField)(setting)

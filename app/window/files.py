@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from importlib import resources
 from pathlib import Path
 
 from PySide6.QtCore import QMimeData, QObject, QSettings, Qt, Signal
 from PySide6.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+import examples
 from app.design import file
 from app.design.file import FileError
+from app.design.paths import PathError, choose_variant
 from app.window.document import Document
 from app.window.sentences import rich
+from examples import zoo
 
 SUFFIX = ".netloom"
 FILTER = f"Netloom designs (*{SUFFIX});;All files (*)"
@@ -125,6 +127,8 @@ class Files(QObject):
         path = path or self.ask_open_path()
         if not path:
             return False
+        if not Path(path).exists() and examples.find(str(path)):
+            return self.open_known(str(path))
         path = Path(path).absolute()
         try:
             design = file.load(path, self._document.catalogue or None)
@@ -133,23 +137,29 @@ class Files(QObject):
             return False
         if not self.may_leave():
             return False
-        self._document.load(design, path)
-        self._remember(path)
+        if path in zoo.families():  # what came with Netloom is no file of the user's to be saved over
+            self._document.load(design, None, path.stem)
+        else:
+            self._document.load(design, path)
+            self._remember(path)
         self.loaded.emit()
         return True
 
-    def open_example(self, name: str) -> bool:
-        """Open an example as a drawing without a file: saving it asks where."""
-        if name not in EXAMPLES or not self.may_leave():
+    def open_known(self, name: str) -> bool:
+        """Open an example or a known architecture by name, as a drawing without a file: saving it asks where."""
+        catalogue = self._document.catalogue
+        known = examples.find(name)
+        if known is None:
+            self.report(f"There is no example or known architecture `{name}`{examples.near(name)}.")
             return False
+        path, variant = known
         try:
-            data = resources.files("examples").joinpath(f"{name}{SUFFIX}").read_bytes()
-            design = file.loads(data, f"the example {name}", self._document.catalogue or None)
-        except (OSError, ModuleNotFoundError) as error:
-            self.report(f"The example {name} is missing from this installation ({error}): install Netloom again.")
+            design = file.load(path, catalogue or None)
+            design = choose_variant(design, variant, catalogue) if variant else design
+        except (FileError, PathError) as error:
+            self.report(f"{error}. Netloom came with this drawing: install it again.")
             return False
-        except FileError as error:
-            self.report(str(error))
+        if not self.may_leave():
             return False
         self._document.load(design, None, name)
         self.loaded.emit()

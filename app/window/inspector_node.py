@@ -14,6 +14,7 @@ from app.window.document import Document
 from app.window.fields import Field, WheelGuard, make_field
 from app.window.figures import port_lines
 from app.window.inspector_pages import Page, count_uses, whole_of
+from app.window.notice import Notice
 from app.window.parts import Switch, button, label, mark
 from app.window.rows import Costs, Facts
 from app.window.sentences import Elided
@@ -35,6 +36,7 @@ class NodePage(Page):
         self.where = document.where
         self._fields: dict[str, Field] = {}
         self._errors: dict[str, QLabel] = {}
+        self._notices: dict[str, Notice] = {}
         self._build_head()
         self._form = QGridLayout()
         self._form.setContentsMargins(0, 6, 0, 0)
@@ -181,9 +183,12 @@ class NodePage(Page):
         error = label("", "error", wrap=True)
         error.setObjectName(f"error-{setting.name}")
         error.hide()
-        self._form.addWidget(name, row, 0)
-        self._form.addWidget(field, row, 1)
-        self._form.addWidget(error, row + 1, 0, 1, 2)
+        if setting.type == "code":
+            self._add_code(name, field)
+        else:
+            self._form.addWidget(name, row, 0)
+            self._form.addWidget(field, row, 1)
+        self._form.addWidget(error, self._form.rowCount(), 0, 1, 2)
         self._fields[setting.name] = field
         self._errors[setting.name] = error
 
@@ -196,10 +201,28 @@ class NodePage(Page):
         field.edited.connect(edited)
         field.rejected.connect(lambda sentence: self._refuse(setting.name, sentence))
 
+    def _add_code(self, name: QLabel, field: Field) -> None:
+        """Code needs the whole width; under it stands whether it may run."""
+        notice = Notice()
+        notice.setObjectName(f"consent-{field.setting.name}")
+        for widget in (name, field, notice):
+            self._form.addWidget(widget, self._form.rowCount(), 0, 1, 2)
+        consent = self.document.consent
+        notice.say("warn", "It does not run here yet.", ("Read and allow…", consent.wanted.emit), main=False)
+        notice.button("Read and allow…").setToolTip("Show the code of this drawing, and let it run")
+        self._notices[field.setting.name] = notice
+        consent.changed.connect(self._show_consent)
+
+    def _show_consent(self) -> None:
+        for name, notice in self._notices.items():
+            setting = self._fields[name].setting
+            notice.setVisible(self.document.consent.asks(setting, self.node.settings.get(name)))
+
     # edits ------------------------------------------------------------------------------------------------------------
 
     def _set_setting(self, name: str, value: SettingValue, merge: str) -> str:
         catalogue = self.document.catalogue
+        self.document.consent.typed(self._fields[name].setting, self.node.settings.get(name), value)
 
         def change(design: Design) -> Design:
             return edits.set_setting(design, self.where, self.id, name, value, catalogue)
@@ -248,6 +271,7 @@ class NodePage(Page):
         for name in self._fields:
             if self._errors[name].isHidden():
                 self._show_field(name)
+        self._show_consent()
         if node.group:
             uses = count_uses(self.document.design, node.group)
             self._uses.setText(f"used {uses} time{'s' * (uses != 1)}")

@@ -16,6 +16,7 @@ from app.messages import Analysis
 from app.window import figures
 from app.window.document import Document
 from app.window.fields import TextField, make_field
+from app.window.inspector_about import AboutBox
 from app.window.parts import IconButton, button, label, line
 from app.window.rows import NOT_KNOWN, Costs, Facts
 from blocks.card import Setting
@@ -65,7 +66,7 @@ def whole_of(analysis: Analysis | None) -> tuple[int, int, int]:
 
 
 class OverviewPage(Page):
-    """Nothing selected: the totals."""
+    """Nothing selected: what the drawing is, and the totals."""
 
     def __init__(self, document: Document, ids: list[str]) -> None:
         super().__init__(document, ids)
@@ -73,8 +74,10 @@ class OverviewPage(Page):
         self._state = label("", "soft", wrap=True)
         self.totals = Facts()
         self._ends = Facts()
+        self.about = AboutBox(document)
         self.box.addWidget(self._title)
         self.box.addWidget(self._state)
+        self.box.addWidget(self.about)
         self.heading("Totals")
         self.box.addWidget(self.totals)
         self.heading("Inputs and outputs")
@@ -84,6 +87,7 @@ class OverviewPage(Page):
 
     def refresh(self) -> None:
         design, analysis = self.document.design, self.document.analysis
+        self.about.refresh()
         self._title.setText(self.document.title)
         blocks = f"{len(design.nodes):,} node{'s' * (len(design.nodes) != 1)}"
         groups = f", {len(design.groups)} Group{'s' * (len(design.groups) != 1)}" if design.groups else ""
@@ -244,6 +248,7 @@ class GroupPage(Page):
         setting = self.group.settings[i]
         try:
             value = setting.accept(value)
+            self.document.consent.typed(replace(setting, default=""), setting.default, value)
         except ValueError as error:
             self._refuse(str(error))
             return

@@ -1,10 +1,24 @@
-"""One training run, export or prediction, as the window follows it."""
+"""One training run, export, prediction or opened block, as the window follows it."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
-from app.messages import Cancel, Chunk, Export, Exported, Failed, Predict, Prediction, Progress, Reply, Train, Trained
+from app.messages import (
+    Cancel,
+    Chunk,
+    Export,
+    Exported,
+    Failed,
+    OpenedUp,
+    OpenUp,
+    Predict,
+    Prediction,
+    Progress,
+    Reply,
+    Train,
+    Trained,
+)
 from app.window.engine_process import EngineProcess
 
 GRACE = 10.0
@@ -17,11 +31,13 @@ class Job(QObject):
     progress = Signal(object)
     """Progress"""
     finished = Signal(object)
-    """Trained, Exported or Prediction"""
+    """Trained, Exported, Prediction or OpenedUp"""
     failed = Signal(str)
     """A sentence: what happened, and what to do."""
 
-    def __init__(self, request: Train | Export | Predict, engine: EngineProcess, parent: QObject | None = None) -> None:
+    def __init__(
+        self, request: Train | Export | Predict | OpenUp, engine: EngineProcess, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
         self.request = request
         self.engine = engine
@@ -68,7 +84,7 @@ class Job(QObject):
                 if len(data) < reply.offset:
                     data.extend(bytes(reply.offset - len(data)))
                 data[reply.offset : reply.offset + len(reply.data)] = reply.data
-            case Trained() | Exported() | Prediction():
+            case Trained() | Exported() | Prediction() | OpenedUp():
                 self._end()
                 self.finished.emit(reply)
             case Failed():
@@ -83,6 +99,7 @@ class Job(QObject):
             Train: ("training", "Start again, or resume from the last checkpoint."),
             Export: ("this export", "Export again."),
             Predict: ("this prediction", "Try again."),
+            OpenUp: ("opening the block", "Open it up again."),
         }[type(self.request)]
         if self.cancelled:
             self.failed.emit(f"The engine for {what} did not stop within {GRACE:.0f} s and was ended.")

@@ -19,6 +19,7 @@ from app.window.document import Document, locate
 from app.window.engines import Engines
 from app.window.files import Files, dropped_file, settings_file
 from app.window.inspector import Inspector
+from app.window.opening import Opener
 from app.window.palette import Palette
 from app.window.parts import area
 from app.window.problems import ProblemsPanel
@@ -48,6 +49,7 @@ class MainWindow(QMainWindow):
         self.palette_panel = Palette(self.document)
         self.inspector = Inspector(self.document)
         self.bottom = BottomTabs()
+        self.opener = Opener(self.document, self.engines, self)
         self.actions_ = Actions(self)
         self.topbar = TopBar(self.document, self.actions_.menus, self.actions_)
         self._arrange()
@@ -109,7 +111,10 @@ class MainWindow(QMainWindow):
         canvas.selection_changed.connect(lambda: self.inspector.set_selection(canvas.selected_ids()))
         canvas.hint.connect(self.say)
         self.status.start_wanted.connect(self._start_again)
-        canvas.open_example.connect(self.files.open_example)
+        canvas.open_up_wanted.connect(self.actions_["open up"].trigger)
+        self.opener.said.connect(self.say)
+        canvas.gallery_wanted.connect(self.show_gallery)
+        canvas.open_example.connect(self.files.open_known)
         self.palette_panel.chosen.connect(canvas.add_block)
         self.palette_panel.group_chosen.connect(canvas.add_group)
         document.refused.connect(self.say)
@@ -119,6 +124,7 @@ class MainWindow(QMainWindow):
         engines.analysed.connect(self._checked)
         engines.ready.connect(lambda: self.status.tell("Engine ready"))
         engines.died.connect(self._engine_died)
+        document.consent.wanted.connect(self.ask_consent)
         self.topbar.problems_wanted.connect(lambda: self.bottom.show_tab("Problems"))
         self.topbar.train_wanted.connect(self._train_or_stop)
         self._analysed()
@@ -174,7 +180,7 @@ class MainWindow(QMainWindow):
         self.resize(1440, 900)
         if screen := self.screen():
             self.resize(self.size().boundedTo(screen.availableSize()))
-        self.across.setSizes([212, 10_000, 290])
+        self.across.setSizes([248, 10_000, 290])
         self.middle.setSizes([10_000, BOTTOM])
         for name, restore in (
             ("window/geometry", self.restoreGeometry), ("window/across", self.across.restoreState),
@@ -322,6 +328,15 @@ class MainWindow(QMainWindow):
         else:
             self.say("Select one node to rename it.")
 
+    def show_gallery(self) -> None:
+        """Show the known architectures to open one."""
+        from app.window.gallery import Gallery
+
+        self._commit()
+        gallery = Gallery(self.document, self.files, self)
+        gallery.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        gallery.open()
+
     def export(self) -> None:
         """Open the export dialog."""
         from app.window.export_dialog import ExportDialog
@@ -329,6 +344,19 @@ class MainWindow(QMainWindow):
 
         self._commit()
         ExportDialog(self.document, self.engines, Runs.of(self.document, self.engines), self).exec()
+
+    def ask_consent(self) -> None:
+        """Show the code in the drawing that is not allowed yet, and ask whether it may run."""
+        from app.window.consent import ConsentDialog
+
+        self._commit()
+        ConsentDialog(self.document, self).open()
+
+    def own_blocks(self) -> None:
+        """Choose the folder of own blocks."""
+        from app.window.own_dialog import OwnDialog
+
+        OwnDialog(self.engines.own, self).open()
 
     def _training(self) -> QWidget:
         return self.bottom.panel("Training")

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from PySide6.QtCore import QEvent, QMimeData, QModelIndex, QObject, QPoint, QRect, QRectF, QSize, Qt, Signal
+import msgspec
+from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QDrag, QFont, QKeyEvent, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
     QLabel,
     QLineEdit,
-    QStyle,
-    QStyledItemDelegate,
-    QStyleOptionViewItem,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -27,14 +25,14 @@ from app.window.canvas.commands import misplaced
 from app.window.canvas.drops import BLOCK_MIME, GROUP_MIME
 from app.window.canvas.face import ICONS, icon_of
 from app.window.document import Document
+from app.window.palette_rows import CATEGORY, ICON, KEY, LEFT, PLACE, Rows
 from app.window.sentences import rich
 from app.window.theme import BODY, font, icon, theme
-from blocks.card import CATEGORIES, Card
+from blocks.card import CATEGORIES, SECTIONS, Card, Preset
 
 GROUPS = "Groups"
-_KEY = int(Qt.ItemDataRole.UserRole)
-_CATEGORY, _ICON = _KEY + 1, _KEY + 2
-_ROW = 28
+PARTS = "Parts"
+"""Sections of this name are folded at first: their blocks are seldom wanted by themselves."""
 
 
 def score(query: str, card: Card) -> int | None:
@@ -42,7 +40,7 @@ def score(query: str, card: Card) -> int | None:
 
     A title beats an id, an id an alias, the beginning of a word its middle; letters in order ("sqex") come last.
     """
-    wish = "".join(query.lower().split())
+    wish = "".join(_words(query.lower()))
     best: int | None = None
     for rank, text in enumerate((card.title, card.id, *card.aliases)):
         found = _match(wish, text.lower())
@@ -52,8 +50,12 @@ def score(query: str, card: Card) -> int | None:
     return best
 
 
+def _words(text: str) -> list[str]:
+    return text.replace("-", " ").replace("_", " ").split()
+
+
 def _match(wish: str, text: str) -> int | None:
-    words = text.replace("-", " ").replace("_", " ").split()
+    words = _words(text)
     joined = "".join(words)
     if joined == wish:
         return 0
@@ -70,51 +72,17 @@ def _match(wish: str, text: str) -> int | None:
     return 5 if len(wish) >= 3 and joined[:1] == wish[:1] and all(letter in letters for letter in wish) else None
 
 
-class _Rows(QStyledItemDelegate):
-    """Draws a category's heading and a block's row."""
+def _offers(card: Card) -> list[tuple[Card, Preset | None]]:
+    """A block's rows: the block itself and its presets, each with a card that is called like it.
 
-    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex) -> QSize:  # type: ignore[override]
-        return QSize(120, _ROW)
-
-    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex) -> None:  # type: ignore[override]
-        rect: QRect = option.rect  # type: ignore[attr-defined]
-        state: QStyle.StateFlag = option.state  # type: ignore[attr-defined]
-        text, key = index.data(int(Qt.ItemDataRole.DisplayRole)), index.data(_KEY)
-        painter.save()
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        view = self.parent()
-        assert isinstance(view, QTreeWidget)
-        full = QRect(8, rect.top() + 1, view.viewport().width() - 16, rect.height() - 2)
-        lit = bool(state & QStyle.StateFlag.State_MouseOver) and key
-        if (state & QStyle.StateFlag.State_Selected and key) or lit:
-            painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(theme.color("raised"))
-            painter.drawRoundedRect(full, 6, 6)
-        if state & QStyle.StateFlag.State_HasFocus:
-            painter.setPen(QPen(theme.color("accent"), 1))
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.drawRoundedRect(QRectF(full).adjusted(0.5, 0.5, -0.5, -0.5), 6, 6)
-        middle = rect.center().y() + 0.5
-        if not key:
-            mark = "chevron-down" if view.isExpanded(index) else "chevron-right"
-            glyphs.draw(painter, mark, QRectF(12, middle - 6, 12, 12), theme.color("soft"))
-            painter.setFont(font(BODY - 0.5, weight=QFont.Weight.Medium))
-            painter.setPen(theme.color("soft"))
-            painter.drawText(QRect(30, rect.top(), full.width() - 30, rect.height()), _LEFT, text)
-        else:
-            colour = theme.category(index.data(_CATEGORY))
-            ground = theme.color("panel")
-            glyphs.tile(painter, index.data(_ICON), QRectF(22, middle - 8, 16, 16), colour, ground)
-            painter.setFont(font(BODY))
-            painter.setPen(theme.color("text"))
-            room = QRect(48, rect.top(), full.right() - 52, rect.height())
-            painter.drawText(
-                room, _LEFT, painter.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, room.width())
-            )
-        painter.restore()
-
-
-_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+    A preset without settings is the block itself under another name, and stands for it.
+    """
+    plain = any(not preset.settings for preset in card.presets)
+    offers: list[tuple[Card, Preset | None]] = [] if plain else [(card, None)]
+    for preset in card.presets:
+        aliases = (preset.name, *card.aliases) if not preset.settings else (preset.name,)
+        offers.append((msgspec.structs.replace(card, title=preset.title, aliases=aliases), preset))
+    return offers
 
 
 class _List(QTreeWidget):
@@ -135,7 +103,7 @@ class _List(QTreeWidget):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setDragEnabled(True)
         self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
-        self.setItemDelegate(_Rows(self))
+        self.setItemDelegate(Rows(self))
 
     def mimeTypes(self) -> list[str]:
         return [BLOCK_MIME, GROUP_MIME]
@@ -143,12 +111,12 @@ class _List(QTreeWidget):
     def mimeData(self, items: Sequence[QTreeWidgetItem]) -> QMimeData:
         data = QMimeData()
         for item in items:
-            kind, _, name = str(item.data(0, _KEY)).partition(":")
+            kind, _, name = str(item.data(0, KEY)).partition(":")
             data.setData(GROUP_MIME if kind == "group" else BLOCK_MIME, name.encode())
         return data
 
     def startDrag(self, supportedActions: Qt.DropAction) -> None:
-        items = [item for item in self.selectedItems() if item.data(0, _KEY)]
+        items = [item for item in self.selectedItems() if item.data(0, KEY)]
         if not items:
             return
         drag = QDrag(self)
@@ -169,15 +137,15 @@ class _List(QTreeWidget):
         picture.fill(Qt.GlobalColor.transparent)
         painter = QPainter(picture)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        colour = theme.category(item.data(0, _CATEGORY))
+        colour = theme.category(item.data(0, CATEGORY))
         painter.setPen(QPen(theme.color("accent"), 1.5))
         painter.setBrush(glyphs.mix(colour, theme.color("node"), 0.3 if theme.tokens.dark else 0.13))
         painter.drawRoundedRect(QRectF(1, 1, wide - 2, 32), 9, 9)
-        glyphs.tile(painter, item.data(0, _ICON), QRectF(10, 9, 16, 16), colour, theme.color("panel"))
+        glyphs.tile(painter, item.data(0, ICON), QRectF(10, 9, 16, 16), colour, theme.color("panel"))
         painter.setFont(face)
         painter.setPen(theme.color("text"))
         shown = painter.fontMetrics().elidedText(title, Qt.TextElideMode.ElideRight, wide - 46)
-        painter.drawText(QRectF(36, 1, wide - 44, 32), _LEFT, shown)
+        painter.drawText(QRectF(36, 1, wide - 44, 32), LEFT, shown)
         painter.end()
         return picture
 
@@ -194,7 +162,7 @@ class Palette(QWidget):
         super().__init__(parent)
         self.document = document
         self.setObjectName("palette")
-        self._folded: set[str] = set()
+        self._folded = {f"{category}/{PARTS}" for category in SECTIONS}
         heading = QLabel("Blocks")
         heading.setFont(font(BODY, weight=QFont.Weight.DemiBold))
         heading.setObjectName("panel-heading")
@@ -226,8 +194,8 @@ class Palette(QWidget):
         self.list.itemClicked.connect(self._clicked)
         self.list.itemDoubleClicked.connect(self._take)
         self.list.installEventFilter(self)
-        self.list.itemExpanded.connect(lambda item: self._folded.discard(item.text(0)))
-        self.list.itemCollapsed.connect(lambda item: self._folded.add(item.text(0)))
+        self.list.itemExpanded.connect(lambda item: self._folded.discard(item.data(0, PLACE)))
+        self.list.itemCollapsed.connect(lambda item: self._folded.add(item.data(0, PLACE)))
         document.catalogue_changed.connect(self.refresh)
         document.place_changed.connect(self.refresh)
         document.changed.connect(self._changed)
@@ -257,45 +225,66 @@ class Palette(QWidget):
     # rows -------------------------------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
-        """Fill the rows anew: all blocks by category, or what the search finds, best first."""
+        """Fill the rows anew: all blocks by category and section, or what the search finds, best first."""
         query = self.search.text().strip()
         where = self.document.where
         cards = [card for card in self.document.catalogue.values() if not misplaced(card.id, where)]
         groups = list(self.document.design.groups)
         current = self._current()
-        chosen = current.data(0, _KEY) if current is not None else None
+        chosen = current.data(0, KEY) if current is not None else None
         self.list.blockSignals(True)
         self.list.clear()
         if query:
-            ranked = [(score(query, card), card) for card in cards]
-            for _, card in sorted(((s, c) for s, c in ranked if s is not None), key=lambda found: found[0]):
-                self.list.addTopLevelItem(self._block_row(card))
-            wish = "".join(query.lower().split())
-            for group in groups:
-                if _match(wish, group.name.lower()) is not None:
-                    self.list.addTopLevelItem(self._group_row(group))
-            if self.list.topLevelItemCount():
-                self.list.setCurrentItem(self.rows()[0])
+            self._find(query, cards, groups)
         else:
             for category in CATEGORIES:
-                self._section(category, [self._block_row(card) for card in cards if card.category == category])
-            self._section(GROUPS, [self._group_row(group) for group in groups])
+                self._category(category, [card for card in cards if card.category == category])
+            self._heading(GROUPS, [self._group_row(group) for group in groups])
             self._choose(chosen)
         self.list.blockSignals(False)
         self._say(query, bool(cards or groups))
 
-    def _section(self, title: str, rows: list[QTreeWidgetItem]) -> None:
-        if not rows:
-            return
-        head = QTreeWidgetItem([title])
+    def _find(self, query: str, cards: list[Card], groups: list[Group]) -> None:
+        ranked = [(score(query, card), card, preset) for one in cards for card, preset in _offers(one)]
+        found = [(value, card, preset) for value, card, preset in ranked if value is not None]
+        for _, card, preset in sorted(found, key=lambda offer: offer[0]):
+            self.list.addTopLevelItem(self._block_row(card, preset))
+        wish = "".join(_words(query.lower()))
+        for group in groups:
+            if _match(wish, group.name.lower()) is not None:
+                self.list.addTopLevelItem(self._group_row(group))
+        if self.list.topLevelItemCount():
+            self.list.setCurrentItem(self.rows()[0])
+
+    def _category(self, category: str, cards: list[Card]) -> None:
+        named = SECTIONS.get(category, ())
+        free = [self._block_row(*offer) for card in cards if card.section not in named for offer in _offers(card)]
+        head = self._heading(category, free)
+        cards = sorted(cards, key=lambda card: card.title.casefold())
+        for section in named:
+            rows = [self._block_row(*offer) for card in cards if card.section == section for offer in _offers(card)]
+            head = self._heading(f"{category}/{section}", rows, head or self._heading(category, [], always=bool(rows)))
+
+    def _heading(
+        self, place: str, rows: list[QTreeWidgetItem], under: QTreeWidgetItem | None = None, *, always: bool = False
+    ) -> QTreeWidgetItem | None:
+        """Add a heading with rows; what it stands under, or else itself, comes back."""
+        if not rows and not always:
+            return under
+        head = QTreeWidgetItem([place.rpartition("/")[2]])
+        head.setData(0, PLACE, place)
         head.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
         head.addChildren(rows)
-        self.list.addTopLevelItem(head)
-        head.setExpanded(title not in self._folded)
+        if under is None:
+            self.list.addTopLevelItem(head)
+        else:
+            under.addChild(head)
+        head.setExpanded(place not in self._folded)
+        return under or head
 
     def _choose(self, key: str | None) -> None:
         for item in self.rows():
-            if key and item.data(0, _KEY) == key:
+            if key and item.data(0, KEY) == key:
                 self.list.setCurrentItem(item)
 
     def _say(self, query: str, any_blocks: bool) -> None:
@@ -307,31 +296,39 @@ class Palette(QWidget):
             self.nothing.setText("")
         self.nothing.setVisible(bool(self.nothing.text()))
 
-    def _block_row(self, card: Card) -> QTreeWidgetItem:
+    def _block_row(self, card: Card, preset: Preset | None) -> QTreeWidgetItem:
+        """A row of a block, or of a preset, whose card has its title already."""
         row = QTreeWidgetItem([card.title])
-        row.setData(0, _KEY, f"block:{card.id}")
-        row.setData(0, _CATEGORY, card.category)
-        row.setData(0, _ICON, icon_of(card, card.category))
-        lines = [f"<b>{escape(card.title)}</b>", rich(card.summary), escape(card.paper)]
+        row.setData(0, KEY, f"block:{card.id}:{preset.name}" if preset and preset.settings else f"block:{card.id}")
+        row.setData(0, CATEGORY, card.category)
+        row.setData(0, ICON, (preset and preset.icon) or icon_of(card, card.category))
+        lines = [
+            f"<b>{escape(card.title)}</b>",
+            rich(preset.help) if preset else "",
+            rich(card.summary),
+            escape(card.paper),
+        ]
         row.setToolTip(0, "<br>".join(line for line in lines if line))
         return row
 
     def _group_row(self, group: Group) -> QTreeWidgetItem:
         row = QTreeWidgetItem([group.name])
-        row.setData(0, _KEY, f"group:{group.name}")
-        row.setData(0, _CATEGORY, "Group")
-        row.setData(0, _ICON, ICONS["Group"])
+        row.setData(0, KEY, f"group:{group.name}")
+        row.setData(0, CATEGORY, "Group")
+        row.setData(0, ICON, ICONS["Group"])
         row.setToolTip(0, rich(group.help or f"Another node that uses the Group {group.name}."))
         return row
 
     def rows(self) -> list[QTreeWidgetItem]:
         """The rows of blocks and Groups, from top to bottom."""
         found: list[QTreeWidgetItem] = []
-        for i in range(self.list.topLevelItemCount()):
-            item = self.list.topLevelItem(i)
+        left = [self.list.topLevelItem(i) for i in reversed(range(self.list.topLevelItemCount()))]
+        while left:
+            item = left.pop()
             assert item is not None
-            inside = [item.child(j) for j in range(item.childCount())]
-            found += [item] if item.data(0, _KEY) else [child for child in inside if child is not None]
+            if item.data(0, KEY):
+                found.append(item)
+            left += [item.child(i) for i in reversed(range(item.childCount()))]
         return found
 
     def _current(self) -> QTreeWidgetItem | None:
@@ -340,11 +337,11 @@ class Palette(QWidget):
     # choosing ---------------------------------------------------------------------------------------------------------
 
     def _clicked(self, item: QTreeWidgetItem) -> None:
-        if not item.data(0, _KEY):
+        if not item.data(0, KEY):
             item.setExpanded(not item.isExpanded())
 
     def _take(self, item: QTreeWidgetItem | None) -> None:
-        kind, _, name = str(item.data(0, _KEY) or "").partition(":") if item is not None else ("", "", "")
+        kind, _, name = str(item.data(0, KEY) or "").partition(":") if item is not None else ("", "", "")
         if kind == "block":
             self.chosen.emit(name)
         elif kind == "group":
@@ -359,7 +356,7 @@ class Palette(QWidget):
             key = event.key()
             if watched is self.search and key in (Qt.Key.Key_Down, Qt.Key.Key_Up) and self.rows():
                 current = self._current()
-                if current is None or not current.data(0, _KEY):
+                if current is None or not current.data(0, KEY):
                     self.list.setCurrentItem(self.rows()[0])
                 else:
                     step = self.list.itemBelow if key == Qt.Key.Key_Down else self.list.itemAbove
@@ -372,7 +369,7 @@ class Palette(QWidget):
                 return True
             if watched is self.list and key in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
                 item = self._current()
-                if item is not None and not item.data(0, _KEY):
+                if item is not None and not item.data(0, KEY):
                     item.setExpanded(not item.isExpanded())
                 self._take(item)
                 return True

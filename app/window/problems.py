@@ -26,6 +26,7 @@ class ProblemRow(QFrame):
 
     chosen = Signal(object)
     fix_chosen = Signal(object, object)
+    consent_wanted = Signal()
 
     def __init__(self, problem: Problem) -> None:
         super().__init__()
@@ -44,8 +45,12 @@ class ProblemRow(QFrame):
         middle.setSpacing(5)
         self.sentence = label(problem.message, wrap=True)
         middle.addWidget(self.sentence)
-        if problem.fixes:
+        if problem.fixes or problem.code == "consent":
             fixes = Flow(8)
+            if problem.code == "consent":
+                allow = button("Read and allow…", "fix", "Show the code of this drawing, and let it run")
+                allow.clicked.connect(self.consent_wanted)
+                fixes.addWidget(allow)
             for fix in problem.fixes[:4]:
                 title = plain(fix.title)
                 text = title if not fix.parameters else f"{title}  {figures.signed(fix.parameters)}"
@@ -146,6 +151,7 @@ class ProblemsPanel(QScrollArea):
             row = ProblemRow(problem)
             row.chosen.connect(self.chosen)
             row.fix_chosen.connect(self.apply)
+            row.consent_wanted.connect(self._document.consent.wanted)
             self._list.addWidget(row)
             self.rows.append(row)
 

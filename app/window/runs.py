@@ -28,7 +28,6 @@ class Run:
     folder: str
     design: Design
     recipe: Recipe
-    variant: str = ""
     device: str = "auto"
     resumed: bool = False
     state: str = STARTING
@@ -113,13 +112,14 @@ class Runs(QObject):
         """Train the drawing as it stands; with `resume` go on with the last run from its checkpoint."""
         last = self.last
         if resume and last is not None:
-            run = Run(last.folder, last.design, last.recipe, last.variant, last.device, True)
+            run = Run(last.folder, last.design, last.recipe, last.device, True)
             run.points = {key: list(points) for key, points in last.points.items()}
         else:
-            run = Run(self._new_folder(), self._document.design, recipe, self._document.variant, device)
+            run = Run(self._new_folder(), self._document.design, recipe, device)
         self.all.append(run)
+        title = self._document.title
         request = Train(
-            "", run.design, run.recipe, self._document.title, run.device, run.variant, run.folder, run.resumed
+            "", run.design, run.recipe, title, run.device, run=run.folder, resume=run.resumed
         )
         job = self._job = self._engines.run(request)
         job.progress.connect(lambda progress: self._progress(run, progress))

@@ -44,8 +44,10 @@ class TopBar(QWidget):
         self.edited.setFixedWidth(self.edited.sizeHint().width() + 8)
         self.variant = QComboBox()
         self.variant.setAccessibleName("Variant")
-        self.variant.setToolTip("The variant that is checked, trained and exported")
-        self.variant.activated.connect(lambda i: document.set_variant(self.variant.itemData(i)))
+        self.variant.setToolTip("The variants of this design: choosing one sets what it names, as one step to undo")
+        self.variant.setPlaceholderText("changed")
+        self.variant.setMinimumContentsLength(12)
+        self.variant.activated.connect(self._choose)
         row.addWidget(self.name)
         row.addWidget(self.edited)
         row.addWidget(self.variant)
@@ -73,6 +75,7 @@ class TopBar(QWidget):
         document.file_changed.connect(self.refresh)
         document.changed.connect(lambda *_designs: self.refresh())
         document.analysed.connect(self.refresh)
+        document.catalogue_changed.connect(self.refresh)
         theme.changed.connect(self.paint)
         self.refresh()
         self.paint()
@@ -100,14 +103,17 @@ class TopBar(QWidget):
         self.edited.setText("edited" if document.modified else "")
         variants = [variant.name for variant in document.design.variants]
         with QSignalBlocker(self.variant):
-            if [self.variant.itemData(i) or "" for i in range(1, self.variant.count())] != variants:
+            if [self.variant.itemText(i) for i in range(self.variant.count())] != variants:
                 self.variant.clear()
-                self.variant.addItem("as drawn", "")
-                for name in variants:
-                    self.variant.addItem(f"variant {name}", name)
-            self.variant.setCurrentIndex(max(self.variant.findData(document.variant), 0))
-        self.variant.setVisible(bool(variants))
+                self.variant.addItems(variants)
+            self.variant.setCurrentIndex(self.variant.findText(document.variant))
+        # Once their settings are drawn out (a block was opened up), variants may not differ any more.
+        self.variant.setVisible(len({v.settings for v in document.design.variants}) > 1)
         self._paint_problems()
+
+    def _choose(self, index: int) -> None:
+        self._document.choose_variant(self.variant.itemText(index))
+        self.refresh()  # a refused choice leaves the one before
 
     def _paint_problems(self) -> None:
         analysis = self._document.analysis

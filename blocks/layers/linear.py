@@ -5,14 +5,17 @@ from __future__ import annotations
 from torch import nn
 
 from blocks.declare import block, port, setting
+from blocks.layers.initialisation import INIT, Init, initialise
+
+_OUT_FEATURES = setting("How many features come out.", min=1, shown=True)
+_BIAS = setting("Add a learned number to each feature.")
 
 
 @block(
     "Linear", category="Layer", paper="torch.nn.Linear", icon="network", aliases=("fc", "dense", "fully connected"),
     inputs={"x": port("B *S D", "Features in the last size.")},
     outputs={"out": port("B *S K", "The new features in the last size.")},
-    out_features=setting("How many features come out.", min=1, shown=True),
-    bias=setting("Add a learned number to each feature."),
+    out_features=_OUT_FEATURES, bias=_BIAS, init=INIT,
 )  # fmt: skip
 class Linear(nn.Linear):
     """Mix all features of the last size into new ones.
@@ -21,5 +24,28 @@ class Linear(nn.Linear):
     flatten or pool an image.
     """
 
-    def __init__(self, D: int, out_features: int = 128, bias: bool = True) -> None:
+    def __init__(self, D: int, out_features: int = 128, bias: bool = True, init: Init = "default") -> None:
         super().__init__(D, out_features, bias=bias)
+        initialise(self, init)
+
+
+@block(
+    "Bilinear", category="Layer", paper="torch.nn.Bilinear", icon="network", aliases=("product", "interaction"),
+    inputs={
+        "a": port("B *S D", "Features in the last size."), "b": port("B *S d", "Other features of the same things."),
+    },
+    outputs={"out": port("B *S K", "The new features in the last size.")},
+    out_features=_OUT_FEATURES, bias=_BIAS, init=INIT,
+)  # fmt: skip
+class Bilinear(nn.Bilinear):
+    """Weigh every pair of a feature of one input and a feature of the other.
+
+    It finds out how two things go together, such as a question and an answer. The weights are as many as features
+    times features times outputs: keep the sizes small.
+    """
+
+    def __init__(
+        self, D: int, d: list[int], out_features: int = 64, bias: bool = True, init: Init = "default"
+    ) -> None:
+        super().__init__(D, d[0], out_features, bias=bias)
+        initialise(self, init)

@@ -1,4 +1,4 @@
-"""Pooling: make feature maps smaller by summing up windows."""
+"""Pooling of images: make feature maps smaller by summing up windows. Other forms stand in `pooling_forms`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import torch
 from torch import nn
 
 from blocks.declare import block, port, setting
+from blocks.layers.sizes import Size, pair
 
-_KERNEL = setting("Height and width of the window.", min=1, shown=True)
-_STRIDE = setting("Steps between windows: 2 halves height and width.", min=1, shown=True)
-_PADDING = setting("Places added at each edge; at most half the kernel.", min=0)
-_CEIL = setting("Keep the windows at the edge that are only partly filled.")
+KERNEL = setting("Height and width of the window.", min=1, shown=True)
+STRIDE = setting("Steps between windows: 2 halves height and width.", min=1, shown=True)
+PADDING = setting("Places added at each edge; at most half the kernel.", min=0)
+CEIL = setting("Keep the windows at the edge that are only partly filled.")
+COUNT_PADDING = setting("Let the zeros of the padding count for the mean.")
+_KEEP_SIZE = setting("Give B x C x 1 x 1, for a layer that needs an image, rather than B x C.")
 
 
-def _check(kernel_size: tuple[int, int], padding: tuple[int, int]) -> None:
-    for kernel, edge in zip(kernel_size, padding, strict=True):
+def check_padding(kernel_size: Size, padding: Size) -> None:
+    """Raise ValueError for padding of more than half the window: some windows would hold nothing else."""
+    for kernel, edge in zip(pair(kernel_size), pair(padding), strict=True):
         if 2 * edge > kernel:
             raise ValueError(f"padding is {edge}, but a window of {kernel} takes at most {kernel // 2}")
 
@@ -22,7 +26,8 @@ def _check(kernel_size: tuple[int, int], padding: tuple[int, int]) -> None:
 @block(
     "Max pool 2d", category="Layer", paper="torch.nn.MaxPool2d", icon="minimize-2", aliases=("pooling", "downsample"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
-    kernel_size=_KERNEL, stride=_STRIDE, padding=_PADDING, ceil_mode=_CEIL,
+    kernel_size=KERNEL, stride=STRIDE, padding=PADDING, ceil_mode=CEIL,
+    dilation=setting("Distance between the window's points: 2 skips every other one.", min=1),
 )  # fmt: skip
 class MaxPool2d(nn.MaxPool2d):
     """Keep the largest value of each window.
@@ -32,19 +37,20 @@ class MaxPool2d(nn.MaxPool2d):
 
     def __init__(
         self,
-        kernel_size: tuple[int, int] = (2, 2),
-        stride: tuple[int, int] = (2, 2),
-        padding: tuple[int, int] = (0, 0),
+        kernel_size: Size = 2,
+        stride: Size = 2,
+        padding: Size = 0,
         ceil_mode: bool = False,
+        dilation: Size = 1,
     ) -> None:
-        _check(kernel_size, padding)
-        super().__init__(kernel_size, stride, padding, ceil_mode=ceil_mode)
+        check_padding(kernel_size, padding)
+        super().__init__(kernel_size, stride, padding, dilation, ceil_mode=ceil_mode)
 
 
 @block(
     "Average pool 2d", category="Layer", paper="torch.nn.AvgPool2d", icon="minimize-2",
     aliases=("pooling", "downsample", "mean"), inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
-    kernel_size=_KERNEL, stride=_STRIDE, padding=_PADDING, ceil_mode=_CEIL,
+    kernel_size=KERNEL, stride=STRIDE, padding=PADDING, ceil_mode=CEIL, count_include_pad=COUNT_PADDING,
 )  # fmt: skip
 class AvgPool2d(nn.AvgPool2d):
     """Keep the mean of each window.
@@ -54,13 +60,14 @@ class AvgPool2d(nn.AvgPool2d):
 
     def __init__(
         self,
-        kernel_size: tuple[int, int] = (2, 2),
-        stride: tuple[int, int] = (2, 2),
-        padding: tuple[int, int] = (0, 0),
+        kernel_size: Size = 2,
+        stride: Size = 2,
+        padding: Size = 0,
         ceil_mode: bool = False,
+        count_include_pad: bool = True,
     ) -> None:
-        _check(kernel_size, padding)
-        super().__init__(kernel_size, stride, padding, ceil_mode=ceil_mode)
+        check_padding(kernel_size, padding)
+        super().__init__(kernel_size, stride, padding, ceil_mode=ceil_mode, count_include_pad=count_include_pad)
 
 
 @block(
@@ -74,15 +81,50 @@ class AdaptiveAvgPool2d(nn.AdaptiveAvgPool2d):
     With it a network accepts images of several sizes. It has no weights.
     """
 
-    def __init__(self, output_size: tuple[int, int] = (1, 1)) -> None:
+    def __init__(self, output_size: Size = 1) -> None:
         super().__init__(output_size)
+
+
+@block(
+    "Adaptive max pool 2d", category="Layer", paper="torch.nn.AdaptiveMaxPool2d", icon="minimize-2",
+    aliases=("pooling", "resize"), inputs={"x": "B C H W"}, outputs={"out": "B C h w"},
+    output_size=setting("Height and width that come out, whatever comes in.", min=1, shown=True),
+)  # fmt: skip
+class AdaptiveMaxPool2d(nn.Module):
+    """Keep the largest value of as large windows as it takes to get the size that you ask for.
+
+    With it a network accepts images of several sizes. It has no weights.
+    """
+
+    def __init__(self, output_size: Size = 1) -> None:
+        super().__init__()
+        self.output_size = pair(output_size)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        # torch's own adaptive max pooling has no ONNX form but for one window
+        rows, columns = (_adapted(n, out) for n, out in zip(x.shape[2:], self.output_size, strict=True))
+        return largest(x, rows, columns)
+
+
+def _adapted(size: int, windows: int) -> torch.Tensor:
+    """The places that each window sees; a shorter one sees its last place again."""
+    spans = [(i * size // windows, -(-(i + 1) * size // windows)) for i in range(windows)]
+    longest = max(end - start for start, end in spans)
+    return torch.tensor([[min(start + i, end - 1) for i in range(longest)] for start, end in spans], device="cpu")
+
+
+def largest(x: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    """The largest value where each window of rows meets each window of columns: (windows, places) both."""
+    rows, columns = rows.to(x.device), columns.to(x.device)
+    x = x[:, :, rows.flatten()].unflatten(2, rows.shape).amax(3)  # (B, C, h, W)
+    return x[:, :, :, columns.flatten()].unflatten(3, columns.shape).amax(4)
 
 
 @block(
     "Global average pool", category="Layer", paper="Lin et al. 2013, arXiv:1312.4400", icon="crosshair",
     aliases=("gap", "pooling", "mean", "squeeze"), inputs={"x": "B C H W"},
     outputs={"out": port("B C *S", "One number a channel.")},
-    keep_size=setting("Give B x C x 1 x 1, for a layer that needs an image, rather than B x C."),
+    keep_size=_KEEP_SIZE,
 )  # fmt: skip
 class GlobalAvgPool(nn.Module):
     """Average each channel over the whole image.
@@ -97,3 +139,22 @@ class GlobalAvgPool(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return x.mean((2, 3), keepdim=self.keep_size)
+
+
+@block(
+    "Global max pool", category="Layer", paper="Oquab et al. 2015, Is object localization for free?", icon="crosshair",
+    aliases=("gmp", "pooling", "squeeze"), inputs={"x": "B C H W"},
+    outputs={"out": port("B C *S", "One number a channel.")}, keep_size=_KEEP_SIZE,
+)  # fmt: skip
+class GlobalMaxPool(nn.Module):
+    """Keep the largest value of each channel of the whole image.
+
+    What remains is how strongly a pattern shows at the place that shows it best. It has no weights.
+    """
+
+    def __init__(self, keep_size: bool = False) -> None:
+        super().__init__()
+        self.keep_size = keep_size
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x.amax((2, 3), keepdim=self.keep_size)

@@ -36,6 +36,7 @@ class Flatten(nn.Flatten):
     outputs={"out": "B C H W"},
     scale=setting("By how much height and width grow; not used where `like` is wired.", min=0.01, max=64, shown=True),
     mode=setting("`nearest` repeats values; `bilinear` and `bicubic` blend neighbours.", shown=True),
+    corners=setting("Keep the values of the corners where they are (align_corners).", when={"mode": "bilinear"}),
 )  # fmt: skip
 class Interpolate(nn.Module):
     """Resize feature maps, by a factor or to the size of another one.
@@ -43,13 +44,16 @@ class Interpolate(nn.Module):
     It brings a coarse map to the size of a finer one, so that both can be added or joined. It has no weights.
     """
 
-    def __init__(self, scale: float = 2.0, mode: Resampling = "nearest") -> None:
+    def __init__(self, scale: float = 2.0, mode: Resampling = "nearest", corners: bool = False) -> None:
         super().__init__()
         self.scale = scale
         self.mode = mode
+        self.corners = corners
 
     def forward(self, x: torch.Tensor, like: torch.Tensor | None = None) -> torch.Tensor:
-        corners = None if self.mode == "nearest" else False
+        corners = None if self.mode == "nearest" else self.corners
+        if self.scale == 1 if like is None else like.shape[-2:] == x.shape[-2:]:
+            return x
         if like is None:
             return F.interpolate(x, scale_factor=self.scale, mode=self.mode, align_corners=corners)
         return F.interpolate(x, size=like.shape[-2:], mode=self.mode, align_corners=corners)

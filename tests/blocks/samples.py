@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -16,12 +16,40 @@ from blocks.patterns import Binder, Dim, parse
 CARDS = catalogue.load()
 
 SIZES: tuple[dict[str, Any], ...] = (
-    {"B": 2, "C": 32, "H": 16, "W": 12, "D": 12, "L": 10, "K": 7, "S": (6, 4)},
-    {"B": 2, "C": 32, "H": 21, "W": 33, "D": 12, "L": 13, "K": 7, "S": (5, 9)},
+    {"B": 2, "C": 32, "H": 16, "W": 12, "D": 12, "L": 10, "K": 7, "N": 5, "S": (6, 4)},
+    {"B": 2, "C": 32, "H": 21, "W": 33, "D": 12, "L": 13, "K": 7, "N": 5, "S": (5, 9)},
 )
 """Two sets of sizes; the second has odd ones. Channels are equal, so that one module takes both."""
 
 LEVELS = 3
+
+ROOMY = {
+    "GhostNetBackbone": 2, "MnasNetBackbone": 2, "MobileNetV2Backbone": 2, "AlignedXceptionBackbone": 2,
+    "VGGBackbone": 4, "InceptionV3Backbone": 4, "InceptionV4Backbone": 4, "InceptionResNetBackbone": 4,
+    "InceptionV3Auxiliary": 4, "CMTBackbone": 4,
+}  # fmt: skip
+"""Blocks that halve an image until little is left, and by how much higher and wider an image they get."""
+
+
+def _pairs(reduction: int) -> Callable[[Mapping[str, Any]], tuple[int, ...]]:
+    """A number for each of 4 heads, each place and each key, one key for each square of `reduction` places."""
+    return lambda s: (s["B"], 4, s["H"] * s["W"], -(-s["H"] // reduction) * -(-s["W"] // reduction))
+
+
+FITTED: dict[tuple[str, str], Callable[[Mapping[str, Any]], tuple[int, ...]]] = {
+    ("Attend2d", "bias"): _pairs(1), ("CMTAttention", "bias"): _pairs(2), ("CMTBlock", "bias"): _pairs(2),
+    ("DeformableAggregation", "offset"): lambda s: (s["B"], 2 * 4 * 9, s["H"], s["W"]),
+    ("Code", "xs"): lambda s: (s["B"], s["C"]),
+    ("DeformableAggregation", "weight"): lambda s: (s["B"], 4 * 9, s["H"], s["W"]),
+    ("BiFusion", "middle"): lambda s: (s["B"], 16, -(-s["H"] // 2), -(-s["W"] // 2)),
+    ("BiFusion", "coarse"): lambda s: (s["B"], 24, -(-s["H"] // 4), -(-s["W"] // 4)),
+    ("MultiScaleDeformableAttention", "reference"): lambda s: (s["B"], s["L"], 2),
+    ("SamplePyramid", "reference"): lambda s: (s["B"], s["L"], 2),
+    ("SamplePyramid", "offset"): lambda s: (s["B"], s["L"], 2 * 4 * LEVELS * 4),
+    ("SamplePyramid", "weight"): lambda s: (s["B"], s["L"], 4 * LEVELS * 4),
+    ("SampleMap", "offset"): lambda s: (s["B"], 2 * 2, 5, 4), ("DistanceBias", "at"): lambda s: (s["B"], 2 * 2, 5, 4),
+}  # fmt: skip
+"""Ports whose sizes no pattern says: products of others and of default settings, or any at all."""
 
 
 class Sample(NamedTuple):
@@ -34,6 +62,8 @@ class Sample(NamedTuple):
 def sample(card: Card, sizes: Mapping[str, Any], *, optional: bool = False, seed: int = 0) -> Sample:
     """Random inputs that fit the block's patterns. With `optional`, optional ports are wired too."""
     generator = torch.Generator().manual_seed(seed)
+    room = ROOMY.get(card.id, 1)
+    sizes = {**sizes, "H": room * sizes["H"], "W": room * sizes["W"]}
     binder = Binder({s.name: s.default for s in card.settings})
     inputs: list[Any] = []
     for port in card.inputs:
@@ -41,7 +71,10 @@ def sample(card: Card, sizes: Mapping[str, Any], *, optional: bool = False, seed
             inputs.append(None)
             continue
         count = LEVELS if port.kind == "pyramid" or port.many else 1
-        tensors = [_tensor(port, sizes, i, generator) for i in range(count)]
+        if (fitted := FITTED.get((card.id, port.name))) is not None:
+            tensors = [torch.randn(fitted(sizes), generator=generator) for _ in range(count)]
+        else:
+            tensors = [_tensor(port, sizes, i, generator) for i in range(count)]
         shapes = [tuple(t.shape) for t in tensors]
         dtype = str(tensors[0].dtype).removeprefix("torch.")
         if port.kind == "pyramid":
@@ -53,7 +86,8 @@ def sample(card: Card, sizes: Mapping[str, Any], *, optional: bool = False, seed
             inputs.extend(tensors)
     if not card.inputs:  # an Input or a Target hands on what the engine gives it
         inputs.append(torch.randn(sizes["B"], 5, generator=generator))
-    return Sample(tuple(inputs), {name: binder.bound[name] for name in card.reads})
+    known: dict[str, Any] = {**binder.bound, "strides": [8 * 2**i for i in range(LEVELS)], "wired": ["a", "b", "c"]}
+    return Sample(tuple(inputs), {name: known[name] for name in card.reads})
 
 
 def _tensor(port: Port, sizes: Mapping[str, Any], level: int, generator: torch.Generator) -> torch.Tensor:
@@ -89,6 +123,13 @@ def build(
 def others(setting: Setting) -> Iterator[list[Value]]:
     """Other values of a setting: each list holds candidates, of which one that the block accepts is enough."""
     d = setting.default
+    if d is None:  # "auto" against some values by hand
+        yield {
+            "pair": [(0, 0), (1, 1), (3, 3)], "ints": [(1,), (2, 3)], "floats": [(0.5,), (1.0, 2.0)],
+            "int": [8, 16, 1], "float": [0.5, 2.0],
+            "strs": [("a", "b")], "str": ["a"], "choice": list(setting.choices), "bool": [True],
+        }[setting.type]  # fmt: skip
+        return
     match setting.type:
         case "choice":
             yield from ([choice] for choice in setting.choices if choice != d)
@@ -96,15 +137,20 @@ def others(setting: Setting) -> Iterator[list[Value]]:
             yield [not d]
         case "str":
             yield [f"{d}x"]
+        case "code":
+            yield [f"{d} + 1"]
         case "int":
             assert isinstance(d, int)
-            yield [2 * d, d + 2, d + 1]
+            yield [2 * d, d + 2, d + 1, d // 2]
         case "float":
             assert isinstance(d, float)
             yield [d / 2, 0.25, d + 1] if d else [0.25, 1.0]
         case "pair" | "ints":
             assert isinstance(d, tuple)
-            yield [tuple(int(v) + 1 for v in d), tuple(int(v) + 2 for v in d)]
+            yield [tuple(int(v) + 1 for v in d), tuple(int(v) + 2 for v in d), d[::-1]] if d else [(1,), (0, 1)]
+        case "floats":
+            assert isinstance(d, tuple)
+            yield [tuple(float(v) + 0.25 for v in d), (0.25,)]
         case "strs":
             assert isinstance(d, tuple)
             yield [tuple(f"{v}x" for v in d)]

@@ -5,16 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
 
 from blocks import declare
-from blocks.card import Setting
+from blocks.card import SECTIONS, Preset, Setting
 from blocks.connectors import Add
 from blocks.declare import block, port, setting
 from blocks.layers.convolution import Conv2d
+from blocks.sections import _MEMBERS
+from tests.blocks.samples import CARDS
 from tests.blocks.tracer import foreign, trace
 
 GOOD = {"category": "Layer", "inputs": {"x": "B C"}, "outputs": {"out": "B C"}, "paper": "a paper"}
@@ -50,16 +53,29 @@ def test_a_declaration_becomes_a_card() -> None:
 class Lists(nn.Module):
     """Takes settings of every form."""
 
-    def __init__(self, sizes: tuple[int, ...] = (1,), names: tuple[str, ...] = ("a",), n: float | None = None) -> None:
+    def __init__(
+        self,
+        sizes: tuple[int, ...] = (1,),
+        names: tuple[str, ...] = ("a",),
+        means: tuple[float, ...] = (0.5,),
+        n: float | None = None,
+    ) -> None:
         super().__init__()
 
 
 def test_forms_follow_from_types() -> None:
-    notes = {name: setting("Help.") for name in ("sizes", "names", "n")}
+    notes = {name: setting("Help.") for name in ("sizes", "names", "means", "n")}
     block("Lists", category="Layer", paper="p", inputs={"xs*names": "B C"}, outputs={"out*sizes": "B"}, **notes)
     block("Lists", category="Layer", paper="p", inputs={"xs*names": "B C"}, outputs={"out": "B"}, **notes)(Lists)
     kinds = {s.name: (s.type, s.optional) for s in declare.CARDS["Lists"].settings}
-    assert kinds == {"sizes": ("ints", False), "names": ("strs", False), "n": ("float", True)}
+    assert kinds == {
+        "sizes": ("ints", False), "names": ("strs", False), "means": ("floats", False), "n": ("float", True),
+    }  # fmt: skip
+    means = declare.CARDS["Lists"].setting("means")
+    assert means is not None
+    assert means.accept([1, 0.25]) == (1.0, 0.25)
+    with pytest.raises(ValueError, match=r"means is \['a'\], but it needs a list of numbers"):
+        means.accept(["a"])
 
 
 class Bare(nn.Module):
@@ -127,6 +143,19 @@ def test_two_blocks_may_not_have_one_id() -> None:
     assert declare.REGISTRY["Add"] is Add
 
 
+def test_a_block_without_settings_is_one_after_an_export_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Torch's exporter replaces nn.Module.__init__ for the rest of the process (torch._dynamo.mutation_guard)."""
+    original = nn.Module.__init__
+
+    def patched_init(self: nn.Module, *args: Any, **kwargs: Any) -> None:
+        original(self, *args, **kwargs)
+
+    monkeypatch.setattr(nn.Module, "__init__", patched_init)
+    cls = type("Settingless", (nn.Module,), {"__doc__": "One without settings.", "__module__": "elsewhere"})
+    block("Settingless", **GOOD)(cls)
+    assert declare.CARDS["Settingless"].settings == ()
+
+
 class Looks(nn.Module):
     """Reads a size, calls a method and a function that no block stands for."""
 
@@ -149,3 +178,33 @@ def test_the_package_alone_loads_no_torch() -> None:
     code = "import sys, blocks, blocks.card, blocks.patterns, blocks.declare; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_preset_is_the_block_with_other_settings() -> None:
+    block("Sample", **GOOD, width=WIDTH, presets={
+        "Plain": declare.preset("As it is."), "Wide": declare.preset("Twice as wide.", node="broad", width=8),
+    })(Sample)  # fmt: skip
+    card = declare.CARDS["Sample"]
+    assert [(p.name, p.settings) for p in card.presets] == [("Plain", ()), ("Wide", (("width", 8),))]
+    assert card.preset("Wide") == Preset("Wide", "Sample: Wide", "Twice as wide.", (("width", 8),), node="broad")
+    for wrong, why in (
+        ({"width": 0}, "in the preset Wrong, width is 0"),
+        ({"depth": 1}, "the preset Wrong sets `depth`"),
+    ):
+        with pytest.raises(TypeError, match=f"Sample: {why}"):
+            block("Sample", **GOOD, width=WIDTH, presets={"Wrong": declare.preset("No.", **wrong)})(Sample)
+
+
+def test_blocks_stand_in_sections_of_their_category() -> None:
+    for category in {card.category for card in CARDS.values()}:
+        found = {card.section for card in CARDS.values() if card.category == category}
+        assert found == set(SECTIONS.get(category, [""])), (
+            f"{category} has empty sections, or blocks that stand in none"
+        )
+    for id, section in (
+        ("Conv2d", "Convolution"), ("GELU", "Activation"), ("ResidualBackbone", "Backbones"), ("Heads", "Parts"),
+        ("ResidualStage", "Stages"), ("Bottleneck", "Blocks"), ("Input", ""),
+    ):  # fmt: skip
+        assert CARDS[id].section == section
+    named = {word for sections in _MEMBERS.values() for words in sections.values() for word in words.split()}
+    assert {word for word in named if word[0].isupper()} <= set(CARDS), "a section names a block that there is not"

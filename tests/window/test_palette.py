@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
@@ -10,9 +11,12 @@ from PySide6.QtWidgets import QToolButton
 from app.design.values import Design, Group, Node
 from app.window.breadcrumbs import Breadcrumbs
 from app.window.canvas.drops import BLOCK_MIME, GROUP_MIME
+from app.window.canvas.view import CanvasView
 from app.window.document import Document
 from app.window.palette import Palette, score
-from blocks.card import Card, Port
+from blocks.card import SECTIONS, Card, Port, Preset
+from tests.window.canvas_hands import CARDS as CANVAS
+from tests.window.canvas_hands import drop
 
 IMAGE = Port("x", "B C H W")
 CARDS = (
@@ -41,6 +45,20 @@ def palette(qtbot, document: Document) -> Palette:  # type: ignore[no-untyped-de
     palette.resize(240, 600)
     palette.show()
     return palette
+
+
+PRESETS = (
+    Preset("image", "Input: image", "Images.", node="image"),
+    Preset("tokens", "Input: tokens", "Whole numbers.", (("size", (128,)), ("dtype", "int64")), node="tokens"),
+)
+MANY = (
+    Card("Input", "Input", "Ends", outputs=(IMAGE,), presets=PRESETS, aliases=("source",)),
+    Card("ReLU", "ReLU", "Layer", inputs=(IMAGE,), section="Activation"),
+    Card("MaxPool2d", "Max pool 2d", "Layer", inputs=(IMAGE,), section="Pooling"),
+    Card("AvgPool2d", "average pool 2d", "Layer", inputs=(IMAGE,), section="Pooling"),
+    Card("CutToSize", "Cut to size", "Layer", inputs=(IMAGE,), section="Parts"),
+    Card("Old", "Of an older catalogue", "Layer", inputs=(IMAGE,)),
+)
 
 
 def titles(palette: Palette) -> list[str]:
@@ -161,3 +179,69 @@ def test_breadcrumbs_lead_back(qtbot, document: Document) -> None:  # type: igno
 
 def _shown(crumbs: Breadcrumbs) -> list[QToolButton]:
     return [button for button in crumbs.findChildren(QToolButton) if button.isVisible()]
+
+
+def test_blocks_stand_in_the_sections_of_their_category(palette: Palette, document: Document) -> None:
+    document.set_catalogue(MANY)
+    layer = palette.list.topLevelItem(1)
+    assert [layer.child(i).text(0) for i in range(layer.childCount())] == [
+        "Of an older catalogue", "Pooling", "Activation", "Parts",
+    ]  # fmt: skip
+    assert titles(palette)[3:5] == ["average pool 2d", "Max pool 2d"], "by title, whatever the case"
+    assert layer.child(1).isExpanded() and not layer.child(3).isExpanded(), "parts are folded at first"
+    assert SECTIONS["Layer"].index("Pooling") < SECTIONS["Layer"].index("Activation")
+
+
+def test_keys_walk_through_sections_and_unfold_them(palette: Palette, document: Document, qtbot) -> None:  # type: ignore[no-untyped-def]
+    document.set_catalogue(MANY)
+    palette.list.setFocus()
+    palette.list.setCurrentItem(next(row for row in palette.rows() if row.text(0) == "ReLU"))
+    QTest.keyClick(palette.list, Qt.Key.Key_Down)
+    parts = palette.list.currentItem()
+    assert parts.text(0) == "Parts"
+    QTest.keyClick(palette.list, Qt.Key.Key_Return)
+    assert parts.isExpanded()
+    QTest.keyClick(palette.list, Qt.Key.Key_Down)
+    with qtbot.waitSignal(palette.chosen) as chosen:
+        QTest.keyClick(palette.list, Qt.Key.Key_Return)
+    assert chosen.args == ["CutToSize"]
+    palette.refresh()
+    layer = palette.list.topLevelItem(1)
+    assert layer.child(3).isExpanded(), "what was unfolded stays so"
+    palette.list.setCurrentItem(layer.child(1))
+    QTest.keyClick(palette.list, Qt.Key.Key_Left)
+    assert not layer.child(1).isExpanded() and layer.child(2).isExpanded()
+
+
+def test_a_search_is_flat_and_finds_presets_and_parts(palette: Palette, document: Document) -> None:
+    document.set_catalogue(MANY)
+    QTest.keyClicks(palette.search, "input")
+    assert titles(palette) == heads(palette) == ["Input: image", "Input: tokens"]
+    palette.search.clear()
+    QTest.keyClicks(palette.search, "tokens")
+    assert titles(palette) == ["Input: tokens"]
+    assert "Whole numbers." in palette.rows()[0].toolTip(0)
+    palette.search.clear()
+    QTest.keyClicks(palette.search, "cut-to")
+    assert titles(palette) == ["Cut to size"]
+
+
+def test_a_preset_is_added_with_its_settings_and_name(view: CanvasView, document: Document, qtbot) -> None:  # type: ignore[no-untyped-def]
+    document.set_catalogue((*CANVAS, *MANY[1:], msgspec.structs.replace(CANVAS[0], presets=PRESETS)))
+    document.load(Design(), None)
+    palette = Palette(document)
+    qtbot.addWidget(palette)
+    palette.chosen.connect(view.add_block)
+    QTest.keyClicks(palette.search, "tokens")
+    QTest.keyClick(palette.search, Qt.Key.Key_Return)
+    (tokens,) = document.design.nodes
+    assert (tokens.block, tokens.name, dict(tokens.settings)) == (
+        "Input", "tokens", {"size": (128,), "dtype": "int64"},
+    )  # fmt: skip
+    palette.search.clear()
+    QTest.keyClicks(palette.search, "image")
+    image = bytes(palette.list.mimeData(palette.rows()[:1]).data(BLOCK_MIME).data()).decode()
+    drop(view, BLOCK_MIME, image, QPoint(300, 300))
+    drop(view, BLOCK_MIME, "Input:tokens", QPoint(300, 500))
+    names = {node.name: dict(node.settings) for node in document.design.nodes}
+    assert names["image"] == {} and names["tokens_2"] == names["tokens"]

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,43 +22,17 @@ from app.design import file
 from app.window.export_dialog import ExportDialog
 from app.window.main_window import MainWindow
 from app.window.runs import FINISHED, STOPPED
-from app.window.theme import load_fonts
+from tests.window.conftest import ENGINE, lives
 
 LEFT, NO_BUTTON = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
 NONE, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
-ENGINE = 60_000
-"""Milliseconds for what an engine must first start for."""
+
+
 
 
 @pytest.fixture
-def window(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NETLOOM_SETTINGS", str(tmp_path / "settings"))
-    load_fonts()
-    made = MainWindow()
-    monkeypatch.setattr(made.files, "ask_save", lambda: "discard")
-    monkeypatch.setattr(made, "ask_stop_jobs", lambda: True)
-    made.resize(1440, 900)
-    made.show()
-    made.activateWindow()
-    qtbot.waitExposed(made)
-    made.start()
-    qtbot.waitUntil(lambda: bool(made.engines.is_ready and made.engines.last_devices), timeout=ENGINE)
-    yield made
-    pids = made.engines.pids
-    made.close()
-    made.deleteLater()
-    qtbot.waitUntil(lambda: not any(map(lives, pids)), timeout=15_000)
-
-
-def lives(pid: int) -> bool:
-    """Whether a process runs (one that has ended and was not waited for does not)."""
-    try:
-        os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat")
-        return not state.exists() or state.read_text().rpartition(")")[2].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
-        return False
+def window(real_window: MainWindow) -> MainWindow:
+    return real_window
 
 
 # hands ----------------------------------------------------------------------------------------------------------------

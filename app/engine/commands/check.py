@@ -81,10 +81,15 @@ def _print(name: str, analysis: Analysis, weights: dict[str, Any] | None) -> Non
     for row in analysis.uncounted:
         out.print(f"not counted: {row.operation} in {row.node}", markup=False)
     if weights is not None:
-        out.print(f"weights: {weights['loaded']} of {weights['needed']} tensors fit", markup=False)
+        fitting = f"weights: {weights['loaded']} of {weights['needed']} tensors fit"
+        out.print(f"{fitting}, named as in {weights['layout']}", markup=False)
         for kind in ("missing", "unexpected", "mismatched"):
             for key in weights[kind][:20]:
                 out.print(f"  {kind}: {key}", markup=False)
+            if len(weights[kind]) > 20:
+                out.print(f"  {kind}: {len(weights[kind]) - 20} more", markup=False)
+        if weights["loads"] and not weights["fits"]:
+            out.print("  train --weights takes what fits; the rest stays new", markup=False)
     print_problems(analysis, out)
     if analysis.valid:
         out.print("valid", style="green")

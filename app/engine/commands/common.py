@@ -24,6 +24,8 @@ from app.engine.compile import InvalidDesignError
 from app.exits import INVALID, CallError
 from app.messages import Analysis
 
+ALLOW = "once you have read the code, --allow-code runs it"
+
 
 @contextmanager
 def user_errors() -> Iterator[None]:
@@ -31,7 +33,8 @@ def user_errors() -> Iterator[None]:
     try:
         yield
     except InvalidDesignError as error:
-        raise CallError(str(error), INVALID) from None
+        hint = f" ({ALLOW})" if any(p.code == "consent" for p in error.problems) else ""
+        raise CallError(str(error) + hint, INVALID) from None
     except (ValueError, RuntimeError) as error:
         if not type(error).__module__.startswith("app."):
             raise
@@ -45,16 +48,17 @@ def console(stderr: bool = False) -> Console:
 
 
 def load(name: str, catalogue: Catalogue) -> Design:
-    """The design of a file or of an example's name. Raises CallError."""
-    path = Path(name)
-    if not path.exists() and name in examples.names():
-        path = examples.path(name)
+    """The design of a file, of an example's name or of a zoo's name. Raises CallError."""
+    path, variant = Path(name), ""
+    if not path.exists() and (known := examples.find(name)):
+        path, variant = known
     if not path.exists() and not name.endswith(".netloom"):
-        known = ", ".join(examples.names())
-        raise CallError(f"there is no file and no example `{name}` (examples: {known}; a single block is block:NAME)")
+        near = examples.near(name)
+        raise CallError(f"there is no file, example or network `{name}`{near}; a single block is block:NAME")
     try:
-        return file.load(path, catalogue)
-    except file.FileError as error:
+        design = file.load(path, catalogue)
+        return apply_variant(design, variant, catalogue) if variant else design
+    except (file.FileError, PathError) as error:
         raise CallError(str(error)) from None
 
 
@@ -149,3 +153,5 @@ def print_problems(analysis: Analysis, out: Console) -> None:
         for fix in problem.fixes:
             number += 1
             out.print(f"  {number}. {fix.title} ({fix.parameters:+,} parameters)", markup=False)
+    if any(problem.code == "consent" for problem in analysis.problems):
+        out.print(ALLOW, markup=False)

@@ -13,12 +13,14 @@ from app.engine.commands.train import checked
 from app.engine.compile import shared_analyser
 from app.engine.export import SUFFIXES, export
 from app.engine.runs import load_run
-from app.exits import FINE, INVALID
+from app.exits import FINE, INVALID, CallError
 
 
 def run(arguments: argparse.Namespace) -> int:
     analyser = shared_analyser()
     design = prepared(arguments, arguments.design, analyser.cards)
+    if arguments.run and arguments.weights:
+        raise CallError("the weights come from --run DIR or from --weights FILE, not from both")
     drawing = arguments.to in ("svg", "png")
     if not drawing and not checked(design):
         return INVALID
@@ -33,7 +35,8 @@ def run(arguments: argparse.Namespace) -> int:
             difference = None
         else:
             loaded = load_run(Path(arguments.run)) if arguments.run else None
-            report = export(design, arguments.to, loaded, Path(folder))
+            weights = Path(arguments.weights) if arguments.weights else None
+            report = export(design, arguments.to, loaded, Path(folder), weights)
             written, lines, difference = report.file, report.lines, report.difference
         data = written.read_bytes()
         file.write_atomically(target, data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from difflib import get_close_matches
 
 from app.design.build import wire
 from app.design.edits import new_node
@@ -24,7 +25,8 @@ def one_block(id: str, catalogue: Catalogue, inputs: Sequence[str] = ()) -> Desi
     `x=64x56x56,128x28x28`. Raises CallError."""
     card = catalogue.get(id)
     if card is None:
-        near = [c for c in sorted(catalogue) if id.lower() in c.lower()][:6]
+        like = get_close_matches(id.lower(), [c.lower() for c in catalogue], n=3, cutoff=0.75)
+        near = [c for c in sorted(catalogue) if id.lower() in c.lower() or c.lower() in like][:6]
         raise CallError(f"there is no block `{id}`" + (f" (did you mean {', '.join(near)}?)" if near else ""))
     given = dict(text.split("=", 1) for text in inputs if "=" in text)
     names = [n for port in card.inputs if not port.optional for n in _names(port, given)]
@@ -89,10 +91,12 @@ def _read(name: str, text: str) -> tuple[int, ...]:
 
 def _size(card: Card, port: Port, scale: int) -> tuple[int, ...]:
     """A size that fits the port's pattern, without the batch; height and width divided by `scale`."""
-    dims = patterns.parse(port.pattern).dims
+    dims = patterns.parse(port.example or port.pattern).dims
     # Where another port names sizes beside the open ones (`B K *S`), the open ones are left out everywhere.
     dense = any(len(patterns.parse(p.pattern).dims) > 2 for p in card.inputs)
     sizes: list[int] = []
+    if not dims:  # a port that takes anything: a vector will do
+        return (8,)
     for dim in dims if dims[0].many else dims[1:]:
         size = dim.size or SIZES.get(dim.name.upper(), 8)
         if dim.many:

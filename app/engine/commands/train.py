@@ -22,6 +22,8 @@ from app.exits import FINE, INVALID, STOPPED, CallError
 def run(arguments: argparse.Namespace) -> int:
     if arguments.resume and not arguments.run:
         raise CallError("--resume needs --run DIR, the run to go on with")
+    if arguments.resume and arguments.weights:
+        raise CallError("--resume goes on with the run's own weights: leave --weights out")
     analyser = shared_analyser()
     design = prepared(arguments, arguments.design, analyser.cards)
     recipe = recipe_from(design.recipe, arguments)
@@ -38,6 +40,8 @@ def run(arguments: argparse.Namespace) -> int:
             nodes=arguments.nodes,
             run=Path(arguments.run) if arguments.run else None,
             resume=arguments.resume,
+            weights=Path(arguments.weights) if arguments.weights else None,
+            on_note=lambda line: console(stderr=True).print(line, markup=False),
         )
     if not arguments.json and is_first():
         out = console()

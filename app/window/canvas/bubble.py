@@ -78,6 +78,12 @@ class Bubble(QFrame):
             if widget is not None:
                 widget.hide()
                 widget.deleteLater()
+        if problem.code == "consent":
+            allow = QPushButton("Read and allow…")
+            allow.setToolTip("Show the code of this drawing, and let it run")
+            allow.setObjectName("first")
+            allow.clicked.connect(self._view.document.consent.wanted)
+            self._fixes.addWidget(allow, FIXES, 0)
         for index, fix in enumerate(problem.fixes[:FIXES]):
             button = QPushButton(_words(fix))
             button.setToolTip(_words(fix))

@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
+import msgspec
 from PySide6.QtCore import QPointF, QRectF
 
 from app.design import edits, grouping
 from app.design.ports import ports
-from app.design.values import Design, Node
+from app.design.values import Design, Node, Settings
 from app.design.wires import kinds_fit
 from app.window.canvas import clipboard
 from app.window.canvas.face import face_of
 from app.window.canvas.geometry import measure, snap
 from app.window.canvas.wire_item import WireItem
+from app.window.document import Document
 
 if TYPE_CHECKING:
     from app.window.canvas.view import CanvasView
@@ -34,19 +36,34 @@ def misplaced(block: str, where: str) -> str:
     return ""
 
 
-def add_block(view: CanvasView, block: str, at: QPointF, *, free: bool = False) -> str:
-    """Place a block with its middle at `at`; with `free`, moved down until it covers nothing. Returns its id."""
-    document, where = view.document, view.document.where
-    if reason := misplaced(block, where):
-        document.refused.emit(reason)
+def new_node(document: Document, what: str) -> Node:
+    """A node of a block (`Conv2d`) or of one of its presets (`Input:tokens`), not yet on the canvas."""
+    block, _, name = what.partition(":")
+    card = document.catalogue.get(block)
+    presets = card.presets if card is not None else ()
+    preset = next((p for p in presets if p.name == name or not (name or p.settings)), None)
+    if preset is None:
+        return edits.new_node(document.design, document.where, block)
+    made = edits.new_node(document.design, document.where, block, name=preset.node)
+    return msgspec.structs.replace(made, settings=Settings(preset.settings))
+
+
+def add_block(view: CanvasView, what: str, at: QPointF, *, free: bool = False) -> str:
+    """Place a block or a preset with its middle at `at`; with `free`, moved down until it covers nothing.
+
+    Returns the new node's id.
+    """
+    node = new_node(view.document, what)
+    if reason := misplaced(node.block, view.document.where):
+        view.document.refused.emit(reason)
         return ""
-    return _add(view, edits.new_node(document.design, where, block), at, free)
+    return place(view, node, at, free)
 
 
 def add_group(view: CanvasView, group: str, at: QPointF, *, free: bool = False) -> str:
     """Place another node that uses a Group of the design. Returns its id."""
     document = view.document
-    return _add(view, edits.new_group_node(document.design, document.where, group), at, free)
+    return place(view, edits.new_group_node(document.design, document.where, group), at, free)
 
 
 def _placed(view: CanvasView, node: Node, at: QPointF, free: bool) -> Node:
@@ -58,10 +75,11 @@ def _placed(view: CanvasView, node: Node, at: QPointF, free: bool) -> Node:
         for item in view.scene_.nodes.values()
     ):
         y += 24
-    return Node(id=node.id, block=node.block, group=node.group, name=node.name, x=x, y=y)
+    return msgspec.structs.replace(node, x=x, y=y)
 
 
-def _add(view: CanvasView, node: Node, at: QPointF, free: bool) -> str:
+def place(view: CanvasView, node: Node, at: QPointF, free: bool = False) -> str:
+    """Place a node with its middle at `at`; with `free`, moved down until it covers nothing. Returns its id."""
     document, where = view.document, view.document.where
     placed = _placed(view, node, at, free)
     if not document.edit(f"Add {placed.name}", lambda d: edits.add_node(d, where, placed)):
@@ -89,7 +107,7 @@ def insert(view: CanvasView, node: Node, at: QPointF, wire: WireItem) -> str:
     document, where = view.document, view.document.where
     through = way_through(view, node, wire)
     if through is None:
-        added = _add(view, node, at, False)
+        added = place(view, node, at)
         if added:
             view.hint.emit(f"{node.name} does not fit into that wire: it stands beside it")
         return added

@@ -66,10 +66,8 @@ class Drops:
             view.document.refused.emit(reason)
         elif wire is not None:
             commands.insert(view, node, at, wire)
-        elif node.group:
-            commands.add_group(view, node.group, at)
         else:
-            commands.add_block(view, node.block, at)
+            commands.place(view, node, at)
         view.setFocus()
         event.acceptProposedAction()
 
@@ -77,7 +75,7 @@ class Drops:
         """The node that a drop would place; None when what is dragged is nothing of ours."""
         document = self._view.document
         if data.hasFormat(BLOCK_MIME):
-            return edits.new_node(document.design, document.where, bytes(data.data(BLOCK_MIME).data()).decode())
+            return commands.new_node(document, bytes(data.data(BLOCK_MIME).data()).decode())
         if data.hasFormat(GROUP_MIME):
             group = bytes(data.data(GROUP_MIME).data()).decode()
             return edits.new_group_node(document.design, document.where, group)

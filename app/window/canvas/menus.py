@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QInputDialog, QMenu
 
 from app.design.values import Expression, Node
 from app.window.canvas import commands
+from app.window.opening import why_closed
+from app.window.sentences import plain
 from app.window.theme import icon
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ def menu_at(view: CanvasView, at: QPointF) -> QMenu:
     """The menu for what lies at `at`; what is not selected yet is selected first."""
     hit = view.scene_.hit(at, 0.0)
     menu = QMenu(view)
+    menu.setToolTipsVisible(True)
     if hit.node is not None:
         if not hit.node.isSelected():
             view.scene_.select([hit.node.node.id])
@@ -55,6 +58,11 @@ def _node_menu(view: CanvasView, menu: QMenu, node: Node) -> None:
     several = len(ids) > 1
     if node.group and not several:
         _add(menu, "Enter", "log-in", lambda: view.document.enter(node.id), "Return")
+    if node.block and not several:
+        reason = why_closed(view.document, ids)
+        open_up = _add(menu, "Open up", "boxes", view.open_up_wanted.emit, "Ctrl+Shift+E")
+        open_up.setEnabled(not reason)
+        open_up.setToolTip(plain(reason) or "Draw what the block is made of in its place, as a Group")
     if not several:
         _add(menu, "Rename", "pencil", lambda: view.rename(node.id), "F2")
     _add(menu, "Duplicate", "copy", view.duplicate_selection, "Ctrl+D")

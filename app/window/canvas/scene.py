@@ -245,7 +245,8 @@ class Scene(QGraphicsScene):
 
     def hit(self, at: QPointF, reach: float = PORT_REACH) -> Hit:
         """What lies at `at`: a port within reach wins over a body, a body over a wire."""
-        around = QRectF(at.x() - reach, at.y() - reach, 2 * reach, 2 * reach)
+        pad = max(reach, 0.5)  # Qt finds nothing in a rectangle without an inside
+        around = QRectF(at.x() - pad, at.y() - pad, 2 * pad, 2 * pad)
         best: tuple[float, NodeItem, str, bool] | None = None
         body: NodeItem | None = None
         wire: WireItem | None = None

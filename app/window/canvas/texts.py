@@ -27,7 +27,8 @@ def value(given: SettingValue, setting: Setting | None = None) -> str:
         sizes = setting is not None and (setting.type == "pair" or setting.name in ("shape", "size"))
         parts = [value(part) for part in given]
         return (TIMES if sizes else " ").join(parts) if parts else "none"
-    return str(given)
+    first, _, rest = str(given).partition("\n")
+    return f"{first} …" if rest else first
 
 
 def shape(sizes: tuple[int, ...]) -> str:

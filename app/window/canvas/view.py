@@ -41,8 +41,12 @@ class CanvasView(QGraphicsView):
     selection_changed = Signal()
     hint = Signal(str)
     """A sentence for the status line: why a wire does not fit, what a release would do; "" takes it away."""
+    open_up_wanted = Signal()
+    """The selected block shall be opened up into its parts."""
     open_example = Signal(str)
-    """The invitation of an empty canvas was taken: `digits` or `pyramid`."""
+    """The invitation of an empty canvas was taken: the name of an example or known architecture."""
+    gallery_wanted = Signal()
+    """All known architectures shall be shown."""
 
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -75,6 +79,7 @@ class CanvasView(QGraphicsView):
         self.invitation = Invitation(self)
         self.bubble = Bubble(self)
         self.invitation.open_example.connect(self.open_example)
+        self.invitation.gallery_wanted.connect(self.gallery_wanted)
         self.scene_.selectionChanged.connect(self._selection_changed)
         self.scene_.shown.connect(self._shown)
         document.place_changed.connect(self._place_changed)

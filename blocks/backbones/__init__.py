@@ -1,0 +1,1 @@
+"""Backbones: from an image's first feature maps to a pyramid of them; a module a family."""

@@ -1,0 +1,1 @@
+"""Necks: blocks that let a pyramid's levels speak with one another."""

@@ -1,0 +1,1 @@
+"""Postprocess: from a head's raw answers to boxes, classes and masks."""

@@ -1,0 +1,1 @@
+"""The blocks that backbones repeat; a module a family."""

@@ -1,0 +1,1 @@
+"""The known architectures, each against its reference: counts, shapes, outputs."""

@@ -1,0 +1,191 @@
+"""Every network of the zoo runs, learns and exports, each at the smallest size that it takes.
+
+The default run takes one network a family, the one with the fewest parameters; the rest is marked slow.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from msgspec.structs import replace
+
+from app.design import file
+from app.design.paths import apply_variant, set_at
+from app.design.values import Design
+from app.engine.compile import InputSpec, Network, TargetSpec, compile_design, shared_analyser
+from app.engine.onnx_export import export_onnx
+from examples import zoo
+from tests.zoo.references import SMALLEST
+
+SIDES = (64, 96)
+"""Sides of an image that are tried, the smallest first; a network that takes neither gets its published size."""
+TOKENS = 16
+SETTINGS = ("depths", "transformer_depths", "depth", "middle")
+"""Those that say how many blocks stand in a row. The default run exports one, because time grows with them."""
+IN_A_ROW = {"swin": 2, "swin_v2": 2}
+"""More where they differ: every second one shifts its windows."""
+DEPTH_IS_NO_COUNT = ("regnet", "hrnet")
+"""Families whose `depth` cannot be changed alone: the widths follow from it, or it is the length of a branch."""
+ALIKE = (
+    "alexnet", "cspresnet_d", "deeplabv3", "deeplabv3_basic", "deeplabv3_mobilenet", "deeplabv3_mobilenet_aux",
+    "fcn", "fcn_aux", "ghostnet", "googlenet", "googlenet_original", "inception_v3", "mnasnet", "overfeat", "rcnn",
+    "resnet", "resnext", "senet154", "transformer_untied", "unet_densenet", "unet_efficientnet", "unet_mobilenet",
+    "unet_vgg", "vit", "wide_resnet",
+)  # fmt: skip
+"""Families whose inference graphs hold no block that other families' do not hold: exported in full runs only."""
+UNREAD = {"unet_efficientnet_b0": "backbone.spare."}
+"""What a network holds without ever reading it, because its reference does: it gets no gradient."""
+
+Ends = tuple[InputSpec | TargetSpec, ...]
+
+
+def names(slow: bool, but: Collection[str] = ()) -> list[Any]:
+    """The smallest of every family that is not in `but`, or the others, marked slow.
+
+    One worker runs all tests of a network, so that analysis remembers its runs.
+    """
+    marks = [pytest.mark.slow, pytest.mark.timeout(1800)] if slow else []
+    return [
+        pytest.param(name, marks=[pytest.mark.xdist_group(name), *marks])
+        for name, path in zoo.index().items()
+        if slow == (name not in SMALLEST or path.stem in but)
+    ]
+
+
+def small(name: str, shallow: bool = False) -> Design:
+    """The network at the smallest size that it takes; `shallow` with few blocks in a row."""
+    cards = shared_analyser().cards
+    path = zoo.find(name)
+    assert path is not None
+    design = apply_variant(file.load(path, cards), name, cards)
+    if shallow and path.stem not in DEPTH_IS_NO_COUNT:
+        design = with_few_blocks(design, IN_A_ROW.get(path.stem, 1))
+    tries = [sized(design, side) for side in SIDES]
+    return next((d for d in tries if shared_analyser().analyse(d, with_fixes=False).valid), design)
+
+
+def sized(design: Design, side: int) -> Design:
+    for node in design.nodes:
+        if node.block == "Input":
+            size = tuple(node.settings.get("size", (3, 224, 224)))
+            if len(size) == 1:
+                size = (TOKENS,)
+            elif size[1] > 1:  # 100 x 1 x 1 is a generator's vector, not an image
+                size = (size[0], side, side)
+            new = replace(node, settings=node.settings.with_("size", size))
+            design = replace(design, nodes=tuple(new if n is node else n for n in design.nodes))
+    return design
+
+
+def with_few_blocks(design: Design, most: int) -> Design:
+    cards = shared_analyser().cards
+    for node in design.nodes:
+        card = cards[node.block]
+        for setting in card.settings:
+            value = node.settings.get(setting.name, setting.default)
+            if setting.name not in SETTINGS or value is None:
+                continue
+            if isinstance(value, tuple):
+                few: Any = tuple(min(n, most) for n in value)
+            else:
+                few = min(value, most) if isinstance(value, int) else value / 4  # a multiplier
+            design = set_at(design, f"{node.name}.{setting.name}", few, cards)
+    return design
+
+
+def tensors(value: Any) -> Iterator[torch.Tensor]:
+    """The tensors of an output: a pyramid has several, a training graph gives a dict."""
+    if isinstance(value, torch.Tensor):
+        yield value
+        return
+    for part in value.values() if isinstance(value, dict) else value:
+        yield from tensors(part)
+
+
+def samples(ends: Ends) -> list[torch.Tensor]:
+    return [
+        torch.randint(0, 2, (2, *end.shape)) if end.dtype.startswith("int") else torch.randn(2, *end.shape)
+        for end in ends
+    ]
+
+
+def networks(design: Design) -> list[Network]:
+    """The inference network and, where the drawing has losses, the training network over the same weights.
+
+    Auxiliary heads end in losses alone: together the two read every weight.
+    """
+    cards = shared_analyser().cards
+    found = [compile_design(design, "inference")]
+    if any(cards[node.block].category == "Loss" for node in design.nodes):
+        found.append(compile_design(design, "training", found[0].root))
+    return found
+
+
+@pytest.mark.parametrize("name", [*names(slow=False), *names(slow=True)])
+def test_it_learns(name: str) -> None:
+    """In training mode every weight gets a finite gradient, through all outputs and losses."""
+    torch.manual_seed(0)
+    found = networks(small(name))
+    total = torch.zeros(())
+    for network in found:
+        for output in tensors(network.module.train()(*samples((*network.inputs, *network.targets)))):
+            if output.is_floating_point():
+                assert torch.isfinite(output).all()
+                total = total + (output * torch.randn(output.shape)).sum()
+    total.backward()
+    weights = {n: p for n, p in found[0].root.named_parameters() if p.requires_grad}
+    unread = UNREAD.get(name, "-")
+    assert [n for n, p in weights.items() if (p.grad is None) != n.startswith(unread)] == []
+    assert [n for n, p in weights.items() if p.grad is not None and not torch.isfinite(p.grad).all()] == []
+
+
+def exports(design: Design, folder: Path) -> None:
+    """ONNX Runtime gives torch's numbers to a thousandth of the largest, which is what float32 holds of deep ones."""
+    torch.manual_seed(0)
+    network = compile_design(design, "inference")
+    enliven(network)
+    gc.disable()  # the exporter makes millions of small objects: collecting them costs a sixth of the time
+    try:
+        report = export_onnx(network, folder / "model.onnx", batches=(1, 3))
+    finally:
+        gc.enable()
+    with torch.no_grad():
+        outputs = list(tensors(network.module(*samples(network.inputs))))
+    assert report.difference is not None
+    assert report.difference <= 1e-3 * max(float(output.abs().max()) for output in outputs)
+
+
+def enliven(network: Network) -> None:
+    """Give weights to branches that begin at zero too, and the statistics of a batch to the batch norms.
+
+    Through a new network whose batch norms have seen nothing the signal dies out or grows: any answer would do.
+    """
+    with torch.no_grad():
+        for name, weight in network.root.named_parameters():
+            if name.endswith("bias"):
+                weight.normal_(0, 0.1)
+            elif weight.squeeze().dim() < 2:
+                weight.normal_(1, 0.1)
+            else:
+                weight.normal_(0, math.sqrt(2 / weight[0].numel()))
+        for part in network.root.modules():
+            if isinstance(part, torch.nn.modules.batchnorm._BatchNorm):
+                part.momentum = 1.0
+        network.module.train()(*samples(network.inputs))
+
+
+@pytest.mark.parametrize("name", names(slow=False, but=ALIKE))
+def test_its_blocks_export(name: str, tmp_path: Path) -> None:
+    exports(small(name, shallow=True), tmp_path)
+
+
+@pytest.mark.parametrize("name", names(slow=True, but=[path.stem for path in zoo.families()]))
+def test_it_exports(name: str, tmp_path: Path) -> None:
+    """At its full depth."""
+    exports(small(name), tmp_path)
