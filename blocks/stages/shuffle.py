@@ -26,9 +26,10 @@ GROUPS = setting("Groups of the 1x1 convolutions; their channels are shuffled in
     activation=ACTIVATION,
 )  # fmt: skip
 class ShuffleBlock(nn.Module):
-    """A bottleneck of grouped 1x1 convolutions, with a channel shuffle before the depthwise one.
+    """A bottleneck of grouped 1x1 convolutions, with a channel shuffle in between.
 
-    Its middle has a quarter of the channels that come out. With stride 1 the connection around it is added and
+    The shuffle follows the depthwise convolution, as in the authors' code; the paper's figure has it before, which is
+    the same but for the order of that convolution's filters. The middle has a quarter of the channels that come out. With stride 1 the connection around it is added and
     channels stay; with stride 2 an average pool of the input is joined to what it gives, which is therefore narrower.
     """
 
@@ -54,18 +55,18 @@ class ShuffleBlock(nn.Module):
         self.conv1 = ConvNormAct(
             C, middle, 1, groups=groups if first_groups is None else first_groups, activation=activation
         )  # fmt: skip
-        self.shuffle = ChannelShuffle(middle // groups) if groups > 1 else None
         self.conv2 = ConvNormAct(middle, middle, 3, stride, groups=middle, activation="none")
+        self.shuffle = ChannelShuffle(middle // groups) if groups > 1 else None
         self.conv3 = ConvNormAct(middle, own, 1, groups=groups, activation="none")
         self.act = make_activation(activation)
         self.pool = None if stride == 1 else AvgPool2d(3, stride, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         around = x
-        x = self.conv1(x)
+        x = self.conv2(self.conv1(x))
         if self.shuffle is not None:
             x = self.shuffle(x)
-        x = self.conv3(self.conv2(x))
+        x = self.conv3(x)
         if self.pool is None:
             x = x + around
         if self.act is not None:

@@ -251,6 +251,43 @@ def darknet53() -> File:
     return file
 
 
+def mobilevit_xxs() -> File:
+    file, before = File(), 16
+
+    def unit(name: str, out: int, ins: int, size: int) -> None:
+        file.conv(f"{name}.conv", out, ins, size)
+        file.norm(f"{name}.bn", out)
+
+    unit("stem", 16, 3, 3)
+    for stage, (width, depth, inner, blocks) in enumerate(
+        ((16, 1, 0, 0), (24, 3, 0, 0), (48, 1, 64, 2), (64, 1, 80, 4), (80, 1, 96, 3))
+    ):
+        for at in range(depth):
+            unit(f"stages.{stage}.{at}.conv1_1x1", 2 * before, before, 1)
+            unit(f"stages.{stage}.{at}.conv2_kxk", 2 * before, 1, 3)
+            unit(f"stages.{stage}.{at}.conv3_1x1", width, 2 * before, 1)
+            before = width
+        if not blocks:
+            continue
+        mixed = f"stages.{stage}.1"
+        unit(f"{mixed}.conv_kxk", width, width, 3)
+        file.conv(f"{mixed}.conv_1x1", inner, width, 1)
+        for at in range(blocks):
+            block = f"{mixed}.transformer.{at}"
+            file.layer_norm(f"{block}.norm1", inner)
+            file.linear(f"{block}.attn.qkv", 3 * inner, inner)
+            file.linear(f"{block}.attn.proj", inner, inner)
+            file.layer_norm(f"{block}.norm2", inner)
+            file.linear(f"{block}.mlp.fc1", 2 * inner, inner)
+            file.linear(f"{block}.mlp.fc2", inner, 2 * inner)
+        file.layer_norm(f"{mixed}.norm", inner)
+        unit(f"{mixed}.conv_proj", width, inner, 1)
+        unit(f"{mixed}.conv_fusion", width, 2 * width, 3)
+    unit("final_conv", 320, 80, 1)
+    file.linear("head.fc", 1000, 320)
+    return file
+
+
 LAYOUTS: dict[str, Callable[[], File]] = {
     "resnet50": lambda: resnet((3, 4, 6, 3)),
     "vgg16_bn": vgg16_bn,
@@ -264,6 +301,5 @@ LAYOUTS: dict[str, Callable[[], File]] = {
     "resnet50d": lambda: resnet((3, 4, 6, 3), deep=True),
     "convnext_nano": convnext_nano,
     "darknet53": darknet53,
+    "mobilevit_xxs": mobilevit_xxs,
 }
-
-

@@ -29,8 +29,7 @@ def test_nothing_lies_over_another_thing(path: Path, qapp: object) -> None:
         (wire.source.node, wire.target.node, id)
         for wire, item in scene.wires.items()
         for id, place in places.items()
-        if id not in (wire.source.node, wire.target.node)
-        and item.curve.path().intersects(place.adjusted(4, 4, -4, -4))
+        if id not in (wire.source.node, wire.target.node) and item.curve.path().intersects(place.adjusted(4, 4, -4, -4))
     ]
     assert not crossed, f"in {path.name} the wire from the first to the second runs over the third: move it aside"
     scene.blockSignals(True)

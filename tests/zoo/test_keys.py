@@ -20,7 +20,7 @@ from app.engine.weights import load
 from examples import zoo
 from tests.zoo import make_keys
 from tests.zoo.layouts import LAYOUTS, densenet121, resnet
-from tests.zoo.references import FINGERPRINTS, fill, probe, summary, values
+from tests.zoo.references import FINGERPRINTS, NAMES, fill, probe, summary, values
 
 LARGE = 10e6
 """Values from which on writing a file a second time, in torch's format, takes longer than it tells."""
@@ -78,7 +78,7 @@ def test_a_checkpoint_in_the_references_layout_fits_and_gives_the_same_outputs(
         assert said["needed"] == said["loaded"] == len(compiled.root.state_dict())
         assert ("timm" if "timm" in str(said["layout"]) else "torchvision") in str(said["layout"])
     load(compiled.root, files[-1])
-    module, image = compiled.module.eval(), probe([1, 3, *([256, 256] if name == "darknet53" else [224, 224])]).float()
+    module, image = compiled.module.eval(), probe([int(n) for n in NAMES[name]["input"].split("x")]).float()
     with torch.no_grad():
         loaded = module(image).double()
         fill(compiled.root).float()
@@ -116,6 +116,8 @@ def test_a_checkpoint_in_the_references_layout_fits_and_gives_the_same_outputs(
         ("vit_small_patch16_224", "blocks.10.norm2.weight", "backbone.blocks.10.norm2.weight"),
         ("convnext_nano", "stages.2.blocks.6.mlp.fc1.bias", "backbone.stages.2.blocks.6.expand.bias"),
         ("darknet53", "stages.3.blocks.7.conv2.bn.weight", "backbone.stages.3.blocks.7.conv2.norm.weight"),
+        ("mobilevit_xxs", "stages.1.2.conv3_1x1.conv.weight", "backbone.stages.1.2.project.conv.weight"),
+        ("mobilevit_xxs", "stages.3.1.transformer.2.mlp.fc2.bias", "backbone.stages.3.1.transformer.2.mlp.project.bias"),
     ],
 )  # fmt: skip
 def test_a_tensor_goes_to_the_layer_of_its_place(name: str, theirs: str, ours: str) -> None:

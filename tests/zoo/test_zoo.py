@@ -27,6 +27,7 @@ def names(some: Iterable[str], *, values: bool = False, family: bool = False) ->
 
     Where values are computed the large ones are marked slow, with `family` all but the smallest of each family.
     """
+
     def marks(name: str) -> list[pytest.MarkDecorator]:
         slow = (values and large(name)) or (family and name not in SMALLEST)
         return [pytest.mark.xdist_group(name), *([pytest.mark.slow] if slow else [])]
@@ -90,8 +91,6 @@ def test_its_outputs_are_those_of_its_reference(name: str) -> None:
     assert got["norm"] == pytest.approx(row["norm"], rel=1e-5)
     assert got["mean"] == pytest.approx(row["mean"], rel=1e-5, abs=1e-5 * scale)
     assert got["values"] == pytest.approx(row["values"], rel=1e-5, abs=1e-5 * scale)
-
-
 
 
 @pytest.mark.parametrize("name", names((n for n in BUILT if NAMES[n]["input"].count("x") == 3), family=True))
