@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import operator
 import shutil
 import subprocess
 from pathlib import Path
@@ -80,6 +81,25 @@ def test_pyramids_and_several_outputs_keep_their_names(tmp_path: Path) -> None:
     model = onnx.load(str(tmp_path / "model.onnx"))
     assert [v.name for v in model.graph.output] == ["maps/0", "maps/1", "scores"]
     assert [v.name for v in model.graph.input] == ["x", "y"] and report.difference is not None
+
+
+def test_an_output_is_held_to_its_own_size(tmp_path: Path) -> None:
+    """Pixels in the thousands do not excuse probabilities that are wrong by a twentieth."""
+
+    class Box(nn.Module):
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return x * 1000, torch.sigmoid(x) * (1.0 if torch.compiler.is_exporting() else 1.05)
+
+    root = nn.Module()
+    root.add_module("box", Box())
+    graph = fx.Graph()
+    found = graph.call_module("box", (graph.placeholder("x"),))
+    graph.output(tuple(graph.call_function(operator.getitem, (found, i)) for i in range(2)))
+    spec = (InputSpec("x", (3,), "float32"),)
+    network = Network(fx.GraphModule(root, graph), root, spec, (), ("pixels", "scores"), (), ())
+    with pytest.raises(ExportError, match="`scores` differs by 0.0"):
+        export_onnx(network, tmp_path / "model.onnx")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_network_that_cannot_be_exported_says_so_and_writes_nothing(tmp_path: Path) -> None:
