@@ -29,8 +29,9 @@ class ShuffleBlock(nn.Module):
     """A bottleneck of grouped 1x1 convolutions, with a channel shuffle in between.
 
     The shuffle follows the depthwise convolution, as in the authors' code; the paper's figure has it before, which is
-    the same but for the order of that convolution's filters. The middle has a quarter of the channels that come out. With stride 1 the connection around it is added and
-    channels stay; with stride 2 an average pool of the input is joined to what it gives, which is therefore narrower.
+    the same but for the order of that convolution's filters. The middle has a quarter of the channels that come out.
+    With stride 1 the connection around it is added and channels stay; with stride 2 an average pool of the input is
+    joined to what it gives, which is therefore narrower.
     """
 
     def __init__(

@@ -97,7 +97,7 @@ def test_an_output_is_held_to_its_own_size(tmp_path: Path) -> None:
     graph.output(tuple(graph.call_function(operator.getitem, (found, i)) for i in range(2)))
     spec = (InputSpec("x", (3,), "float32"),)
     network = Network(fx.GraphModule(root, graph), root, spec, (), ("pixels", "scores"), (), ())
-    with pytest.raises(ExportError, match="`scores` differs by 0.0"):
+    with pytest.raises(ExportError, match=r"`scores` differs by 0\.0"):
         export_onnx(network, tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())
 

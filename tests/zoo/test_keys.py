@@ -117,7 +117,8 @@ def test_a_checkpoint_in_the_references_layout_fits_and_gives_the_same_outputs(
         ("convnext_nano", "stages.2.blocks.6.mlp.fc1.bias", "backbone.stages.2.blocks.6.expand.bias"),
         ("darknet53", "stages.3.blocks.7.conv2.bn.weight", "backbone.stages.3.blocks.7.conv2.norm.weight"),
         ("mobilevit_xxs", "stages.1.2.conv3_1x1.conv.weight", "backbone.stages.1.2.project.conv.weight"),
-        ("mobilevit_xxs", "stages.3.1.transformer.2.mlp.fc2.bias", "backbone.stages.3.1.transformer.2.mlp.project.bias"),
+        ("mobilevit_xxs", "stages.3.1.transformer.2.mlp.fc2.bias",
+         "backbone.stages.3.1.transformer.2.mlp.project.bias"),
     ],
 )  # fmt: skip
 def test_a_tensor_goes_to_the_layer_of_its_place(name: str, theirs: str, ours: str) -> None:
