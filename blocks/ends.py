@@ -19,11 +19,20 @@ GroupKind = Literal["tensor", "pyramid", "boxes", "detections", "scalar"]
 _TOLD = "the engine reads the settings: at run time the block hands on what it gets"
 
 
+def sample_size(size: tuple[int, ...], resolution: float = 1.0) -> tuple[int, ...]:
+    """Size of one sample of an Input: height and width of an image times `resolution`, rounded. The rest stays."""
+    return (size[0], *(round(side * resolution) for side in size[1:])) if len(size) == 3 else size
+
+
 @block(
     "Input", category="Ends", paper="torch.nn.Module.forward", icon="log-in", aliases=("image", "source", "start"),
     inputs={}, outputs={"out": port("B *S", "One batch of samples.")},
     size=setting("Size of one sample, without the batch: channels, height, width for an image.", min=1, shown=True),
     dtype=setting("float32 for images and measurements, int64 for indices such as tokens."),
+    resolution=setting(
+        "Multiplies the height and width of an image: 0.714 makes 160 of 224. The cost goes with its square.",
+        min=0.01, max=100,
+    ),
     exempt={"settings": _TOLD},
     presets={
         "image": preset("Images: channels, height and width.", node="image", icon="image"),
@@ -48,10 +57,14 @@ class Input(nn.Module):
     """Where samples enter the network.
 
     Set the size of one sample without the batch, such as 3, 224, 224 for a colour image. Data whose images have
-    another size are resized to it. A network may have several inputs.
+    another size are resized to it. A network may have several inputs. Its resolution multiplier is that of MobileNet
+    (Howard et al. 2017, section 3.4) and of EfficientNet's compound scaling: beside the width and the depth of the
+    backbone it is the third way to make a network smaller or larger.
     """
 
-    def __init__(self, size: tuple[int, ...] = (3, 224, 224), dtype: InputType = "float32") -> None:
+    def __init__(
+        self, size: tuple[int, ...] = (3, 224, 224), dtype: InputType = "float32", resolution: float = 1.0
+    ) -> None:
         super().__init__()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -66,6 +66,10 @@ def test_check_takes_names_sizes_batches_and_settings(capsys: pytest.CaptureFixt
     (digits,) = documents(out)
     assert code == 0
     assert digits["inputs"][0]["shape"] == [4, 1, 16, 16] and digits["outputs"][0]["shape"] == [4, 7]
+    scaled = ("check", "digits", "--json", "--set", "image.resolution=2.5")
+    assert json.loads(call(capsys, *scaled)[1])["inputs"][0]["shape"] == [1, 1, 20, 20]
+    exact = json.loads(call(capsys, *scaled, "--input", "image=1x12x12")[1])
+    assert exact["inputs"][0]["shape"] == [1, 1, 12, 12], "--input gives the size itself"
     code, out, _ = call(capsys, "check", "digits", "--json", "--set", "backbone.width=32")
     assert documents(out)[0]["parameters"] > digits["parameters"]
     code, out, _ = call(capsys, "check", "digits", "--json", "--set", "backbone/stage1.depth=2")

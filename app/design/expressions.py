@@ -9,6 +9,7 @@ import operator
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 
+from app.design.names import quoted
 from app.design.values import Expression, SettingValue
 
 MAX_LENGTH = 200
@@ -36,7 +37,7 @@ def parse(text: str) -> ast.expr:
         return ast.parse(text.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ExpressionError(
-            f"`{text}` is not arithmetic: use numbers, settings, + - * / // %, min, max, round"
+            f"{quoted(text)} is not arithmetic: use numbers, settings, + - * / // %, min, max, round"
         ) from None
 
 
@@ -53,13 +54,13 @@ def evaluate(text: str, settings: Mapping[str, SettingValue]) -> SettingValue:
     try:
         result = _number(tree, settings)
     except ZeroDivisionError:
-        raise ExpressionError(f"`{text}` divides by zero") from None
+        raise ExpressionError(f"{quoted(text)} divides by zero") from None
     except (OverflowError, TypeError, ValueError) as error:
         if isinstance(error, ExpressionError):
             raise
-        raise ExpressionError(f"`{text}` cannot be worked out: {error}") from None
+        raise ExpressionError(f"{quoted(text)} cannot be worked out: {error}") from None
     if not abs(result) < MAX_NUMBER:
-        raise ExpressionError(f"`{text}` gives a number that is too large")
+        raise ExpressionError(f"{quoted(text)} gives a number that is too large")
     return result
 
 

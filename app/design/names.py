@@ -28,10 +28,16 @@ class NamingError(ValueError):
     """A name that a node may not have; the message says why and what would do."""
 
 
+def quoted(text: str) -> str:
+    """What someone wrote, for a sentence about it: on one line, and no longer than a name may be."""
+    line = "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text[:MAX_LENGTH])
+    return f"`{line}{'...' if len(text) > MAX_LENGTH else ''}`"
+
+
 def check_name(name: str, taken: Container[str] = ()) -> None:
     """Raise NamingError unless a node may be called `name` beside those `taken`."""
     if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name):
-        raise NamingError(f"`{name}` cannot be a name: use letters, digits and _, and begin with a letter")
+        raise NamingError(f"{quoted(name)} cannot be a name: use letters, digits and _, and begin with a letter")
     if len(name) > MAX_LENGTH:
         raise NamingError(f"the name has {len(name)} characters: at most {MAX_LENGTH}")
     if keyword.iskeyword(name) or name in RESERVED:

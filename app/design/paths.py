@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from app.design.edits import EditError, _on, set_repeat, set_setting, setting_of, settings_of
 from app.design.expressions import ExpressionError, parse
-from app.design.names import free_name
+from app.design.names import free_name, quoted
 from app.design.ports import Catalogue
 from app.design.values import Design, Expression, Node, Settings, SettingValue
 from app.design.variants import steps
@@ -24,7 +24,7 @@ def set_at(design: Design, path: str, value: Any, catalogue: Catalogue) -> Desig
     """Set the setting that `path` names. A Group that several nodes use is changed for the named one alone."""
     names, dot, setting = path.rpartition(".")
     if not dot or not names or not setting:
-        raise PathError(f"`{path}` is no setting: write NODE.SETTING, with / into Groups")
+        raise PathError(f"{quoted(path)} is no setting: write NODE.SETTING, with / into Groups")
     *groups, last = names.split("/")
     where = ""
     for name in groups:
@@ -183,7 +183,7 @@ def set_from_text(design: Design, assignments: Iterable[str], catalogue: Catalog
     for text in assignments:
         path, sign, value = text.partition("=")
         if not sign:
-            raise PathError(f"`{text}` sets nothing: write NODE.SETTING=VALUE")
+            raise PathError(f"{quoted(text)} sets nothing: write NODE.SETTING=VALUE")
         path = path.strip()
         if value.startswith("="):
             try:

@@ -15,6 +15,7 @@ from app.engine.arguments import Refusal, bind
 from app.engine.measure import MAX_ELEMENTS, Measured, Measurer, Value
 from app.messages import Tensor
 from blocks.card import Card, Kind, Port
+from blocks.ends import sample_size
 
 
 class Step(NamedTuple):
@@ -122,9 +123,10 @@ def source(call: Call, card: Card, batch: int) -> Measured:
         values = bind(card, call.settings, (), ())
     except Refusal as refusal:
         return Measured(refusal=refusal.with_traceback(None))
-    shape = (batch, *values["size"])
-    if any(size < 1 for size in shape):
-        message = f"size is {values['size']}, but each size needs to be at least 1"
+    size = sample_size(values["size"], values.get("resolution", 1.0))
+    shape = (batch, *size)
+    if any(n < 1 for n in shape):
+        message = f"size is {size}, but each size needs to be at least 1"
         return Measured(refusal=Refusal("setting", "", message))
     if math.prod(shape) > MAX_ELEMENTS:
         message = f"its size has {math.prod(shape):.3g} elements, but no machine holds that: choose a smaller one"

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.design.names import MAX_LENGTH, RESERVED, NamingError, check_name, free_name
+from app.design.names import MAX_LENGTH, RESERVED, NamingError, check_name, free_name, quoted
 
 
 def test_no_attribute_of_a_compiled_module_may_be_a_name() -> None:
@@ -51,6 +51,14 @@ def test_refusals(name: str, sentence: str) -> None:
     with pytest.raises(NamingError) as caught:
         check_name(name, {"stem"})
     assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value), "one line, whatever was typed"
+
+
+@given(st.text())
+def test_what_was_written_is_quoted_on_one_line(text: str) -> None:
+    line = quoted(text)
+    assert line.isprintable() and len(line) <= 10 * MAX_LENGTH + 5
+    assert line == f"`{text}`" or not text.isprintable() or len(text) > MAX_LENGTH
 
 
 def test_names_count_up() -> None:

@@ -307,3 +307,14 @@ def test_absurd_sizes_are_refused_before_anything_is_allocated(analyser: Analyse
 
 def test_the_process_has_one_memo() -> None:
     assert shared_analyser() is shared_analyser()
+
+
+@pytest.mark.parametrize(("resolution", "side"), [(1.0, 224), (0.857, 192), (0.714, 160), (0.571, 128)])
+def test_the_resolution_multiplier_gives_the_sides_of_mobilenet(resolution: float, side: int) -> None:
+    """Howard et al. 2017, table 7: 224, 192, 160 and 128; MACs follow its square, parameters stay."""
+    settings = {"resolution": resolution}
+    design = chain(node("image", "Input", **settings), node("stem", "ConvStem", pool=False), node("output", "Output"))
+    analysis = shared_analyser().analyse(design)
+    assert analysis.inputs[0].tensors[0].shape == (1, 3, side, side)
+    assert analysis.parameters == 9_536
+    assert analysis.macs == 118_013_952 * side**2 // 224**2

@@ -91,7 +91,7 @@ def with_inputs(design: Design, inputs: Sequence[str]) -> Design:
             sizes = read_value(size, "ints")
         except ValueError:
             raise CallError(f"--input {text}: `{size}` is no size; write it as 3x224x224") from None
-        new = replace(node, settings=node.settings.with_("size", sizes))
+        new = replace(node, settings=node.settings.without("resolution").with_("size", sizes))
         design = replace(design, nodes=tuple(new if n is node else n for n in design.nodes))
     return design
 
