@@ -270,9 +270,10 @@ def _dynamic(value: Any) -> Any:
     return {0: torch.export.Dim("batch", min=1, max=1024)}
 
 
-# A whole backbone takes torch's exporter many seconds. What it is made of is exported here, and in tests/zoo a small
+WHOLE = ("Backbones", "Stages")
+# They take torch's exporter many seconds. What they are made of is exported here, and in tests/zoo a small
 # network of each family is.
-slowly = [pytest.param(c, marks=pytest.mark.slow if c.section == "Backbones" else (), id=c.id) for c in CARDS.values()]
+slowly = [pytest.param(c, marks=pytest.mark.slow if c.section in WHOLE else (), id=c.id) for c in CARDS.values()]
 
 
 @pytest.mark.parametrize("card", slowly)
