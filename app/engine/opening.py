@@ -8,7 +8,6 @@ from __future__ import annotations
 import builtins
 import functools
 import inspect
-import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -18,6 +17,7 @@ from torch import fx, nn
 
 from app.design.build import wire
 from app.design.names import free_name
+from app.design.placing import placed
 from app.design.ports import letter, ports
 from app.design.values import Design, Graph, Group, Node, Settings, Wire
 from app.engine.arguments import bind, declared
@@ -26,9 +26,6 @@ from app.engine.measure import Value, build
 from blocks import catalogue
 from blocks.card import Card
 from blocks.functions import FUNCTIONS
-
-COLUMN, ROW = 300.0, 150.0
-"""Scene units from one column to the next, and between nodes of one column."""
 
 
 class OpeningError(ValueError):
@@ -163,7 +160,6 @@ class _Drawing:
         self.keys: dict[str, str] = {}
         self.first: dict[str, str] = {}
         """Path of a module -> the node that called it first."""
-        self.column: dict[str, int] = {}
 
     def draw(self, graph: fx.Graph, name: str) -> Opened:
         parts = self._entries()
@@ -179,19 +175,17 @@ class _Drawing:
                     raise OpeningError(f"{self.card.title} calls `{fx_node.target}`, for which there is no block")
                 case "output":
                     self._exits(fx_node.args[0])
-        return Opened(Group(name=name, nodes=self._placed(), wires=tuple(self.wires)), self.keys)
+        nodes = placed(tuple(self.nodes.values()), self.wires, self.cards)
+        return Opened(Group(name=name, nodes=nodes, wires=tuple(self.wires)), self.keys)
 
     def _add(self, made: Node, wish: str) -> str:
         kept = {} if made.block == "GroupOutput" else {port.name: port for port in self.card.outputs}
         id = free_name(wish, {**self.nodes, **kept})
         self.nodes[id] = replace(made, id=id, name=id)
-        self.column.setdefault(id, 0)
         return id
 
     def _join(self, source: str, target: str) -> None:
         self.wires.append(wire(source, target))
-        start, end = source.split(".")[0], target.split(".")[0]
-        self.column[end] = max(self.column[end], self.column[start] + 1)
 
     def _entries(self) -> list[str]:
         """The Group's inputs; returns what stands for each part of the traced argument: `node.port`."""
@@ -319,18 +313,3 @@ class _Drawing:
             if id != port.name:
                 raise OpeningError(f"{self.card.title} has two ports `{port.name}`")
             self._join(source, f"{id}.x")
-
-    def _placed(self) -> tuple[Node, ...]:
-        """The nodes in columns, each right of all that feed it; a column's nodes one below another, and below the
-        wires that pass it: a shortcut runs above what it skips, as in the papers' figures."""
-        last = max(self.column.values())
-        at = {id: last if drawn.block == "GroupOutput" else self.column[id] for id, drawn in self.nodes.items()}
-        reach: dict[str, int] = {}
-        for drawn_wire in self.wires:
-            reach[drawn_wire.source.node] = max(reach.get(drawn_wire.source.node, 0), at[drawn_wire.target.node])
-        row: dict[str, int] = {}
-        for id in sorted(at, key=at.__getitem__):
-            taken = {r for other, r in row.items() if at[other] == at[id] or at[other] < at[id] < reach.get(other, 0)}
-            row[id] = next(r for r in itertools.count() if r not in taken)
-        return tuple(replace(drawn, x=COLUMN * at[id], y=ROW * row[id]) for id, drawn in self.nodes.items())
-

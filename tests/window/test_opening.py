@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QMenu
 from app.design import edits
 from app.window.canvas import menus
 from app.window.main_window import MainWindow
+from tests.readable import crossed
 from tests.window.conftest import ENGINE
 
 OPEN_UP = (Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
@@ -68,17 +69,6 @@ def blocks(window: MainWindow) -> dict[str, str]:
     return {node.id: node.block for node in window.document.graph.nodes}
 
 
-def crossed(window: MainWindow) -> list[tuple[str, str]]:
-    """Wires that run over a node which they do not join."""
-    scene = window.canvas.scene_
-    return [
-        (str(wire.target), id)
-        for wire, item in scene.wires.items()
-        for id, node in scene.nodes.items()
-        if id not in (wire.source.node, wire.target.node) and item.curve.path().intersects(node.rect)
-    ]
-
-
 def first(window: MainWindow, block: str) -> str:
     return next(id for id, name in blocks(window).items() if name == block)
 
@@ -94,7 +84,7 @@ def test_resnet_opens_from_the_backbone_down_to_the_layers_of_torch(resnet: Main
         assert resnet.document.path == place, "it stays as a Group until it is entered"
         assert resnet.canvas.selected_ids() == [id]
         enter(resnet, id)
-        assert not crossed(resnet), f"inside {block} a wire runs over a node"
+        assert not crossed(resnet.canvas.scene_), f"inside {block} a wire runs over a node"
     assert "Conv2d" in blocks(resnet).values()
     click(resnet, first(resnet, "Conv2d"))
     assert not resnet.actions_["open up"].isEnabled(), "a layer of torch has no parts"

@@ -5,18 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.design.ports import ports
+from app.design.shapes import SHOWN, WITHOUT_COSTS
 from app.design.values import Graph, Node
 from app.messages import NodeReport, Problem
 from app.window import figures
 from app.window.canvas import texts
 from app.window.document import Document
 from blocks.card import Card, Port
-
-ROWS = 3
-"""How many settings stand on a node at most."""
-
-_NO_FOOT = {"Ends", "Connector", "Loss", "Metric", "Postprocess"}
-"""Categories that have neither parameters nor costs worth a line."""
 
 ICONS = {
     "Ends": "circle-dot", "Stem": "scan", "Backbone": "layers", "Attention": "focus", "Neck": "git-merge",
@@ -88,7 +83,7 @@ def face_of(document: Document, graph: Graph, node: Node, report: NodeReport | N
     defaults = {s.name: s.default for s in settings}
     rows = tuple(
         (name.replace("_", " "), texts.value(node.settings.get(name, defaults.get(name)), declared.get(name)))
-        for name in shown[:ROWS]
+        for name in shown[:SHOWN]
     )
     errors = [p for p in problems if p.severity == "error"]
     cost = report if report and report.ok else None  # of what failed nothing is known
@@ -99,7 +94,7 @@ def face_of(document: Document, graph: Graph, node: Node, report: NodeReport | N
         category=category,
         icon=icon_of(card, category),
         rows=rows,
-        foot=category not in _NO_FOOT and not (missing and not waiting),
+        foot=category not in WITHOUT_COSTS and not (missing and not waiting),
         parameters=figures.short(cost.parameters) if cost else "",
         macs=figures.short(cost.macs) if cost else "",
         inputs=found.inputs,

@@ -8,18 +8,17 @@ from functools import lru_cache
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QFont, QFontMetricsF
 
+from app.design.shapes import BODY, FOOT, HEADER, NARROW, ROW, WIDE, lines, port_height
+from app.design.shapes import height as height_of
 from app.window.canvas.face import Face
 from app.window.theme import font
 
 GRID = 4
-HEADER = 32.0
-ROW = 20.0
-FOOT = 24.0
 PAD = 12.0
 RADIUS = 9.0
 MARGIN = 14.0
 """What is drawn around the node's own rectangle: ports, edge, badge."""
-_NARROW, _WIDE, _STEP = 144.0, 272.0, 16.0
+_STEP = 16.0
 
 NAME_FONT = {"size": 12.5, "weight": QFont.Weight.DemiBold}
 TITLE_SIZE, ROW_SIZE, VALUE_SIZE, FOOT_SIZE, LABEL_SIZE, PILL_SIZE = 11.0, 12.0, 12.0, 11.0, 11.0, 11.0
@@ -89,32 +88,23 @@ class Geometry:
 def measure(face: Face) -> Geometry:
     """Lay a node out. Its width follows names, never what analysis says, and grows in steps: nothing jumps."""
     label_inputs, label_outputs = len(face.inputs) > 1, len(face.outputs) > 1
-    labelled = label_inputs or label_outputs
-    port_rows = max(len(face.inputs), len(face.outputs), 1) if labelled else 0
-    body = 6.0
-    ports_top = HEADER + body
-    rows_top = ports_top + port_rows * ROW
-    body_bottom = rows_top + len(face.rows) * ROW
-    if not face.rows and not port_rows:
-        body_bottom += ROW
-    body_bottom += body
-    height = body_bottom + (FOOT if face.foot else 0)
+    counts = len(face.inputs), len(face.outputs)
+    ports_top = HEADER + BODY
+    rows_top = ports_top + lines(*counts) * ROW
+    height = height_of(*counts, len(face.rows), face.foot)
 
-    def places(count: int, label: bool) -> list[float]:
-        if label:
-            return [ports_top + (i + 0.5) * ROW for i in range(count)]
-        middle = ports_top + port_rows * ROW / 2 if labelled else (HEADER + body_bottom) / 2
-        return [middle] * count
+    def places(count: int) -> list[float]:
+        return [port_height(i, count, *counts, len(face.rows)) for i in range(count)]
 
     width = _width(face, label_inputs, label_outputs)
-    ins = places(len(face.inputs), label_inputs)
-    outs = places(len(face.outputs), label_outputs)
+    ins = places(len(face.inputs))
+    outs = places(len(face.outputs))
     return Geometry(
         width=width,
         height=height,
         ports_top=ports_top,
         rows_top=rows_top,
-        foot_top=body_bottom,
+        foot_top=height - FOOT if face.foot else height,
         inputs={p.name: QPointF(0, y) for p, y in zip(face.inputs, ins, strict=True)},
         outputs={p.name: QPointF(width, y) for p, y in zip(face.outputs, outs, strict=True)},
         label_inputs=label_inputs,
@@ -134,5 +124,5 @@ def _width(face: Face, label_inputs: bool, label_outputs: bool) -> float:
     left = max((text_width(p.name, LABEL_SIZE) for p in face.inputs), default=0) if label_inputs else 0
     right = max((text_width(p.name, LABEL_SIZE) for p in face.outputs), default=0) if label_outputs else 0
     wide = max(wide, left + right + 2 * PAD + 16)
-    steps = -(-(wide - _NARROW) // _STEP)
-    return min(max(_NARROW + steps * _STEP, _NARROW), _WIDE)
+    steps = -(-(wide - NARROW) // _STEP)
+    return min(max(NARROW + steps * _STEP, NARROW), WIDE)

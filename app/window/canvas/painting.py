@@ -9,16 +9,14 @@ from functools import lru_cache
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFont, QPainter, QPainterPath, QPen, QPolygonF
 
+from app.design.shapes import FOOT, HEADER, ROW
 from app.window.canvas import glyphs
 from app.window.canvas.face import Face
 from app.window.canvas.geometry import (
-    FOOT,
     FOOT_SIZE,
-    HEADER,
     LABEL_SIZE,
     PAD,
     RADIUS,
-    ROW,
     ROW_SIZE,
     TITLE_SIZE,
     VALUE_SIZE,

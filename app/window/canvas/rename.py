@@ -8,8 +8,8 @@ from PySide6.QtCore import QEvent, QObject, QRectF, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QLineEdit
 
+from app.design.shapes import HEADER
 from app.window.canvas import commands
-from app.window.canvas.geometry import HEADER
 from app.window.canvas.node_item import NodeItem
 from app.window.theme import font, theme
 

@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.design.shapes import bend
 from app.design.values import Wire
 from app.window.canvas import glyphs
 from app.window.canvas.painting import MIDDLE, NEAR
@@ -37,11 +38,7 @@ class Curve:
     @staticmethod
     def between(start: QPointF, end: QPointF) -> Curve:
         """Leave to the right, arrive from the left; a wire that runs back swings out further."""
-        dx, dy = end.x() - start.x(), end.y() - start.y()
-        if dx >= 0:
-            reach = min(max(dx * 0.5, min(28.0, abs(dy) * 0.5 + dx * 0.3)), 180.0)
-        else:
-            reach = min(60.0 + abs(dx) * 0.35, 260.0)
+        reach = bend(end.x() - start.x(), end.y() - start.y())
         return Curve(start, QPointF(start.x() + reach, start.y()), QPointF(end.x() - reach, end.y()), end)
 
     def path(self) -> QPainterPath:
