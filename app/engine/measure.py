@@ -165,7 +165,7 @@ class Measurer:
         unknown: list[list[float | None]] = [[None] * len(levels) for levels in outputs]
         strides = [t.stride for value in inputs for t in value or ()]
         images = [t for value in inputs for t in value or () if len(t.shape) == 4 and t.stride]
-        if not images or not any(t.dim() == 4 for levels in outputs for t in levels) or None in strides:
+        if not images or not any(t.dim() == 4 for levels in outputs for t in levels):
             return unknown
         reach = PROBE * max(s for s in strides if s)
         larger = tuple(None if v is None else tuple(_grown(t, reach) for t in v) for v in inputs)
@@ -174,6 +174,8 @@ class Measurer:
                 result = module(*(_tensors(v, kind) for v, kind in zip(larger, kinds, strict=True)))
             second = _outputs(result, card)
         except Exception:  # a block that takes one size only: the plain ratio is all there is
+            if None in strides:  # or inputs that should have grown together
+                return unknown
             finest = images[0]
             return [
                 [finest.shape[2] * (finest.stride or 1) / t.shape[2] if t.dim() == 4 else None for t in levels]
@@ -277,8 +279,11 @@ def _dtype(tensor: torch.Tensor) -> str:
 
 
 def _grown(tensor: Tensor, reach: float) -> Tensor:
-    step = reach / (tensor.stride or 1)
-    if len(tensor.shape) != 4 or not math.isclose(step, round(step)):
+    """The tensor of an input that is `reach` pixels higher and wider; what has no stride does not grow with it."""
+    if len(tensor.shape) != 4 or not tensor.stride:
+        return tensor
+    step = reach / tensor.stride
+    if not math.isclose(step, round(step)):
         return tensor
     b, c, h, w = tensor.shape
     return msgspec.structs.replace(tensor, shape=(b, c, h + round(step), w + round(step)))

@@ -175,8 +175,17 @@ class _Drawing:
                     raise OpeningError(f"{self.card.title} calls `{fx_node.target}`, for which there is no block")
                 case "output":
                     self._exits(fx_node.args[0])
+        self._all_read()
         nodes = placed(tuple(self.nodes.values()), self.wires, self.cards)
         return Opened(Group(name=name, nodes=nodes, wires=tuple(self.wires)), self.keys)
+
+    def _all_read(self) -> None:
+        """What is never called has no node, so that its weights would be gone."""
+        paths = tuple(f"{path}." for path in self.first)
+        unread = [name for name, _ in self.block.named_parameters() if not name.startswith(paths)]
+        if unread:
+            why = f"holds weights that it never reads (`{unread[0]}`): opened up, it would lose them"
+            raise OpeningError(f"{self.card.title} {why}")
 
     def _add(self, made: Node, wish: str) -> str:
         kept = {} if made.block == "GroupOutput" else {port.name: port for port in self.card.outputs}
@@ -241,7 +250,6 @@ class _Drawing:
         id = FUNCTIONS.get(target)
         if id is None:
             raise OpeningError(f"{self.card.title} calls `{target}`, for which there is no block")
-        drawn = self._add(Node("made", block=id), id.lower())
         args: tuple[Any, ...] = fx_node.args
         joined = isinstance(args[0], list | tuple)  # torch.cat([...], 1): the channels, as Concat joins them
         listed: Sequence[Any] = args[0] if joined else args
@@ -251,6 +259,10 @@ class _Drawing:
                 raise OpeningError(f"{self.card.title} calls `{target.__name__}` with {value}, which cannot be drawn")
         if rest not in ((), (1,)):
             raise OpeningError(f"{self.card.title} calls `{target.__name__}` along {rest}, which cannot be drawn")
+        if joined and len(listed) == 1:  # one branch alone is joined with nothing
+            self.source[fx_node] = self.source[listed[0]]
+            return
+        drawn = self._add(Node("made", block=id), id.lower())
         self._feed(drawn, self.cards[id], listed, {})
         self.outputs[fx_node] = id
         self.source[fx_node] = f"{drawn}.{self.cards[id].outputs[0].name}"

@@ -82,6 +82,25 @@ def test_stride_is_no_ratio_of_sizes(analyser: Analyser) -> None:
     assert reports(analyser.analyse(design))["conv"].outputs[0].tensors[0].stride == 2
 
 
+def test_a_stride_outlives_a_gate_of_one_place(analyser: Analyser) -> None:
+    """As in squeeze and excitation: the gate has no stride, what it scales has."""
+    design = Design(
+        nodes=(
+            IMAGE, node("conv", "Conv2d", out_channels=8, kernel_size=(3, 3), stride=(2, 2), padding=(1, 1)),
+            node("pool", "GlobalAvgPool", keep_size=True), node("gate", "Sigmoid"), node("scale", "Multiply"),
+            node("wide", "Interpolate", mode="bilinear"), OUTPUT,
+        ),
+        wires=(
+            wire("image", "conv"), wire("conv", "pool"), wire("pool", "gate"), wire("conv", "scale"),
+            wire("gate", "scale.gate"), wire("pool", "wide"), wire("conv", "wide.like"), wire("scale", "output"),
+        ),
+    )  # fmt: skip
+    analysis = analyser.analyse(design)
+    strides = {id: r.outputs[0].tensors[0].stride for id, r in reports(analysis).items() if r.outputs}
+    assert analysis.valid and strides["pool"] is None and strides["gate"] is None
+    assert strides["scale"] == strides["wide"] == 2
+
+
 def test_a_pyramid_carries_levels_with_their_strides(analyser: Analyser) -> None:
     design = chain(node("image", "Input", size=(3, 64, 64)), node("stem", "ConvStem"), node("body", "ResidualBackbone"),
                    node("neck", "FPN"), OUTPUT)  # fmt: skip

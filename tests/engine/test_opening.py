@@ -140,6 +140,10 @@ def test_what_cannot_be_opened_says_why() -> None:
     design = chain(node("image", "Input", size=(3, 8, 8)), node("conv", "Conv2d"), node("output", "Output"))
     with pytest.raises(OpeningError, match="Conv 2d is a single layer"):
         open_node(design, "", "conv")
+    spare = node("backbone", "EfficientNetBackbone", spare_conv=True)
+    design = chain(node("image", "Input", size=(3, 64, 64)), spare, node("output", "Output"))
+    with pytest.raises(OpeningError, match="holds weights that it never reads"):
+        open_node(design, "", "backbone")
     broken = Design(nodes=(node("block", "BasicBlock"),))
     with pytest.raises(OpeningError, match="block has an error or an open input"):
         open_node(broken, "", "block")

@@ -205,7 +205,8 @@ def test_a_block_gives_as_many_values_as_it_has_outputs() -> None:
     assert "odd: it gives 2 values, but has 3 outputs" in messages
 
 
-def test_a_persons_interrupt_is_theirs() -> None:
+def test_a_persons_interrupt_is_theirs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(signal, "getsignal", lambda number: signal.default_int_handler)  # as in a terminal
     cards = {**catalogue.load(), "Odd": Card("Odd", "Odd", "Own blocks", (), (Port("out", "*S"),))}
     analyser = Analyser(cards, {**catalogue.classes(), "Odd": _Interrupts})
     with pytest.raises(KeyboardInterrupt):
