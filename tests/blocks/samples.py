@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -118,6 +119,13 @@ def build(
     torch.manual_seed(seed)
     module: nn.Module = catalogue.classes()[card.id](**reads, **(settings or {}))
     return module
+
+
+@functools.cache
+def composite(id: str) -> bool:
+    """Whether the block is made of modules; it opens up into them unless its card says why not."""
+    card = CARDS[id]
+    return bool(card.inputs) and any(True for _ in build(card, sample(card, SIZES[0]).reads).children())
 
 
 def others(setting: Setting) -> Iterator[list[Value]]:

@@ -22,7 +22,7 @@ from blocks import catalogue
 from blocks.card import Card, Setting, Value
 from blocks.declare import CLAUSES
 from blocks.operators import TRANSLATIONS
-from tests.blocks.samples import CARDS, SIZES, Sample, build, flat, others, sample, to
+from tests.blocks.samples import CARDS, SIZES, Sample, build, composite, flat, others, sample, to
 from tests.blocks.tracer import foreign, trace
 
 ICONS = Path(__file__).resolve().parents[2] / "resources" / "icons"
@@ -270,10 +270,11 @@ def _dynamic(value: Any) -> Any:
     return {0: torch.export.Dim("batch", min=1, max=1024)}
 
 
-WHOLE = ("Backbones", "Stages")
-# They take torch's exporter many seconds. What they are made of is exported here, and in tests/zoo a small
-# network of each family is.
-slowly = [pytest.param(c, marks=pytest.mark.slow if c.section in WHOLE else (), id=c.id) for c in CARDS.values()]
+# Torch's exporter takes seconds. What opens up into blocks that are exported here is exported in full runs only.
+slowly = [
+    pytest.param(card, marks=pytest.mark.slow if composite(card.id) and not card.leaf else (), id=card.id)
+    for card in CARDS.values()
+]
 
 
 @pytest.mark.parametrize("card", slowly)

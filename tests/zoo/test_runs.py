@@ -1,13 +1,13 @@
 """Every network of the zoo runs, learns and exports, each at the smallest size that it takes.
 
-The default run takes one network a family, the one with the fewest parameters; the rest is marked slow.
+The default run takes one network a family, the one with the fewest parameters, and exports one of each kind; the rest
+is marked slow.
 """
 
 from __future__ import annotations
 
-import gc
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,30 +32,23 @@ IN_A_ROW = {"swin": 2, "swin_v2": 2}
 """More where they differ: every second one shifts its windows."""
 DEPTH_IS_NO_COUNT = ("regnet", "hrnet")
 """Families whose `depth` cannot be changed alone: the widths follow from it, or it is the length of a branch."""
-ALIKE = (
-    "alexnet", "cspresnet_d", "deeplabv3", "deeplabv3_basic", "deeplabv3_mobilenet", "deeplabv3_mobilenet_aux",
-    "fcn", "fcn_aux", "ghostnet", "googlenet", "googlenet_original", "inception_v3", "mnasnet", "overfeat", "rcnn",
-    "resnet", "resnext", "senet154", "transformer_untied", "unet_densenet", "unet_efficientnet", "unet_mobilenet",
-    "unet_vgg", "vit", "wide_resnet",
+EXPORTED = (
+    "alexnet_two_groups", "bert_base", "convnext_atto", "darknet17", "dcgan_generator", "deit_tiny_patch16_224",
+    "densenet121", "fpn_resnet34", "gpt2_small", "gru_text_classifier", "legacy_xception", "lenet5_original",
+    "lstm_text_classifier", "mixer_s32_224", "mobilenetv2_035", "pan_resnet34", "repvgg_a0", "resnet20_cifar",
+    "shufflenet_v1_0.5x_g3", "skresnet18", "squeezenet1_1", "swin_t", "unet_base32", "van_b0", "yolov8n",
 )  # fmt: skip
-"""Families whose inference graphs hold no block that other families' do not hold: exported in full runs only."""
+"""One of each kind, exported in the default run. Full runs export all: every layer by itself is in the default run."""
 UNREAD = {"unet_efficientnet_b0": "backbone.spare."}
 """What a network holds without ever reading it, because its reference does: it gets no gradient."""
 
 Ends = tuple[InputSpec | TargetSpec, ...]
 
 
-def names(slow: bool, but: Collection[str] = ()) -> list[Any]:
-    """The smallest of every family that is not in `but`, or the others, marked slow.
-
-    One worker runs all tests of a network, so that analysis remembers its runs.
-    """
-    marks = [pytest.mark.slow, pytest.mark.timeout(1800)] if slow else []
-    return [
-        pytest.param(name, marks=[pytest.mark.xdist_group(name), *marks])
-        for name, path in zoo.index().items()
-        if slow == (name not in SMALLEST or path.stem in but)
-    ]
+def names(some: Iterable[str], quick: Collection[str]) -> list[Any]:
+    """Networks, those that are not `quick` marked slow. All tests of one run in one worker: analysis remembers."""
+    slow = [pytest.mark.slow, pytest.mark.timeout(1800)]
+    return [pytest.param(n, marks=[pytest.mark.xdist_group(n), *(() if n in quick else slow)]) for n in some]
 
 
 def small(name: str, shallow: bool = False) -> Design:
@@ -127,7 +120,7 @@ def networks(design: Design) -> list[Network]:
     return found
 
 
-@pytest.mark.parametrize("name", [*names(slow=False), *names(slow=True)])
+@pytest.mark.parametrize("name", names(zoo.index(), quick=SMALLEST))
 def test_it_learns(name: str) -> None:
     """In training mode every weight gets a finite gradient, through all outputs and losses."""
     torch.manual_seed(0)
@@ -150,11 +143,7 @@ def exports(design: Design, folder: Path) -> None:
     torch.manual_seed(0)
     network = compile_design(design, "inference")
     enliven(network)
-    gc.disable()  # the exporter makes millions of small objects: collecting them costs a sixth of the time
-    try:
-        report = export_onnx(network, folder / "model.onnx", batches=(1, 3))
-    finally:
-        gc.enable()
+    report = export_onnx(network, folder / "model.onnx", batches=(1, 3))
     with torch.no_grad():
         outputs = list(tensors(network.module(*samples(network.inputs))))
     assert report.difference is not None
@@ -180,12 +169,13 @@ def enliven(network: Network) -> None:
         network.module.train()(*samples(network.inputs))
 
 
-@pytest.mark.parametrize("name", names(slow=False, but=ALIKE))
+@pytest.mark.parametrize("name", names(sorted(SMALLEST), quick=EXPORTED))
 def test_its_blocks_export(name: str, tmp_path: Path) -> None:
+    """With one block in a row."""
     exports(small(name, shallow=True), tmp_path)
 
 
-@pytest.mark.parametrize("name", names(slow=True, but=[path.stem for path in zoo.families()]))
+@pytest.mark.parametrize("name", names(zoo.index(), quick=()))
 def test_it_exports(name: str, tmp_path: Path) -> None:
     """At its full depth."""
     exports(small(name), tmp_path)
