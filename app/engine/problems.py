@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from app.design.expand import Call
 from app.design.values import Design, End
 from app.engine.walk import Step, Walk, arguments_of, reaching
 from app.messages import Problem
@@ -167,7 +168,7 @@ def _of_whole(design: Design, walk: Walk) -> list[Problem]:
         found.append(Problem("error", "", "", "", "", "", "no-input", message))
     goals = {s.call.id for s in walk.steps.values() if s.card and s.card.category in ("Loss", "Metric")}
     if outputs or losses:
-        found += _left_out(walk, reaching(walk, goals | {s.call.id for s in outputs}))
+        found += _left_out(design, walk, reaching(walk, goals | {s.call.id for s in outputs}))
     for output in outputs:
         needed = reaching(walk, {output.call.id})
         target = next((s for id, s in walk.steps.items() if id in needed and s.call.block == "Target"), None)
@@ -180,8 +181,19 @@ def _of_whole(design: Design, walk: Walk) -> list[Problem]:
     return found
 
 
-def _left_out(walk: Walk, used: set[str]) -> list[Problem]:
-    """The ends of branches that lead nowhere: what only feeds them goes with them. A Group of such is named itself."""
+def _given(design: Design, call: Call) -> bool:
+    """Whether an output of the Group that the call stands in is wired to it."""
+    graph = design.graph(call.where)
+    return any(
+        wire.source.node == call.node and graph.by_id[wire.target.node].block == "GroupOutput" for wire in graph.wires
+    )
+
+
+def _left_out(design: Design, walk: Walk, used: set[str]) -> list[Problem]:
+    """The ends of branches that lead nowhere: what only feeds them goes with them. A Group of such is named itself.
+
+    What a Group gives and this use of it does not take is no mistake, no more than a block's output without a wire.
+    """
     feeding = {end.node for sources in walk.expanded.sources.values() for end in sources.values()}
     whole = [g for g in walk.expanded.groups if g.members and used.isdisjoint(g.members)]
     why = "feeds no Output and no loss: it is left out; wire it on or remove it"
@@ -191,6 +203,8 @@ def _left_out(walk: Walk, used: set[str]) -> list[Problem]:
         if id in used or id in feeding or not (walk.expanded.sources[id] or step.call.block in ("Input", "Target")):
             continue
         group = next((g for g in whole if id in g.members), None)
+        if group is None and _given(design, step.call):
+            continue
         if group is None:
             found.append(_problem(step, "warning", "", "dead-branch", f"{step.call.name} {why}"))
         elif group.id not in said:

@@ -149,6 +149,21 @@ def test_dead_branches_are_named_by_their_ends() -> None:
     assert [(p.id, p.code) for p in analyse(design).problems] == [("dead3", "dead-branch")]
 
 
+def test_an_output_of_a_group_may_be_left_alone() -> None:
+    inside = Group(
+        name="two",
+        nodes=(node("x", "GroupInput"), node("a", "ReLU"), node("b", "Sigmoid"), node("c", "Tanh"),
+               node("left", "GroupOutput"), node("right", "GroupOutput")),
+        wires=(wire("x", "a"), wire("a", "left"), wire("x", "b"), wire("b", "right"), wire("x", "c")),
+    )  # fmt: skip
+    design = Design(
+        nodes=(IMAGE, node("two", group="two"), OUTPUT),
+        wires=(wire("image", "two.x"), wire("two.left", "output")),
+        groups=(inside,),
+    )
+    assert [(p.id, p.code) for p in analyse(design).problems] == [("two/c", "dead-branch")], "b is given, c is not"
+
+
 def test_the_search_for_fixes_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A large drawing in pieces is answered after a few trials, not after thousands."""
     analyser = Analyser(catalogue.load(), catalogue.classes())
