@@ -109,10 +109,12 @@ class _Layout:
     def _moved(self, id: str) -> bool:
         """Whether another place, with what it is wired to left where it is, is better: then the node is there."""
         was = self.column[id], self.row[id]
-        first = max((self.column[w.source.node] + 1 for w in self.into[id]), default=0)
-        last = min((self.column[w.target.node] - 1 for w in self.out_of[id]), default=self.column[id])
+        columns: Sequence[int] = was[:1]
+        if self.into[id] and self.out_of[id]:  # what begins or ends the drawing stays at its end
+            first = max(self.column[w.source.node] for w in self.into[id]) + 1
+            columns = range(first, min(self.column[w.target.node] for w in self.out_of[id]))
         best, least = was, self._cost(id)
-        for column in range(first, last + 1) if self.into[id] else (was[0],):
+        for column in columns:
             self.column[id] = column
             for row in list(self._rows(id)):
                 self.row[id] = row

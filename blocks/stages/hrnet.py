@@ -57,14 +57,15 @@ class HighResolutionFusion(nn.Module):
             nn.ModuleList(_path(C, c[i], i - j, activation) for j, C in enumerate(c)) for i in self.kept
         )
         self.enlarge = Interpolate(mode="nearest")
-        self.act = make_activation(activation)
+        # one each: those with weights would have them in common
+        self.acts = nn.ModuleList(make_activation(activation) or nn.Identity() for _ in self.kept)
 
     def forward(self, x: Sequence[torch.Tensor]) -> list[torch.Tensor]:
         given = []
-        for i, paths in zip(self.kept, self.paths, strict=True):
+        for i, paths, act in zip(self.kept, self.paths, self.acts, strict=True):
             parts = [path(x[j]) for j, path in enumerate(paths.children())]
             total = reduce(add, [self.enlarge(part, x[i]) if j > i else part for j, part in enumerate(parts)])
-            given.append(total if self.act is None else self.act(total))
+            given.append(act(total))
         return given
 
 
