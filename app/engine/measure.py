@@ -20,6 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from app.design.values import Settings
 from app.engine.arguments import Refusal, bind, declared
+from app.engine.meta import Remembering, storage
 from app.messages import Tensor
 from app.trust import digest
 from blocks.card import Card, Kind
@@ -126,7 +127,8 @@ class Measurer:
     ) -> Measured:
         values = [_tensors(value, kind) for value, kind in zip(inputs, kinds, strict=True)]
         counter, watch, kept = FlopCounterMode(display=False), _Watch(), _Kept(module, values)
-        with torch.device("meta"), counter, watch, torch.autograd.graph.saved_tensors_hooks(kept.keep, lambda x: x):
+        keeping = torch.autograd.graph.saved_tensors_hooks(kept.keep, lambda x: x)
+        with torch.device("meta"), Remembering(), counter, watch, keeping:
             result = module(*values)
         outputs = _outputs(result, card)
         strides = self._strides(card, module, inputs, kinds, outputs)
@@ -170,7 +172,7 @@ class Measurer:
         reach = PROBE * max(s for s in strides if s)
         larger = tuple(None if v is None else tuple(_grown(t, reach) for t in v) for v in inputs)
         try:
-            with torch.device("meta"), torch.no_grad():
+            with torch.device("meta"), Remembering(), torch.no_grad():
                 result = module(*(_tensors(v, kind) for v, kind in zip(larger, kinds, strict=True)))
             second = _outputs(result, card)
         except Exception:  # a block that takes one size only: the plain ratio is all there is
@@ -295,19 +297,15 @@ class _Kept:
     def __init__(self, module: nn.Module, inputs: list[Any]) -> None:
         given = [t for v in inputs for t in (v if isinstance(v, list) else [v]) if t is not None]
         # The tensors are held, so that no storage is freed and its number given to another one.
-        self._held: dict[int, Any] = {_storage(t): t for t in (*module.parameters(), *module.buffers(), *given)}
+        self._held: dict[int, Any] = {storage(t): t for t in (*module.parameters(), *module.buffers(), *given)}
         self.bytes = 0
 
     def keep(self, tensor: torch.Tensor) -> torch.Tensor:
-        number = _storage(tensor)
+        number = storage(tensor)
         if number not in self._held:
             self._held[number] = tensor
             self.bytes += tensor.untyped_storage().nbytes()
         return tensor
-
-
-def _storage(tensor: torch.Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata)
 
 
 # Work that multiplies and adds, but that torch's counter does not know.
