@@ -18,7 +18,7 @@ from tests.zoo import make_page
 from tests.zoo.references import FINGERPRINTS, NAMES, SMALLEST, VISIBLE, check, fill, probe, shapes, summary
 
 BUILT = [name for name in NAMES if zoo.find(name)]
-LARGE = 10e9
+LARGE = 5e9
 """MACs from which on a network's outputs are computed in full runs only."""
 
 
