@@ -23,11 +23,11 @@ SettingValue = bool | int | float | str | None | Expression | tuple["SettingValu
 class Settings(Mapping[str, SettingValue]):
     """A frozen mapping of setting names to values; equal and hashing alike whatever the order."""
 
-    __slots__ = ("_hash", "_values")
+    __slots__ = ("_compared", "_values")
 
     def __init__(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]] = (), /, **named: Any) -> None:
         self._values: dict[str, SettingValue] = {k: freeze(v) for k, v in dict(values, **named).items()}
-        self._hash: int | None = None
+        self._compared: frozenset[tuple[str, object]] | None = None
 
     def __getitem__(self, name: str) -> SettingValue:
         return self._values[name]
@@ -40,18 +40,18 @@ class Settings(Mapping[str, SettingValue]):
 
     def __eq__(self, other: object) -> bool:
         # 1, 1.0 and True are equal in Python but are different settings: compare the types too, through the hash key.
-        return isinstance(other, Settings) and self._key() == other._key()
+        return self is other or (isinstance(other, Settings) and self._key() == other._key())
 
     def __hash__(self) -> int:
-        if self._hash is None:
-            self._hash = hash(self._key())
-        return self._hash
+        return hash(self._key())
 
     def __repr__(self) -> str:
         return f"Settings({self._values!r})"
 
     def _key(self) -> frozenset[tuple[str, object]]:
-        return frozenset((name, _typed(value)) for name, value in self._values.items())
+        if self._compared is None:  # an analysis compares those of every node
+            self._compared = frozenset((name, _typed(value)) for name, value in self._values.items())
+        return self._compared
 
     def with_(self, name: str, value: Any) -> Settings:
         return Settings({**self._values, name: value})

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
+from torch.nn import functional
 
 from app.design import file
 from app.design.paths import apply_variant
@@ -39,7 +43,7 @@ def test_only_new_tensors_are_remembered(monkeypatch: pytest.MonkeyPatch) -> Non
         assert x.add_(1) is x
         assert answers == {}, "views and what works in place"
         assert torch.relu(torch.ones(2)).tolist() == [1, 1] and answers == {}, "real numbers"
-        first, second = torch.sigmoid(x), torch.sigmoid(x)
+        first, second = torch.exp(x), torch.exp(x)
     assert len(answers) == 1
     assert (first.shape, first.dtype, first.device) == (second.shape, second.dtype, second.device)
     assert first.untyped_storage()._cdata != second.untyped_storage()._cdata
@@ -65,3 +69,29 @@ def test_gradients_flow_through_what_is_remembered() -> None:
             x.grad = None
             torch.sigmoid(x).sum().backward()
             assert x.grad is not None and x.grad.shape == x.shape
+
+
+LIKE_THE_FIRST = (
+    torch.relu, torch.sigmoid, torch.tanh, functional.silu, functional.gelu, functional.hardswish,
+    functional.hardsigmoid, functional.hardtanh, functional.relu6, functional.elu, functional.leaky_relu,
+    nn.BatchNorm2d(3, device="meta").eval(), nn.BatchNorm2d(3, affine=False, device="meta").eval(),
+    nn.BatchNorm2d(3, device="meta").train(), nn.BatchNorm2d(3, track_running_stats=False, device="meta").eval(),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("call", LIKE_THE_FIRST, ids=lambda call: getattr(call, "__name__", str(call)))
+def test_what_is_known_without_a_run_is_what_a_run_gives(
+    call: Callable[[torch.Tensor], torch.Tensor], dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meta, "_answers", {})
+    x = torch.empty(2, 3, 4, 6, device="meta", dtype=dtype, requires_grad=True)
+    for given in (x, x.to(memory_format=torch.channels_last), x.transpose(2, 3), x[:, :, ::2], x.expand(2, 3, 4, 6)):
+        kept: list[tuple[Any, ...]] = []
+        for mode in (contextlib.nullcontext(), Remembering()):
+            saved: list[torch.Tensor] = []
+            keeping = torch.autograd.graph.saved_tensors_hooks(lambda t, saved=saved: saved.append(t) or t, lambda t: t)
+            with mode, keeping:
+                y = call(given)
+            kept.append(tuple((t.shape, t.stride(), t.dtype) for t in (y, *saved)))
+        assert kept[0] == kept[1]
