@@ -61,6 +61,8 @@ class Measurer:
         self.cards, self.classes = cards, classes
         self.runs = 0
         """How many modules were run: what the memo saved is the difference to the nodes."""
+        self.most = MEMO_SIZE
+        """How many runs are remembered."""
         self.trusted: Container[str] = frozenset()
         """The hashes of the code in drawings that may run."""
         self._memo: OrderedDict[_Key, Measured] = OrderedDict()
@@ -82,7 +84,7 @@ class Measurer:
             return self._memo[key]
         measured = self._run(block, settings, inputs, ports)
         self._memo[key] = measured
-        if len(self._memo) > MEMO_SIZE:
+        if len(self._memo) > self.most:
             self._memo.popitem(last=False)
         return measured
 

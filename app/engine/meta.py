@@ -27,6 +27,11 @@ _answers: dict[Any, list[_Form]] = {}
 _pure: dict[Any, bool] = {}
 
 
+def forget() -> None:
+    """Let go of all answers."""
+    _answers.clear()
+
+
 class Remembering(TorchDispatchMode):
     """Answers an operation on meta tensors with new tensors of the form that it gave before.
 
