@@ -20,7 +20,7 @@ from app.engine.opening import OpeningError, open_node, open_up
 from app.messages import Tensor
 from blocks.card import Card
 from examples import zoo
-from tests.blocks.samples import CARDS, SIZES, build, composite, flat, sample
+from tests.blocks.samples import CARDS, SIZES, build, composite, flat, others, sample
 
 COMPOSITES = [card for card in CARDS.values() if composite(card.id)]
 OPENING = [card for card in COMPOSITES if not card.leaf]
@@ -56,6 +56,33 @@ def test_a_composite_opens_into_the_same_network(card: Card) -> None:
         got = flat(network.module.eval()(*flat([v for v in values if v is not None])))
     assert len(got) == len(wanted)
     assert all(map(torch.equal, got, wanted))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("card", OPENING, ids=operator.attrgetter("id"))
+def test_it_opens_with_any_setting(card: Card) -> None:
+    """Each setting by itself at another value that the block takes: valid, and with the same number of parameters."""
+    given = sample(card, SIZES[0])
+    ports, values = spelled(card, given.inputs)
+    for setting in card.settings:
+        for candidates in others(setting):
+            for value in candidates:
+                try:
+                    block = build(card, given.reads, {setting.name: value}).eval()
+                    block(*given.inputs)
+                except (ValueError, RuntimeError, IndexError, TypeError):  # the contract test sees that one is taken
+                    continue
+                settings = Settings({setting.name: value})
+                try:
+                    opened = open_up(card, settings, ports, [described(v) for v in values], "inside")
+                except OpeningError as error:
+                    assert "never reads" in str(error) or not list(block.children()), error
+                    break
+                analysis = shared_analyser().analyse(around(card, opened.group, ports, values), with_fixes=False)
+                assert analysis.valid, (settings, analysis.problems)
+                assert analysis.parameters == sum(p.numel() for p in block.parameters()), settings
+                break
 
 
 def spelled(card: Card, inputs: tuple[Any, ...]) -> tuple[list[str], list[Any]]:
