@@ -17,7 +17,9 @@ COLUMN, ROW = 320.0, 74.0
 _GAP = 20.0
 """Free space between a node and the next below it, in scene units."""
 _NEAR = 0.5 * _GAP / ROW
+"""Half of that in rows: a wire that comes nearer to a node runs over it."""
 _SWEEPS = 6
+"""How often nodes are moved before what still crosses stays."""
 
 
 def placed(nodes: Sequence[Node], wires: Sequence[Wire], catalogue: Catalogue) -> tuple[Node, ...]:
@@ -36,16 +38,14 @@ class _Layout:
     """Which column and row each node is in."""
 
     def __init__(self, nodes: Sequence[Node], wires: Sequence[Wire], catalogue: Catalogue) -> None:
-        self.into: dict[str, list[Wire]] = {n.id: [] for n in nodes}
-        self.out_of: dict[str, list[Wire]] = {n.id: [] for n in nodes}
-        for wire in wires:
-            self.into[wire.target.node].append(wire)
-            self.out_of[wire.source.node].append(wire)
+        graph = Graph(nodes=tuple(nodes), wires=tuple(wires))
+        self.into = {n.id: graph.into.get(n.id, ()) for n in nodes}
+        self.out_of = {n.id: graph.out_of.get(n.id, ()) for n in nodes}
+        self.wires = [wire for wires in self.into.values() for wire in wires]
         self.rows_high: dict[str, int] = {}
         self.leave: dict[tuple[str, str], float] = {}
         """(node, output port) -> how many rows below the node's top it lies."""
         self.arrive: dict[tuple[str, str], float] = {}
-        graph = Graph(nodes=tuple(nodes), wires=tuple(wires))
         for node in nodes:
             self._measure(graph, node, catalogue)
         self.column = self._columns(nodes)
@@ -83,25 +83,32 @@ class _Layout:
 
     def _free(self, id: str) -> Iterator[int]:
         """Rows in which the node would lie neither over another nor on the level of a wire that passes."""
-        column, high = self.column[id], self.rows_high[id]
-        taken: set[int] = set()
-        for other, row in self.row.items():
-            if other == id:
-                continue
-            if self.column[other] == column:
-                taken.update(range(row, row + self.rows_high[other]))
+        taken, column = self._taken(id), self.column[id]
+        for other in self.row:
             for wire in self.out_of[other]:
                 if self.column[other] < column < self.column[wire.target.node]:
                     level = self._level(wire)
                     taken.update((math.floor(level - 2 * _NEAR), math.floor(level + 2 * _NEAR)))
-        for row in range(max(taken, default=0) + high + 1):
-            if taken.isdisjoint(range(row, row + high)):
-                yield row
+        return self._fitting(id, taken, max(taken, default=0) + self.rows_high[id])
+
+    def _taken(self, id: str) -> set[int]:
+        """The rows that the other nodes of its column lie in."""
+        return {
+            row
+            for other, start in self.row.items()
+            if other != id and self.column[other] == self.column[id]
+            for row in range(start, start + self.rows_high[other])
+        }
+
+    def _fitting(self, id: str, taken: set[int], last: int) -> Iterator[int]:
+        """The rows down to `last` from which on there is room for the node."""
+        high = self.rows_high[id]
+        return (row for row in range(last + 1) if taken.isdisjoint(range(row, row + high)))
 
     def mend(self) -> None:
         """Move the ends of wires that run over a node, and that node, while it helps."""
         for _ in range(_SWEEPS):
-            crossed = [(wire, id) for wires in self.into.values() for wire in wires for id in self._crossed(wire)]
+            crossed = [(wire, id) for wire in self.wires for id in self._crossed(wire)]
             ends = dict.fromkeys(end for wire, id in crossed for end in (wire.source.node, wire.target.node, id))
             if not [id for id in sorted(ends, key=self.column.__getitem__) if self._moved(id)]:
                 return
@@ -126,21 +133,14 @@ class _Layout:
 
     def _rows(self, id: str) -> Iterator[int]:
         """Rows of its column in which the node would lie over no other."""
-        column, high = self.column[id], self.rows_high[id]
-        taken = {
-            row
-            for other, start in self.row.items()
-            if other != id and self.column[other] == column
-            for row in range(start, start + self.rows_high[other])
-        }
         lowest = max(row + self.rows_high[other] for other, row in self.row.items())
-        return (row for row in range(lowest + 1) if taken.isdisjoint(range(row, row + high)))
+        return self._fitting(id, self._taken(id), lowest)
 
     def _cost(self, id: str) -> float:
         """How bad the node's place is: wires over nodes first, then how much its wires rise or fall."""
         own = [*self.into[id], *self.out_of[id]]
         over = sum(len(self._crossed(wire)) for wire in own)
-        over += sum(self._over(wire, id) for wires in self.into.values() for wire in wires)
+        over += sum(self._over(wire, id) for wire in self.wires)
         steep = sum(abs(self._rise(wire)) for wire in own)
         return 100 * over + steep + 0.01 * self.row[id]
 

@@ -184,9 +184,7 @@ def _of_whole(design: Design, walk: Walk) -> list[Problem]:
 def _given(design: Design, call: Call) -> bool:
     """Whether an output of the Group that the call stands in is wired to it."""
     graph = design.graph(call.where)
-    return any(
-        wire.source.node == call.node and graph.by_id[wire.target.node].block == "GroupOutput" for wire in graph.wires
-    )
+    return any(graph.by_id[w.target.node].block == "GroupOutput" for w in graph.out_of.get(call.node, ()))
 
 
 def _left_out(design: Design, walk: Walk, used: set[str]) -> list[Problem]:
@@ -203,10 +201,9 @@ def _left_out(design: Design, walk: Walk, used: set[str]) -> list[Problem]:
         if id in used or id in feeding or not (walk.expanded.sources[id] or step.call.block in ("Input", "Target")):
             continue
         group = next((g for g in whole if id in g.members), None)
-        if group is None and _given(design, step.call):
-            continue
         if group is None:
-            found.append(_problem(step, "warning", "", "dead-branch", f"{step.call.name} {why}"))
+            if not _given(design, step.call):
+                found.append(_problem(step, "warning", "", "dead-branch", f"{step.call.name} {why}"))
         elif group.id not in said:
             said.add(group.id)
             message = f"{group.name} {why}"
