@@ -23,20 +23,8 @@ _runtime = _HOME / "runtime"
 _runtime.mkdir(mode=0o700)
 os.environ["XDG_RUNTIME_DIR"] = str(_runtime)
 
-from collections.abc import Iterator  # noqa: E402
-
-import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
-
-from tests.exporter import share_the_registry  # noqa: E402
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def quick_exporter() -> Iterator[None]:
-    with pytest.MonkeyPatch.context() as patch:
-        share_the_registry(patch)
-        yield

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import functools
 import gc
+from collections.abc import Iterator
 
 import pytest
 
 
-def share_the_registry(patch: pytest.MonkeyPatch) -> None:
-    """Let every export start from a copy of one registry of ONNX functions; reading their sources takes 1 s each time.
+@pytest.fixture(scope="session", autouse=True)
+def quick_exporter() -> Iterator[None]:
+    """For the folders whose tests export much: their conftest.py takes it in. Others need not import torch for it."""
+    with pytest.MonkeyPatch.context() as patch:
+        share_the_registry(patch)
+        # What lives by now lives on, so the garbage collector need not look at it again; and it comes by less often,
+        # for the exporter makes millions of small objects.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
+        yield
 
-    What lives by then lives on, so the garbage collector need not look at it again; and it comes by less often, for
-    the exporter makes millions of small objects.
-    """
+
+def share_the_registry(patch: pytest.MonkeyPatch) -> None:
+    """Let every export start from a copy of one registry of ONNX functions, which takes 1 s to read."""
     from torch.onnx._internal.exporter._registration import ONNXRegistry
 
     read = functools.cache(ONNXRegistry.from_torchlib)
@@ -26,6 +36,3 @@ def share_the_registry(patch: pytest.MonkeyPatch) -> None:
         return registry
 
     patch.setattr(ONNXRegistry, "from_torchlib", staticmethod(copied))
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 20)

@@ -18,16 +18,14 @@ from typing import Any
 
 import torch
 
-from app.design import file
 from app.design.build import chain, node
-from app.design.paths import apply_variant, set_at
+from app.design.paths import set_at
 from app.design.values import Design
 from app.engine import meta
 from app.engine.analysis import Analyser
 from app.engine.compile import compile_design, shared_analyser
 from blocks import catalogue
-from examples import zoo
-from tests.layers import down_to_layers
+from tests.layers import down_to_layers, drawn
 
 ROUNDS = 11
 
@@ -40,7 +38,7 @@ def main() -> None:
     design = drawn("resnet152")
     with torch.device("meta"):
         module = compile_design(design, "inference").module.to("meta").eval()
-    opened = down_to_layers(design)
+    opened = down_to_layers(design).design
     count = len(shared_analyser().analyse(opened).nodes)
 
     def theirs() -> None:
@@ -74,12 +72,6 @@ def edits() -> None:
     edit, undo = statistics.median(took), statistics.median(undone)
     print(f"  an edit at the end {edit * 1e3:5.1f} ms  {edit / whole:.2%}, {ran:g} ran")
     print(f"  its undo           {undo * 1e3:5.1f} ms  {undo / whole:.2%}, 0 ran")
-
-
-def drawn(name: str) -> Design:
-    cards, path = shared_analyser().cards, zoo.find(name)
-    assert path is not None
-    return apply_variant(file.load(path, cards), name, cards)
 
 
 def different(count: int) -> Design:

@@ -17,11 +17,10 @@ from functools import partial
 import torch
 from torch import nn
 
-from app.design import file
-from app.design.paths import apply_variant, set_from_text
+from app.design.paths import set_from_text
 from app.engine.compile import compile_design, shared_analyser
-from examples import zoo
 from tests.benchmarks.hand_written import MobileNetV2, ResNet50, UNet, ViTSmall
+from tests.layers import drawn
 
 ROUNDS = 41
 NETWORKS: dict[str, tuple[int, Callable[[int], nn.Module]]] = {
@@ -34,10 +33,7 @@ NETWORKS: dict[str, tuple[int, Callable[[int], nn.Module]]] = {
 
 
 def compiled(name: str, side: int) -> nn.Module:
-    cards = shared_analyser().cards
-    path = zoo.find(name)
-    assert path is not None
-    design = set_from_text(apply_variant(file.load(path, cards), name, cards), [f"image.size=3,{side},{side}"], cards)
+    design = set_from_text(drawn(name), [f"image.size=3,{side},{side}"], shared_analyser().cards)
     return compile_design(design, "inference").module
 
 

@@ -11,22 +11,18 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from app.design import file
-from app.design.paths import apply_variant
 from app.engine import measure, meta
 from app.engine.analysis import Analyser
 from app.engine.meta import Remembering
 from blocks import catalogue
-from examples import zoo
+from tests.layers import drawn
 
 
 @pytest.mark.parametrize(
     "name", ["resnet18", "swin_t", "gpt2_small", "yolov8n", "hrnet_w18_small", "lstm_text_classifier"]
 )
 def test_an_analysis_with_memory_is_one_without(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    cards, path = catalogue.load(), zoo.find(name)
-    assert path is not None
-    design = apply_variant(file.load(path, cards), name, cards)
+    cards, design = catalogue.load(), drawn(name)
     for _ in range(2):  # the second finds everything remembered
         remembered = Analyser(cards, catalogue.classes()).analyse(design)
     monkeypatch.setattr(measure, "Remembering", contextlib.nullcontext)

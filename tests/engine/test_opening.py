@@ -8,10 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from app.design import file
 from app.design.build import chain, node, wire
-from app.design.grouping import open_into
-from app.design.paths import apply_variant
 from app.design.ports import letter
 from app.design.values import Design, Node, Settings, Wire
 from app.engine.compile import compile_design, shared_analyser
@@ -19,8 +16,8 @@ from app.engine.measure import Value
 from app.engine.opening import OpeningError, open_node, open_up
 from app.messages import Tensor
 from blocks.card import Card
-from examples import zoo
 from tests.blocks.samples import CARDS, SIZES, build, composite, flat, others, sample
+from tests.layers import down_to_layers, drawn
 
 COMPOSITES = [card for card in CARDS.values() if composite(card.id)]
 OPENING = [card for card in COMPOSITES if not card.leaf]
@@ -132,24 +129,10 @@ def around(card: Card, group: Any, ports: list[str], values: list[Any]) -> Desig
 
 
 def test_opening_goes_on_down_to_single_layers_and_the_totals_stay() -> None:
-    cards = shared_analyser().cards
-    path = zoo.find("resnet18")
-    assert path is not None
-    design = apply_variant(file.load(path, cards), "resnet18", cards)
+    design = drawn("resnet18")
     before = shared_analyser().analyse(design)
-    todo = [("", node.id) for node in design.nodes if node.block not in ("Input", "Output")]
-    opened = 0
-    while todo:
-        where, id = todo.pop()
-        try:
-            group = open_node(design, where, id).group
-        except OpeningError as error:
-            assert "single layer" in str(error)
-            continue
-        opened += 1
-        design = open_into(design, where, id, group)
-        name = design.graph(where).by_id[id].group
-        todo += [(name, n.id) for n in design.group_by_name[name].nodes if n.block not in ("GroupInput", "GroupOutput")]
+    design, opened, closed = down_to_layers(design)
+    assert all("single layer" in why for _, why in closed)
     assert all(variant.settings == Settings() for variant in design.variants)
     after = shared_analyser().analyse(design)
     # the stem and its conv; the backbone, its stages, their blocks, the blocks' convs and shortcuts; the head

@@ -12,12 +12,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from app.cli import main
-from app.design import file
-from app.design.paths import apply_variant
-from app.engine.compile import Network, compile_design, shared_analyser
+from app.engine.compile import Network, compile_design
 from app.engine.keymaps import key_maps, recognise
 from app.engine.weights import load
 from examples import zoo
+from tests.layers import drawn
 from tests.zoo import make_keys
 from tests.zoo.layouts import LAYOUTS, densenet121, resnet
 from tests.zoo.references import FINGERPRINTS, NAMES, fill, probe, summary, values
@@ -29,9 +28,7 @@ HUGE = 100e6
 
 
 def network(name: str) -> Network:
-    cards, path = shared_analyser().cards, zoo.find(name)
-    assert path is not None
-    return compile_design(apply_variant(file.load(path, cards), name, cards), "inference")
+    return compile_design(drawn(name), "inference")
 
 
 def filled(shapes: Mapping[str, Sequence[int]]) -> dict[str, torch.Tensor]:

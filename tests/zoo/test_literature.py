@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from app.design import file
-from app.design.paths import apply_variant, set_from_text
+from app.design.paths import set_from_text
 from app.engine.compile import shared_analyser
 from app.messages import NodeReport
-from examples import zoo
-from tests.layers import down_to_layers
+from tests.layers import down_to_layers, drawn
 
 VGG16 = (
     1_792, 36_928,
@@ -26,11 +24,8 @@ Zisserman 2014, table 1."""
 def layers(name: str, *settings: str) -> tuple[NodeReport, ...]:
     """The network's single layers, every block opened."""
     analyser = shared_analyser()
-    path = zoo.find(name)
-    assert path is not None
-    design = apply_variant(file.load(path, analyser.cards), name, analyser.cards)
-    design = down_to_layers(set_from_text(design, list(settings), analyser.cards))
-    analysis = analyser.analyse(design)
+    design = set_from_text(drawn(name), list(settings), analyser.cards)
+    analysis = analyser.analyse(down_to_layers(design).design)
     assert analysis.valid
     return analysis.nodes
 

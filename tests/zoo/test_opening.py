@@ -9,20 +9,14 @@ from typing import Any
 
 import pytest
 
-from app.design.edits import EditError
-from app.design.grouping import open_into
-from app.design.values import Design, Settings
 from app.engine.compile import shared_analyser
-from app.engine.opening import OpeningError, open_node
+from tests.layers import down_to_layers
 from tests.zoo.references import SMALLEST
 from tests.zoo.test_runs import small
 
-ENDS = ("Input", "Output", "Target", "GroupInput", "GroupOutput")
 ALWAYS = ("resnet18", "facenet_vggface2", "lraspp_mobilenet_v3_large", "unet_resnet18", "vit_tiny_patch16_224")
 CLOSED = ("never reads", "shares its weights")
 """What, besides a leaf's own reason, may keep a block of a network closed."""
-
-
 INTEGRAL = 16
 """Parameters, none of them trained."""
 SINGLE = ("lenet5_original",)
@@ -34,35 +28,15 @@ def names() -> list[Any]:
     return [*ALWAYS, *slow]
 
 
-def opened(design: Design) -> Design:
-    """The design with every block opened that opens, one of each kind and settings."""
-    cards = shared_analyser().cards
-    todo = [("", node.id) for node in design.nodes]
-    seen: set[tuple[str, Settings]] = set()
-    while todo:
-        where, id = todo.pop()
-        node = design.graph(where).by_id[id]
-        if node.group or node.block in ENDS or (node.block, node.settings) in seen:
-            continue
-        seen.add((node.block, node.settings))
-        try:
-            design = open_into(design, where, id, open_node(design, where, id).group)
-        except (OpeningError, EditError) as error:
-            reasons = (*CLOSED, cards[node.block].leaf or "single layer")
-            assert any(reason in str(error) for reason in reasons), error
-            continue
-        name = design.graph(where).by_id[id].group
-        todo += [(name, inner.id) for inner in design.group_by_name[name].nodes]
-    return design
-
-
 @pytest.mark.parametrize("name", names())
 def test_it_opens_down_to_single_layers_and_computes_the_same(name: str) -> None:
-    design = small(name)
+    cards, design = shared_analyser().cards, small(name)
     before = shared_analyser().analyse(design, with_fixes=False)
-    design = opened(design)
+    design, count, closed = down_to_layers(design, alike=False)
+    for block, why in closed:
+        assert any(reason in why for reason in (*CLOSED, cards[block].leaf or "single layer")), why
     after = shared_analyser().analyse(design, with_fixes=False)
-    assert design.groups or name in SINGLE
+    assert count or name in SINGLE
     assert after.valid and after.problems == ()
     assert (after.trainable_parameters, after.macs) == (before.trainable_parameters, before.macs)
     assert after.outputs == before.outputs

@@ -15,12 +15,12 @@ import pytest
 import torch
 from msgspec.structs import replace
 
-from app.design import file
-from app.design.paths import apply_variant, set_at
+from app.design.paths import set_at
 from app.design.values import Design
 from app.engine.compile import InputSpec, Network, TargetSpec, compile_design, shared_analyser
 from app.engine.onnx_export import export_onnx
 from examples import zoo
+from tests.layers import drawn
 from tests.zoo.references import SMALLEST
 
 SIDES = (64, 96)
@@ -52,12 +52,9 @@ def names(some: Iterable[str], quick: Collection[str]) -> list[Any]:
 
 def small(name: str, shallow: bool = False) -> Design:
     """The network at the smallest size that it takes; `shallow` with few blocks in a row."""
-    cards = shared_analyser().cards
-    path = zoo.find(name)
-    assert path is not None
-    design = apply_variant(file.load(path, cards), name, cards)
-    if shallow and path.stem not in DEPTH_IS_NO_COUNT:
-        design = with_few_blocks(design, IN_A_ROW.get(path.stem, 1))
+    design, family = drawn(name), zoo.index()[name].stem
+    if shallow and family not in DEPTH_IS_NO_COUNT:
+        design = with_few_blocks(design, IN_A_ROW.get(family, 1))
     tries = [sized(design, side) for side in SIDES]
     return next((d for d in tries if shared_analyser().analyse(d, with_fixes=False).valid), design)
 

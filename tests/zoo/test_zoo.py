@@ -11,9 +11,9 @@ import torch
 
 from app.cli import main
 from app.design import file
-from app.design.paths import apply_variant
 from app.engine.compile import compile_design, shared_analyser
 from examples import zoo
+from tests.layers import drawn
 from tests.zoo import make_page
 from tests.zoo.references import FINGERPRINTS, NAMES, SMALLEST, VISIBLE, check, fill, probe, shapes, summary
 
@@ -79,10 +79,7 @@ def is_inner(output: str) -> bool:
 @pytest.mark.parametrize("name", names(FINGERPRINTS, values=True))
 def test_its_outputs_are_those_of_its_reference(name: str) -> None:
     row = FINGERPRINTS[name]
-    cards = shared_analyser().cards
-    path = zoo.find(name)
-    assert path is not None
-    network = compile_design(apply_variant(file.load(path, cards), name, cards), "inference")
+    network = compile_design(drawn(name), "inference")
     fill(network.root)
     with torch.no_grad():
         output = network.module.double().eval()(probe(row["input_shape"]))
