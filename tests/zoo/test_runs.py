@@ -97,9 +97,9 @@ def tensors(value: Any) -> Iterator[torch.Tensor]:
         yield from tensors(part)
 
 
-def samples(ends: Ends) -> list[torch.Tensor]:
+def samples(ends: Ends, batch: int = 2) -> list[torch.Tensor]:
     return [
-        torch.randint(0, 2, (2, *end.shape)) if end.dtype.startswith("int") else torch.randn(2, *end.shape)
+        torch.randint(0, 2, (batch, *end.shape)) if end.dtype.startswith("int") else torch.randn(batch, *end.shape)
         for end in ends
     ]
 
@@ -142,14 +142,20 @@ def exports(design: Design, folder: Path) -> None:
     report = export_onnx(network, folder / "model.onnx", batches=(1, 3))
     with torch.no_grad():
         outputs = list(tensors(network.module(*samples(network.inputs))))
+    largest = max(float(output.abs().max()) for output in outputs)
+    moved = max(float((output[0] - output[1]).abs().max()) for output in outputs)
+    print(f"largest {largest:.3g}, from sample to sample {moved:.3g}, from torch {report.difference:.1g}")
     assert report.difference is not None
-    assert report.difference <= 1e-3 * max(float(output.abs().max()) for output in outputs)
+    assert report.difference <= 1e-3 * largest
+    assert moved >= 1e-2 * largest
 
 
 def enliven(network: Network) -> None:
     """Give weights to branches that begin at zero too, and the statistics of a batch to the batch norms.
 
-    Through a new network whose batch norms have seen nothing the signal dies out or grows: any answer would do.
+    Through a new network whose batch norms have seen nothing the signal dies out or grows: any answer would do. A batch
+    of 2 is too few for the last levels, 2 x 2 pixels: other samples lie far outside what it gave, EfficientNet-B1
+    answers in thousands, and float32 is off by 1 from float64 in torch alone.
     """
     with torch.no_grad():
         for name, weight in network.root.named_parameters():
@@ -159,10 +165,11 @@ def enliven(network: Network) -> None:
                 weight.normal_(1, 0.1)
             else:
                 weight.normal_(0, math.sqrt(2 / weight[0].numel()))
-        for part in network.root.modules():
-            if isinstance(part, torch.nn.modules.batchnorm._BatchNorm):
-                part.momentum = 1.0
-        network.module.train()(*samples(network.inputs))
+        norms = [m for m in network.root.modules() if isinstance(m, torch.nn.modules.batchnorm._BatchNorm)]
+        for norm in norms:
+            norm.momentum = 1.0
+        if norms:
+            network.module.train()(*samples(network.inputs, batch=16))
 
 
 @pytest.mark.parametrize("name", names(sorted(SMALLEST), quick=EXPORTED))
