@@ -14,7 +14,8 @@ from app.design.values import Design, End
 from app.engine import fixes, problems
 from app.engine.measure import Measurer
 from app.engine.walk import Step, Walk, Walker, reaching
-from app.messages import Analysis, Memory, Named, NodeReport, PortShape, Problem, Uncounted
+from app.messages import Analysis
+from app.messages.reports import Memory, Named, NodeReport, PortShape, Problem, Uncounted
 from blocks.card import Card
 
 NOT_NETWORK = ("Loss", "Metric")
@@ -139,9 +140,7 @@ def _report(walk: Walk, step: Step, shared: bool) -> NodeReport:
         return replace(report, ok=False)
     return replace(
         report,
-        outputs=tuple(
-            PortShape(end.port, walk.kinds[end], walk.values[end]) for end in walk.given.get(call.id, ())
-        ),
+        outputs=tuple(PortShape(end.port, walk.kinds[end], walk.values[end]) for end in walk.given.get(call.id, ())),
         parameters=0 if shared else measured.parameters,
         trainable=0 if shared or call.frozen else measured.trainable,
         buffers=0 if shared else measured.buffers,

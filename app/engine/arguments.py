@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.design.values import Settings
-from app.messages import Tensor
+from app.messages.reports import Tensor
 from blocks.card import Card, Port
 from blocks.patterns import Binder, Mismatch
 
@@ -70,5 +70,3 @@ def declared(card: Card, name: str) -> Port:
 
 def _named(port: Port, name: str) -> Port:
     return port if port.name == name else Port(name, port.pattern, port.kind, dtype=port.dtype)
-
-

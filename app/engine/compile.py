@@ -11,7 +11,7 @@ from app.design.names import free_name
 from app.design.values import Design, End
 from app.engine.analysis import Analyser
 from app.engine.walk import Step, Walk, arguments_of, reaching
-from app.messages import Problem
+from app.messages.reports import Problem
 from blocks import catalogue
 
 
@@ -132,9 +132,7 @@ def _goals(walk: Walk, purpose: Purpose) -> list[str]:
     return [id for id, step in walk.steps.items() if _category(step) in ("Loss", "Metric")]
 
 
-def _trace(
-    walk: Walk, needed: set[str], goals: list[str], root: nn.Module, purpose: Purpose
-) -> Network:
+def _trace(walk: Walk, needed: set[str], goals: list[str], root: nn.Module, purpose: Purpose) -> Network:
     graph = fx.Graph()
     given: dict[End, fx.Node] = {}
     inputs: list[InputSpec] = []
@@ -202,5 +200,3 @@ def alias_submodules(module: nn.Module) -> None:
         for name, child in parent._modules.items():
             if child is not None:
                 parent.__dict__[name] = child
-
-

@@ -13,7 +13,8 @@ from msgspec.structs import replace
 from app.design import changes
 from app.design.values import Design
 from app.engine import repairs
-from app.messages import Analysis, Fix
+from app.messages import Analysis
+from app.messages.reports import Fix
 
 if TYPE_CHECKING:
     from app.engine.analysis import Analyser

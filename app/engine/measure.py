@@ -21,7 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from app.design.values import Settings
 from app.engine.arguments import Refusal, bind, declared
 from app.engine.meta import Remembering, storage
-from app.messages import Tensor
+from app.messages.reports import Tensor
 from app.trust import digest
 from blocks.card import Card, Kind
 
@@ -67,9 +67,7 @@ class Measurer:
         """The hashes of the code in drawings that may run."""
         self._memo: OrderedDict[_Key, Measured] = OrderedDict()
 
-    def known(
-        self, block: str, settings: Settings, inputs: tuple[Value | None, ...], ports: tuple[str, ...]
-    ) -> bool:
+    def known(self, block: str, settings: Settings, inputs: tuple[Value | None, ...], ports: tuple[str, ...]) -> bool:
         return (block, settings, inputs, ports) in self._memo
 
     def measure(
@@ -124,9 +122,7 @@ class Measurer:
         except Exception as error:  # whatever a block's own code raises becomes the problem's sentence
             return Measured(refusal=refused(error, card))
 
-    def _forward(
-        self, card: Card, module: nn.Module, inputs: tuple[Value | None, ...], kinds: list[Kind]
-    ) -> Measured:
+    def _forward(self, card: Card, module: nn.Module, inputs: tuple[Value | None, ...], kinds: list[Kind]) -> Measured:
         values = [_tensors(value, kind) for value, kind in zip(inputs, kinds, strict=True)]
         counter, watch, kept = FlopCounterMode(display=False), _Watch(), _Kept(module, values)
         keeping = torch.autograd.graph.saved_tensors_hooks(kept.keep, lambda x: x)
@@ -135,9 +131,7 @@ class Measurer:
         outputs = _outputs(result, card)
         strides = self._strides(card, module, inputs, kinds, outputs)
         described = tuple(
-            tuple(
-                Tensor(tuple(t.shape), _dtype(t), stride) for t, stride in zip(levels, of_levels, strict=True)
-            )
+            tuple(Tensor(tuple(t.shape), _dtype(t), stride) for t, stride in zip(levels, of_levels, strict=True))
             for levels, of_levels in zip(outputs, strides, strict=True)
         )
         for levels in outputs:
@@ -328,5 +322,3 @@ class _Watch(TorchDispatchMode):
         if namespace not in ("aten", "prim", "prims", "netloom") or name.strip("_").startswith(_MULTIPLIES):
             self.uncounted.add(func._schema.name)
         return func(*args, **(kwargs or {}))
-
-

@@ -18,7 +18,8 @@ from typing import Any
 from torch import nn
 
 from app.engine.compile import shared_analyser
-from app.messages import OwnFile, Problem
+from app.messages import OwnFile
+from app.messages.reports import Problem
 from blocks import catalogue, plain
 from blocks.declare import CARDS, REGISTRY
 

@@ -7,7 +7,7 @@ from typing import Any
 from app.design.expand import Call
 from app.design.values import Design, End
 from app.engine.walk import Step, Walk, arguments_of, reaching
-from app.messages import Problem
+from app.messages.reports import Problem
 
 
 def find(design: Design, walk: Walk) -> tuple[Problem, ...]:

@@ -17,7 +17,7 @@ from app.design.paths import show_value
 from app.design.ports import ports
 from app.design.values import Design, End, Expression, Node, Settings, SettingValue, Wire
 from app.design.wires import downstream, kinds_fit
-from app.messages import Problem
+from app.messages.reports import Problem
 from blocks.card import Port, Setting
 
 if TYPE_CHECKING:

@@ -39,7 +39,6 @@ from app.messages import (
     OpenedUp,
     OpenUp,
     Predict,
-    Problem,
     Progress,
     Ready,
     Reply,
@@ -50,6 +49,7 @@ from app.messages import (
     decode_request,
     encode,
 )
+from app.messages.reports import Problem
 
 GRACE = 30.0
 """Seconds that a run may take to write its checkpoint once its window is gone."""

@@ -6,7 +6,8 @@ import csv
 import io
 
 from app.design.values import Design, Node
-from app.messages import Analysis, NodeReport, PortShape
+from app.messages import Analysis
+from app.messages.reports import NodeReport, PortShape
 
 
 def _sizes(ports: tuple[PortShape, ...]) -> str:

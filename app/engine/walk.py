@@ -13,7 +13,7 @@ from app.design.ports import ports
 from app.design.values import Design, End, Node
 from app.engine.arguments import Refusal, bind
 from app.engine.measure import MAX_ELEMENTS, Measured, Measurer, Value
-from app.messages import Tensor
+from app.messages.reports import Tensor
 from blocks.card import Card, Kind, Port
 from blocks.ends import sample_size
 

@@ -14,7 +14,8 @@ from app.design.names import NamingError
 from app.design.paths import PathError, choose_variant, variant_of
 from app.design.values import Design, Graph
 from app.design.wires import WiringError
-from app.messages import Analysis, NodeReport, Problem
+from app.messages import Analysis
+from app.messages.reports import NodeReport, Problem
 from app.window.consent import Consent
 from blocks.card import Card
 

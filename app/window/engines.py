@@ -20,12 +20,12 @@ from app.messages import (
     Loading,
     OpenUp,
     Predict,
-    Problem,
     Reply,
     Running,
     Train,
     Trust,
 )
+from app.messages.reports import Problem
 from app.window import log
 from app.window.document import Document, locate
 from app.window.engine_process import EngineProcess, engine_command

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.messages import PortShape, Tensor
+from app.messages.reports import PortShape, Tensor
 
 _UNITS = ("", " k", " M", " G", " T", " P")
 

@@ -16,7 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.messages import NodeReport
+from app.messages.reports import NodeReport
 from app.window import figures, parts
 from app.window.document import Document
 from app.window.theme import CATEGORY_COLOURS, font, icon, theme
@@ -257,4 +257,3 @@ class LayersPanel(QWidget):
         self.model.take()
         self.totals.take()
         self.table.fit()
-

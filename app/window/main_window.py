@@ -9,7 +9,8 @@ from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropE
 from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox, QSplitter, QVBoxLayout, QWidget
 
 import app
-from app.messages import Analysis, NodeReport, Problem
+from app.messages import Analysis
+from app.messages.reports import NodeReport, Problem
 from app.window import log, style
 from app.window.actions import Actions
 from app.window.bottom import BottomTabs

@@ -8,7 +8,8 @@ from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 
 from app import trust
 from app.design.file import FileError
-from app.messages import OwnFile, Problem
+from app.messages import OwnFile
+from app.messages.reports import Problem
 from app.window import log
 
 SETTLE = 200

@@ -7,7 +7,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from app.design import changes
-from app.messages import Fix, Problem
+from app.messages.reports import Fix, Problem
 from app.window import figures, parts
 from app.window.document import Document
 from app.window.flow import Flow

@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from app.design.edits import used_groups
 from app.design.values import Design, Node
-from app.messages import Analyse, Analysis, Memory, Problem
+from app.messages import Analyse, Analysis
+from app.messages.reports import Memory, Problem
 
 
 def salvage(known: tuple[Analyse, Analysis] | None, asked: Analyse, blamed: str, problem: Problem) -> Analysis:

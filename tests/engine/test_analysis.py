@@ -12,7 +12,8 @@ from app.design import edits
 from app.design.values import Design, Expression, Group, Wire
 from app.engine.analysis import Analyser
 from app.engine.compile import compile_design, shared_analyser
-from app.messages import Analysis, NodeReport
+from app.messages import Analysis
+from app.messages.reports import NodeReport
 from blocks import catalogue
 from blocks.card import Setting
 from tests.drawing import IMAGE, OUTPUT, chain, node, wire

@@ -14,7 +14,7 @@ from app.design.values import Design, Node, Settings, Wire
 from app.engine.compile import compile_design, shared_analyser
 from app.engine.measure import Value
 from app.engine.opening import OpeningError, open_node, open_up
-from app.messages import Tensor
+from app.messages.reports import Tensor
 from blocks.card import Card
 from tests.blocks.samples import CARDS, SIZES, build, composite, flat, others, sample
 from tests.layers import down_to_layers, drawn

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from app import messages as m
 from app.design.values import Settings
+from app.messages import reports as r
 from blocks.card import Card, Port, Setting
 
 CARDS = (
@@ -56,19 +57,19 @@ def analyse(request: m.Analyse) -> None:
         if node.block == "Crash" or (node.block == "CrashOnce" and not marker.exists()):
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        out = m.PortShape("out", "tensor", (m.Tensor((1, 64, 56, 56)),))
-        nodes.append(m.NodeReport(
-            node.id, node.name, "", node.id, node.block, (m.PortShape("x", "tensor", (m.Tensor((1, 3, 224, 224)),)),),
+        out = r.PortShape("out", "tensor", (r.Tensor((1, 64, 56, 56)),))
+        nodes.append(r.NodeReport(
+            node.id, node.name, "", node.id, node.block, (r.PortShape("x", "tensor", (r.Tensor((1, 3, 224, 224)),)),),
             (out,), parameters=1792, trainable=1792, macs=86_704_128, activations=802_816,
         ))  # fmt: skip
     problems = tuple(
-        m.Problem("error", n.id, n.name, "", n.id, "x", "odd", f"{n.name}: 63 channels were got, even ones are needed.")
+        r.Problem("error", n.id, n.name, "", n.id, "x", "odd", f"{n.name}: 63 channels were got, even ones are needed.")
         for n in request.design.nodes if n.settings.get("out_channels") == 63
     )  # fmt: skip
     send(m.Analysis(
         request.revision, valid=not problems, partial=False, parameters=1792 * len(nodes), macs=86_704_128 * len(nodes),
-        memory=m.Memory(7168, 802_816, 2_000_000), nodes=tuple(nodes), problems=problems,
-        inputs=(m.Named("image", (m.Tensor((1, 3, 224, 224)),)),), outputs=(m.Named("y", (m.Tensor((1, 10)),)),),
+        memory=r.Memory(7168, 802_816, 2_000_000), nodes=tuple(nodes), problems=problems,
+        inputs=(r.Named("image", (r.Tensor((1, 3, 224, 224)),)),), outputs=(r.Named("y", (r.Tensor((1, 10)),)),),
     ))  # fmt: skip
 
 

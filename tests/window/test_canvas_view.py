@@ -10,7 +10,8 @@ from PySide6.QtWidgets import QPushButton, QToolTip
 
 from app.design import edits
 from app.design.values import Design, Expression, Group, Node
-from app.messages import Analysis, Fix, NodeReport, PortShape, Problem, Tensor
+from app.messages import Analysis
+from app.messages.reports import Fix, NodeReport, PortShape, Problem, Tensor
 from app.window import figures
 from app.window.canvas import texts
 from app.window.canvas.drops import BLOCK_MIME

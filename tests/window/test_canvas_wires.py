@@ -8,7 +8,8 @@ from PySide6.QtTest import QTest
 
 from app.design import edits
 from app.design.values import Design
-from app.messages import Analysis, NodeReport
+from app.messages import Analysis
+from app.messages.reports import NodeReport
 from app.window.canvas.view import CanvasView
 from tests.window.canvas_hands import CHAIN, body, drag, key, node, port, wire
 

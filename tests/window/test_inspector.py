@@ -9,7 +9,8 @@ from pytestqt.qtbot import QtBot
 
 from app.design import edits, grouping
 from app.design.values import Design, Expression, Node, Settings
-from app.messages import Analysis, Fix, Memory, NodeReport, PortShape, Problem, Tensor
+from app.messages import Analysis
+from app.messages.reports import Fix, Memory, NodeReport, PortShape, Problem, Tensor
 from app.window.document import Document
 from app.window.fields import NumberEdit, PairField, SwitchField, read_expression, show_text
 from app.window.inspector import Inspector

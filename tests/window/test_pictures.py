@@ -12,7 +12,8 @@ from PySide6.QtGui import QColor, QImage
 
 from app.design import file
 from app.design.values import Design, End, Node, Wire
-from app.messages import Analysis, Catalogue, NodeReport, PortShape, Tensor, encode
+from app.messages import Analysis, Catalogue, encode
+from app.messages.reports import NodeReport, PortShape, Tensor
 from app.window import theme as themes
 from app.window.pictures import draw_design
 from app.window.theme import theme

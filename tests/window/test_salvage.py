@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from app.design.values import Design, End, Node, Settings, Wire
-from app.messages import Analyse, Analysis, NodeReport, Problem
+from app.messages import Analyse, Analysis
+from app.messages.reports import NodeReport, Problem
 from app.window.salvage import salvage
 
 PROBLEM = Problem("error", "b", "b", "", "b", "", "engine-ended", "b: it did not finish within 10 s and was ended.")

@@ -14,7 +14,8 @@ from PySide6.QtWidgets import QApplication, QPushButton
 from app.design.file import FileError
 from app.design.usual import usual_loss
 from app.design.values import Design, Settings
-from app.messages import Analysis, Named, Problem, Progress, Tensor, Train, Trained
+from app.messages import Analysis, Progress, Train, Trained
+from app.messages.reports import Named, Problem, Tensor
 from app.window.curves import in_words, nice_ticks, picture, reach, read_metrics
 from app.window.document import Document
 from app.window.training import TrainingPanel, status_line, time_left
@@ -77,9 +78,7 @@ def test_a_run_from_start_to_its_end(made: Any, qtbot: Any) -> None:
 
     job.finished.emit(Trained("", "runs/untitled-x", False, 3, Settings(loss=0.0612, accuracy=0.983)))
     assert not panel.running and heard == [True, False] and panel.start_button.isVisible()
-    assert panel.notice.text == (
-        "Finished after 3 epochs: test accuracy 98.3 %, loss 0.0612. The run is untitled-x."
-    )
+    assert panel.notice.text == ("Finished after 3 epochs: test accuracy 98.3 %, loss 0.0612. The run is untitled-x.")
     with qtbot.waitSignal(panel.try_wanted):
         click(panel.notice.button("Try"))
     with qtbot.waitSignal(panel.export_wanted):
@@ -94,6 +93,7 @@ def test_values_under_the_pointer(made: Any, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: chart.plot.width() > 200)
     assert "0.6667" in chart.legend() and "epoch" not in chart.legend()
     view = chart.plot.getPlotItem().vb
+
     def said() -> bool:
         at = chart.plot.mapFromScene(view.mapViewToScene(QPointF(1.0, 1.5)))  # the plot may still be laid out
         QTest.mouseMove(chart.plot.viewport(), QPoint(at.x() - 20, at.y()))

@@ -6,7 +6,7 @@ import pytest
 
 from app.design.paths import set_from_text
 from app.engine.compile import shared_analyser
-from app.messages import NodeReport
+from app.messages.reports import NodeReport
 from tests.layers import down_to_layers, drawn
 
 VGG16 = (

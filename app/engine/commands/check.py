@@ -11,7 +11,8 @@ from app.design.values import Design
 from app.engine.commands.common import console, layer_table, prepared, print_json, print_problems, user_errors
 from app.engine.compile import shared_analyser
 from app.exits import FINE, INVALID, CallError
-from app.messages import Analysis, Fix, Named, PortShape, Tensor
+from app.messages import Analysis
+from app.messages.reports import Fix, Named, PortShape, Tensor
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QVBoxLayout
 
 from app.design.changes import apply
-from app.messages import Fix, Problem
+from app.messages.reports import Fix, Problem
 from app.window import figures
 from app.window.sentences import Sentence, plain
 from app.window.theme import font, theme

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from app.design.ports import ports
 from app.design.shapes import SHOWN, WITHOUT_COSTS
 from app.design.values import Graph, Node
-from app.messages import NodeReport, Problem
+from app.messages.reports import NodeReport, Problem
 from app.window import figures
 from app.window.canvas import texts
 from app.window.document import Document

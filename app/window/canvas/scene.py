@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QPointF, QRectF, Signal
 from PySide6.QtWidgets import QGraphicsScene
 
 from app.design.values import Design, End, Graph, Group, Node, Wire
-from app.messages import Problem
+from app.messages.reports import Problem
 from app.window.canvas import texts
 from app.window.canvas.face import Face, face_of
 from app.window.canvas.node_item import PORT_REACH, NodeItem

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from app.design.values import Expression, SettingValue
-from app.messages import NodeReport, PortShape
+from app.messages.reports import NodeReport, PortShape
 from app.window import figures
 from app.window.sentences import rich
 from blocks.card import Port, Setting

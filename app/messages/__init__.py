@@ -11,102 +11,12 @@ from typing import Any
 
 import msgspec
 
-from app.design.changes import Change
 from app.design.file import dec_hook, enc_hook
 from app.design.values import Design, Group, Recipe, Settings
-from blocks.card import Card, Kind
+from app.messages.reports import Memory, Named, NodeReport, Problem, Uncounted
+from blocks.card import Card
 
 CHUNK_BYTES = 256 * 1024
-
-
-# what analysis says ---------------------------------------------------------------------------------------------------
-
-
-class Tensor(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One tensor on a wire: its shape with the batch first, its dtype (`float32`), its stride in pixels of the
-    input."""
-
-    shape: tuple[int, ...]
-    dtype: str = "float32"
-    stride: float | None = None
-
-
-class PortShape(msgspec.Struct, frozen=True):
-    """What stands at a port: one tensor, or a pyramid's several (finest first)."""
-
-    port: str
-    kind: Kind
-    tensors: tuple[Tensor, ...]
-
-
-class NodeReport(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One call of one block, or (in `Analysis.groups`) a whole Group. Weights shared with an earlier call count 0.
-
-    `id` and `name` are paths; `where` and `node` name the drawn node. `activations` is in bytes.
-    """
-
-    id: str
-    name: str
-    where: str
-    node: str
-    block: str
-    inputs: tuple[PortShape, ...] = ()
-    outputs: tuple[PortShape, ...] = ()
-    parameters: int = 0
-    trainable: int = 0
-    buffers: int = 0
-    macs: int = 0
-    activations: int = 0
-    opens: bool = False
-    """Whether the block opens up into smaller ones."""
-    ok: bool = True
-
-
-class Fix(msgspec.Struct, frozen=True):
-    """A repair: its title, the change in parameters that it brings, and the edits that make it."""
-
-    title: str
-    parameters: int
-    changes: tuple[Change, ...]
-
-
-class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is wrong, where, and what would mend it. `severity` is error, warning or hint; only errors make a design
-    invalid. `id` is the path of the node, `blame` the path of the upstream node that introduced the difference."""
-
-    severity: str
-    id: str
-    name: str
-    where: str
-    node: str
-    port: str
-    code: str
-    message: str
-    blame: str = ""
-    fixes: tuple[Fix, ...] = ()
-
-
-class Memory(msgspec.Struct, frozen=True):
-    """Bytes for the parameters, the activations of one forward pass, and one training step."""
-
-    parameters: int = 0
-    activations: int = 0
-    training: int = 0
-
-
-class Named(msgspec.Struct, frozen=True):
-    """An input or output of the whole network."""
-
-    name: str
-    tensors: tuple[Tensor, ...]
-    kind: Kind = "tensor"
-
-
-class Uncounted(msgspec.Struct, frozen=True):
-    """An operation whose multiply-adds are not counted."""
-
-    node: str
-    operation: str
 
 
 # window -> engine -----------------------------------------------------------------------------------------------------
@@ -358,8 +268,19 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 Reply = (
-    Ready | Catalogue | Loading | Devices | Analysis | Running | OpenedUp | Progress | Trained | Exported | Chunk
-    | Prediction | Failed
+    Ready
+    | Catalogue
+    | Loading
+    | Devices
+    | Analysis
+    | Running
+    | OpenedUp
+    | Progress
+    | Trained
+    | Exported
+    | Chunk
+    | Prediction
+    | Failed
 )
 
 _encoder = msgspec.json.Encoder(enc_hook=enc_hook)
