@@ -143,19 +143,19 @@ class Binder:
         for dim in dims:
             width = spare if dim.many else 1
             part = shape[place : place + width]
+            self._bind(port, dim, part if dim.many else part[0], shape, at, place)
             place += width
-            self._bind(port, dim, part if dim.many else part[0], shape, at)
 
-    def _bind(self, port: Port, dim: Dim, value: int | Shape, shape: Shape, at: str) -> None:
+    def _bind(self, port: Port, dim: Dim, value: int | Shape, shape: Shape, at: str, place: int) -> None:
         if dim.size:
             if value != dim.size:
                 message = f"{at} is {show(shape)}, but it needs {dim.size} where it has {value}"
-                raise Mismatch("size", port.name, message)
+                raise Mismatch("size", port.name, message, {"place": place})
             return
         if dim.divisor:
             by = int(dim.divisor) if dim.divisor.isdigit() else int(self.settings[dim.divisor])
             if by < 1 or not isinstance(value, int) or value % by:
-                detail: dict[str, Any] = {"setting": dim.divisor, "size": value, "by": by}
+                detail: dict[str, Any] = {"setting": dim.divisor, "size": value, "by": by, "place": place}
                 what = f"{dim.name} = {value}"
                 message = f"{at} has {what}, but it needs a multiple of {dim.divisor} = {by}"
                 if dim.divisor.isdigit():

@@ -8,7 +8,7 @@ import msgspec
 
 from app.design import edits
 from app.design.ports import Catalogue
-from app.design.values import Design, End, Node, Settings, SettingValue, Wire
+from app.design.values import Design, End, Node, Recipe, Settings, SettingValue, Wire
 
 
 class SetSetting(msgspec.Struct, frozen=True, tag=True):
@@ -61,7 +61,21 @@ class SetShares(msgspec.Struct, frozen=True, tag=True):
     other: str
 
 
-Change = SetSetting | AddNode | Connect | InsertOnWire | Remove | SetShares
+class SetFrozen(msgspec.Struct, frozen=True, tag=True):
+    """Keep a node's weights as they are while training, or let them learn again."""
+
+    where: str
+    node: str
+    frozen: bool
+
+
+class SetRecipe(msgspec.Struct, frozen=True, tag=True):
+    """Train otherwise."""
+
+    recipe: Recipe
+
+
+Change = SetSetting | AddNode | Connect | InsertOnWire | Remove | SetShares | SetFrozen | SetRecipe
 
 
 def set_setting(where: str, node: str, setting: str, value: SettingValue) -> SetSetting:
@@ -88,4 +102,8 @@ def apply(design: Design, changes: Iterable[Change], catalogue: Catalogue) -> De
                 design = edits.remove(design, where, nodes, wires)
             case SetShares(where, node, other):
                 design = edits.set_shares(design, where, node, other)
+            case SetFrozen(where, node, frozen):
+                design = edits.set_frozen(design, where, node, frozen)
+            case SetRecipe(recipe):
+                design = edits.set_recipe(design, recipe)
     return design

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from app.design.values import Settings
@@ -16,6 +17,12 @@ class Refusal(ValueError):
     def __init__(self, code: str, port: str, message: str, detail: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code, self.port, self.message, self.detail = code, port, message, detail or {}
+
+    @property
+    def multiple(self) -> int:
+        """The number that the sentence asks for a multiple of: a block's own words are all that it raises. 0: none."""
+        found = re.search(r"multiple of (?:[\w ]+= )?(\d+)", self.message)
+        return int(found[1]) if found else 0
 
 
 def bind(

@@ -27,6 +27,9 @@ BUDGET = 15_000
 """How many blocks are walked in all while repairs are tried, so that a large broken design is answered nearly as fast
 as a sound one. Counted, not timed: the same design always gets the same fixes, by the same numbers."""
 
+HINTED = 400
+"""Larger drawings get no fixes for hints: a hint must not make every edit slower."""
+
 
 def offer(analyser: Analyser, design: Design, walk: Walk, analysis: Analysis, batch: int) -> Analysis:
     """The analysis with fixes added to its problems."""
@@ -34,6 +37,8 @@ def offer(analyser: Analyser, design: Design, walk: Walk, analysis: Analysis, ba
     trials = max(1, BUDGET // max(len(walk.steps), 1))
     mended = list(analysis.problems)
     for place, problem in enumerate(analysis.problems[:MAX_PROBLEMS]):
+        if problem.severity == "hint" and len(walk.steps) > HINTED:
+            continue
         found: list[Fix] = []
         for title, edit in repairs.candidates(analyser, design, walk, problem):
             if not trials or len(found) == MAX_FIXES:
@@ -47,7 +52,8 @@ def offer(analyser: Analyser, design: Design, walk: Walk, analysis: Analysis, ba
             left = sum(p.severity == "error" for p in result.problems)
             gone = not any((p.id, p.code, p.port) == (problem.id, problem.code, problem.port) for p in result.problems)
             if gone and (left < errors or (problem.severity != "error" and left <= errors)):
-                found.append(Fix(title, result.parameters - analysis.parameters, edit))
+                gives = next((r.outputs for r in (*result.nodes, *result.groups) if r.id == problem.id), ())
+                found.append(Fix(title, result.parameters - analysis.parameters, edit, gives))
         mended[place] = replace(problem, fixes=tuple(found))
         if not trials:
             break

@@ -213,6 +213,9 @@ def refused(error: Exception, card: Card) -> Refusal:
     text = str(error).strip().split("\n")[0] or type(error).__name__
     if "Kernel size can't be greater than actual input size" in text or "Output size is too small" in text:
         return Refusal("kernel", "x", _outgrown(text, any(s.name == "kernel_size" for s in card.settings)))
+    if "Expected more than 1 spatial element" in text:
+        message = "it compares the pixels of each channel, but gets one; give it a larger image, or leave it out"
+        return Refusal("one-value", "x", message)
     if "should be at most half of" in text:
         message = f"its padding is too large: {_small(text)}; use at most half of the kernel"
         return Refusal("padding", "x", message)

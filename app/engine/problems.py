@@ -6,6 +6,9 @@ from typing import Any
 
 from app.design.expand import Call
 from app.design.values import Design, End
+from app.engine import habits
+from app.engine.arguments import Refusal
+from app.engine.surroundings import first_to_change
 from app.engine.walk import Step, Walk, arguments_of, reaching
 from app.messages.reports import Problem
 
@@ -21,6 +24,7 @@ def find(design: Design, walk: Walk) -> tuple[Problem, ...]:
         found += _of_step(design, walk, step)
     found += _of_sharing(walk)
     found += _of_whole(design, walk)
+    found += habits.find(design, walk)
     # A node that failed because of an expression would be named twice, the second time without the cause.
     troubled = {t.id for t in walk.expanded.troubles}
     found = [p for p in found if p.id not in troubled or p.code in ("expression", "group-missing", "repeat", "setting")]
@@ -68,7 +72,7 @@ def _of_step(design: Design, walk: Walk, step: Step) -> list[Problem]:
         found.append(_problem(step, "error", port.name, "missing-input", message))
     elif step.measured is not None and step.measured.refusal is not None:
         refusal = step.measured.refusal
-        blame = _blame(walk, step, refusal.port)
+        blame = _blame(walk, step, refusal)
         told = bool(blame) and refusal.code in ("differs", "rank", "divides")
         tail = f" (from {walk.steps[blame].call.name})" if told else ""
         message = f"{call.name}: {refusal.message}{tail}"
@@ -118,39 +122,36 @@ def _problem(step: Step, severity: str, port: str, code: str, message: str, blam
     return Problem(severity, call.id, call.name, call.where, call.node, port, code, message, blame)
 
 
-def _blame(walk: Walk, step: Step, port: str) -> str:
-    """The call that introduced what `port` does not take: going up from it, the first that changed those sizes."""
+FROM_ABOVE = ("differs", "rank", "divides", "size", "levels", "strides", "dtype", "kernel", "one-value", "refused")
+"""What a node refuses because of what it is given. Else the fault is its own."""
+
+
+def _blame(walk: Walk, step: Step, refusal: Refusal) -> str:
+    """The call that introduced what a port does not take: going up from it, the first that changed those sizes."""
+    if refusal.code not in FROM_ABOVE:
+        return ""
     sources = walk.expanded.sources[step.call.id]
+    port = refusal.port
     end = sources.get(port) or (next(iter(sources.values())) if len(sources) == 1 else None)
     if end is None:
         return ""
+    if refusal.code == "refused" and not refusal.multiple:
+        return ""
     got = walk.values.get(end)
-    others = [walk.values.get(e) for p, e in sources.items() if p != port]
-    wanted = next((v for v in others if v is not None), None)
-    if got is None or wanted is None or len(got) != 1 or len(wanted) != 1:
+    if got is None or len(got) != 1 or refusal.code in ("levels", "strides"):
         return end.node
-    shape, aim = got[0].shape, wanted[0].shape
-    if len(shape) != len(aim):
-        return end.node
-    differing = [i for i, (a, b) in enumerate(zip(shape, aim, strict=True)) if a != b]
-    return _first_to_change(walk, end, differing)
-
-
-def _first_to_change(walk: Walk, end: End, differing: list[int]) -> str:
-    """Go up while the input has the same sizes at `differing` as the output; the node where they changed."""
-    while True:
-        value = walk.values[end][0].shape
-        above = [e for e in walk.expanded.sources[end.node].values() if e in walk.values]
-        same = [
-            e
-            for e in above
-            if len(walk.values[e]) == 1
-            and len(walk.values[e][0].shape) == len(value)
-            and all(walk.values[e][0].shape[i] == value[i] for i in differing)
-        ]
-        if not same:
+    shape = got[0].shape
+    if refusal.code == "differs":
+        others = [walk.values.get(e) for p, e in sources.items() if p != port]
+        wanted = next((v for v in others if v is not None), None)
+        if wanted is None or len(wanted) != 1 or len(wanted[0].shape) != len(shape):
             return end.node
-        end = same[0]
+        places = [i for i, (a, b) in enumerate(zip(shape, wanted[0].shape, strict=True)) if a != b]
+    elif refusal.code in ("kernel", "one-value"):
+        places = list(range(2, len(shape)))
+    else:
+        places = [refusal.detail["place"]] if "place" in refusal.detail else [1] if refusal.multiple else []
+    return first_to_change(walk, end, places)
 
 
 def _of_whole(design: Design, walk: Walk) -> list[Problem]:

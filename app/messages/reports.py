@@ -49,11 +49,13 @@ class NodeReport(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Fix(msgspec.Struct, frozen=True):
-    """A repair: its title, the change in parameters that it brings, and the edits that make it."""
+    """A repair: its title, the change in parameters that it brings, the edits that make it, and what the node gives
+    once they are made (nothing where it is gone, or is no node's problem)."""
 
     title: str
     parameters: int
     changes: tuple[Change, ...]
+    outputs: tuple[PortShape, ...] = ()
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):

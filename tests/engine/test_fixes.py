@@ -1,79 +1,73 @@
-"""Every fix that is offered mends its problem, with the change in parameters that it says."""
+"""Every kind of mistake gets its sentence, its node, the node that began it, and fixes that do mend it."""
 
 from __future__ import annotations
 
 import pytest
+import torch
 
 from app.design import changes
 from app.design.values import Design
-from app.engine.compile import shared_analyser
-from tests.drawing import IMAGE, OUTPUT, chain, node, wire
-
-CONV = node("conv", "Conv2d", out_channels=8)
-
-
-def two_into_add(**settings: object) -> Design:
-    return Design(
-        nodes=(IMAGE, CONV, node("down", "Conv2d", **settings), node("add", "Add"), OUTPUT),
-        wires=(wire("image", "conv"), wire("conv", "down"), wire("conv", "add.a"), wire("down", "add.b"),
-               wire("add", "output")),
-    )  # fmt: skip
+from app.engine.compile import compile_design, shared_analyser
+from app.messages import Analysis
+from app.messages.reports import Problem
+from tests.engine.kinds import KINDS
 
 
-DESIGNS = {
-    "channels differ at an Add": two_into_add(out_channels=16),
-    "stride differs at an Add": two_into_add(out_channels=8, stride=(2, 2)),
-    "both differ at an Add": two_into_add(out_channels=24, stride=(2, 2)),
-    "sizes differ at a Concat": Design(
-        nodes=(IMAGE, CONV, node("down", "Conv2d", stride=(2, 2)), node("cat", "Concat"), OUTPUT),
-        wires=(wire("image", "conv"), wire("conv", "down"), wire("conv", "cat.a"), wire("down", "cat.b"),
-               wire("cat", "output")),
-    ),
-    "groups that do not divide": chain(IMAGE, CONV, node("bad", "Conv2d", out_channels=12, groups=3), OUTPUT),
-    "kernel too large": chain(IMAGE, node("bad", "Conv2d", kernel_size=(40, 40), padding=(0, 0)), OUTPUT),
-    "vector into an image's place": chain(
-        node("image", "Input", size=(3, 8, 8)), node("f", "Flatten"), node("fc", "Linear", out_features=4), OUTPUT
-    ),
-    "setting out of bounds": chain(IMAGE, node("bad", "Conv2d", out_channels=0), OUTPUT),
-    "a level that is not there": Design(
-        nodes=(node("image", "Input", size=(3, 64, 64)), node("body", "ResidualBackbone"),
-               node("pick", "PickLevel", level=7), OUTPUT),
-        wires=(wire("image", "body"), wire("body", "pick"), wire("pick", "output")),
-    ),
-    "setting that is not known": chain(IMAGE, node("bad", "Conv2d", colour="red"), OUTPUT),
-    "no Output": chain(IMAGE, CONV),
-    "no Input": chain(CONV, OUTPUT),
-    "nothing wired to an input": Design(nodes=(IMAGE, CONV, OUTPUT), wires=(wire("conv", "output"),)),
-    "a loss without a target": chain(
-        IMAGE, node("head", "ClassificationHead", classes=10), OUTPUT, more=(node("loss", "CrossEntropy"),),
-        wires=(wire("head", "loss"),),
-    ),
-    "a dead branch": chain(IMAGE, CONV, OUTPUT, more=(node("dead", "ReLU"),), wires=(wire("conv", "dead"),)),
-}  # fmt: skip
+def analyse(design: Design) -> Analysis:
+    return shared_analyser().analyse(design)
 
 
-@pytest.mark.parametrize("name", DESIGNS)
-def test_each_fix_mends(name: str) -> None:
-    design = DESIGNS[name]
-    analyser = shared_analyser()
-    before = analyser.analyse(design)
-    fixes = [(p, f) for p in before.problems for f in p.fixes]
-    if name == "vector into an image's place":
-        assert before.valid
-        return
-    assert fixes, before.problems
-    for problem, fix in fixes:
-        after = analyser.analyse(changes.apply(design, fix.changes, analyser.cards))
+def told(name: str) -> tuple[Analysis, Problem]:
+    """The analysis, and the one problem that the drawing is there for."""
+    analysis, kind = analyse(KINDS[name].design), KINDS[name]
+    (problem,) = [p for p in analysis.problems if p.code == kind.code]
+    return analysis, problem
+
+
+def test_there_are_many_kinds() -> None:
+    assert len(KINDS) >= 30
+    assert len({kind.code for kind in KINDS.values()}) >= 20
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_it_is_said_of_its_node_and_of_what_began_it(name: str) -> None:
+    kind = KINDS[name]
+    analysis, problem = told(name)
+    assert (problem.id, problem.blame) == (kind.node, kind.blame)
+    assert kind.says in problem.message
+    others = {p.code for p in analysis.problems if p.severity == "error"} - {kind.code}
+    assert others <= ({"missing-input"} if name == "no Input" else set())
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_each_fix_mends_and_says_what_it_costs(name: str) -> None:
+    kind = KINDS[name]
+    before, problem = told(name)
+    assert problem.fixes and problem.fixes[0].title == kind.first, [f.title for f in problem.fixes]
+    for fix in problem.fixes:
+        after = analyse(changes.apply(kind.design, fix.changes, shared_analyser().cards))
         assert (problem.id, problem.code) not in {(p.id, p.code) for p in after.problems}, fix.title
         assert after.valid, (fix.title, after.problems)
         assert after.parameters - before.parameters == fix.parameters, fix.title
+        gives = {r.id: r.outputs for r in (*after.nodes, *after.groups)}.get(problem.id, ())
+        assert fix.outputs == gives, fix.title
 
 
-@pytest.mark.parametrize("name", ["channels differ at an Add", "no Output", "nothing wired to an input"])
-def test_the_first_fix_keeps_all_that_was_drawn(name: str) -> None:
-    design = DESIGNS[name]
-    analyser = shared_analyser()
-    (problem, *_) = analyser.analyse(design).problems
-    after = changes.apply(design, problem.fixes[0].changes, analyser.cards)
-    assert {n.id for n in design.nodes} <= {n.id for n in after.nodes}
-    assert "Remove" not in problem.fixes[0].title
+@pytest.mark.parametrize("name", [name for name, kind in KINDS.items() if kind.keeps])
+def test_a_fix_keeps_all_that_was_drawn(name: str) -> None:
+    kind = KINDS[name]
+    _, problem = told(name)
+    after = [changes.apply(kind.design, fix.changes, shared_analyser().cards) for fix in problem.fixes]
+    drawn = {(n.id, n.name, n.block) for n in kind.design.nodes}
+    keeping = [drawn <= {(n.id, n.name, n.block) for n in design.nodes} for design in after]
+    assert keeping[0], "the first does"
+    assert keeping == sorted(keeping, reverse=True), "those that take something away come last"
+
+
+@pytest.mark.parametrize("name", ["shared weights of other settings", "shared weights of other inputs",
+                                  "Groups of other settings that share"])  # fmt: skip
+def test_shared_weights_that_were_mended_run(name: str) -> None:
+    _, problem = told(name)
+    for fix in problem.fixes:
+        network = compile_design(changes.apply(KINDS[name].design, fix.changes, shared_analyser().cards))
+        assert network.module(torch.zeros(2, 3, 32, 32)).shape[0] == 2

@@ -152,6 +152,8 @@ def print_problems(analysis: Analysis, out: Console) -> None:
         out.print(problem.message, markup=False)
         for fix in problem.fixes:
             number += 1
-            out.print(f"  {number}. {fix.title} ({fix.parameters:+,} parameters)", markup=False)
+            gives = "  ".join(shape_text(port.tensors) for port in fix.outputs)
+            gives = f", then {gives}" if gives else ""
+            out.print(f"  {number}. {fix.title} ({fix.parameters:+,} parameters{gives})", markup=False)
     if any(problem.code == "consent" for problem in analysis.problems):
         out.print(ALLOW, markup=False)
