@@ -24,7 +24,7 @@ def test_the_block_in_ten_lines_is_a_block(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(code)
     use = (
         "import mine, torch; from blocks.declare import CARDS, REGISTRY; from app.engine.measure import Measurer;"
-        "from app.design.values import Settings; from app.messages import Tensor;"
+        "from app.design.values import Settings; from app.messages.reports import Tensor;"
         "it = Measurer(CARDS, REGISTRY).measure('SqueezeExcitation', Settings(reduction=4),"
         " ((Tensor((2, 32, 8, 8)),),), ('x',));"
         "out = mine.SqueezeExcitation(32)(torch.ones(2, 32, 8, 8));"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.messages.reports import PortShape, Tensor
+from app.messages.reports import Fix, PortShape, Tensor
 
 _UNITS = ("", " k", " M", " G", " T", " P")
 
@@ -68,3 +68,10 @@ def port_lines(ports: tuple[PortShape, ...]) -> list[tuple[str, str]]:
         shapes = levels(port.tensors) or ["not known yet"]
         lines += [(port.port, shapes[0]), *(("", text) for text in shapes[1:])]
     return lines
+
+
+def fix_tip(fix: Fix) -> str:
+    """What a fix costs and what the node gives once it is made: `+1,024 parameters, then B × 64 × 56 × 56`."""
+    cost = f"{fix.parameters:+,} parameters".replace("-", "−") if fix.parameters else "No more and no fewer parameters"
+    gives = ", ".join(brief(port.tensors) for port in fix.outputs)
+    return f"{cost}, then {gives}" if gives else cost

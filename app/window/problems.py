@@ -54,7 +54,7 @@ class ProblemRow(QFrame):
             for fix in problem.fixes[:4]:
                 title = plain(fix.title)
                 text = title if not fix.parameters else f"{title}  {figures.signed(fix.parameters)}"
-                made = button(text, "fix", f"{title}: {figures.signed(fix.parameters)} parameters")
+                made = button(text, "fix", figures.fix_tip(fix))
                 made.clicked.connect(lambda _on=False, fix=fix: self.fix_chosen.emit(self.problem, fix))
                 fixes.addWidget(made)
             middle.addLayout(fixes)

@@ -9,7 +9,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton, QToolTip
 
 from app.design import edits
-from app.design.values import Design, Expression, Group, Node
+from app.design.values import Design, End, Expression, Group, Node
 from app.messages import Analysis
 from app.messages.reports import Fix, NodeReport, PortShape, Problem, Tensor
 from app.window import figures
@@ -75,6 +75,23 @@ def test_the_bubble_says_the_problem_and_its_button_mends_it(view: CanvasView) -
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     assert view.document.design.by_id["conv"].settings["out_channels"] == 3
     assert view.document.undo_stack.undoText() == "Set out_channels to 3"
+
+
+def test_what_began_a_problem_is_lit_with_the_wires_between(view: CanvasView) -> None:
+    document = view.document
+    document.edit("Wire", lambda d: edits.connect(d, "", End("conv", "out"), End("relu", "x"), document.catalogue))
+    problem = Problem("error", "output", "output", "", "output", "x", "differs", "output: no", blame="conv")
+    document.set_analysis(Analysis(document.revision, False, True, problems=(problem,)))
+    lit = lambda: {id for id, item in view.scene_.nodes.items() if item.blamed}  # noqa: E731
+    bright = lambda: {w for w, item in view.scene_.wires.items() if item.on_path}  # noqa: E731
+    assert not lit() and not bright()
+    view.reveal("output")
+    assert lit() == {"conv"} and bright() == {wire("conv", "relu"), wire("relu", "output")}
+    picture, corner = view.viewport().grab().toImage(), view.mapFromScene(view.scene_.nodes["conv"].rect.topLeft())
+    edge = {picture.pixelColor(corner + QPoint(x, y)).name() for x in range(12, 80) for y in (-1, 0, 1)}
+    assert theme.color("warn").name() in edge
+    view.scene_.select(["image"])
+    assert not lit() and not bright()
 
 
 @pytest.mark.qt_log_ignore("does not support raise")  # how the offscreen display takes any tooltip

@@ -86,7 +86,7 @@ class Bubble(QFrame):
             self._fixes.addWidget(allow, FIXES, 0)
         for index, fix in enumerate(problem.fixes[:FIXES]):
             button = QPushButton(_words(fix))
-            button.setToolTip(_words(fix))
+            button.setToolTip(figures.fix_tip(fix))
             button.setObjectName("" if index else "first")
             button.setCursor(Qt.CursorShape.PointingHandCursor)
             button.clicked.connect(lambda _checked=False, fix=fix: self._apply(fix))

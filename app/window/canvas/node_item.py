@@ -37,6 +37,7 @@ class NodeItem(QGraphicsItem):
         self.wiring: Wiring | None = None
         self._bounds = self.geometry.bounds
         self._hovered = False
+        self.blamed = False
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
         self.setAcceptHoverEvents(True)
         self.setZValue(2)
@@ -64,6 +65,12 @@ class NodeItem(QGraphicsItem):
         """Show which ports would take the wire that is being drawn; None when there is none."""
         self.wiring = wiring
         self.update()
+
+    def show_blame(self, blamed: bool) -> None:
+        """Light up as the node that began what is wrong with the selected one."""
+        if blamed != self.blamed:
+            self.blamed = blamed
+            self.update()
 
     def port_place(self, name: str, *, output: bool) -> QPointF:
         """Where a port is on the scene."""
@@ -97,5 +104,5 @@ class NodeItem(QGraphicsItem):
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         zoom = option.levelOfDetailFromTransform(painter.worldTransform())
         selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
-        state = painting.State(selected, self._hovered, self._port_state if self.wiring else None)
+        state = painting.State(selected, self._hovered, self.blamed, self._port_state if self.wiring else None)
         painting.paint(painter, self.face, self.geometry, state, zoom)

@@ -41,6 +41,8 @@ class State:
 
     selected: bool = False
     hovered: bool = False
+    blamed: bool = False
+    """What is wrong with the selected node began here."""
     port_state: Callable[[str, bool], str] | None = None
     """While a wire is drawn: (port, is it an output) -> "fits", "held" or "no"."""
 
@@ -58,6 +60,7 @@ class _Inks:
     soft: QColor
     accent: QColor
     error: QColor
+    warn: QColor
     canvas: QColor
     far: QColor
     mark: QColor
@@ -78,6 +81,7 @@ def inks(category: str, dark: bool) -> _Inks:
         soft=theme.color("soft"),
         accent=theme.color("accent"),
         error=theme.color("error"),
+        warn=theme.color("warn"),
         canvas=theme.color("canvas"),
         far=glyphs.mix(own, theme.color("canvas"), 0.75),
         mark=QColor("#10141b") if dark else QColor("#ffffff"),
@@ -101,13 +105,16 @@ def _edge(face: Face, state: State, ink: _Inks, thin: float = 1.0) -> QPen:
         return QPen(ink.error, 2 * thin, line)
     if state.selected:
         return QPen(ink.accent, 2 * thin, line)
+    if state.blamed:
+        return QPen(ink.warn, 2 * thin, Qt.PenStyle.DashLine)
     if face.missing:
         return QPen(ink.soft, 1.2 * thin, line)
     return QPen(glyphs.mix(ink.category, ink.edge, 0.45) if state.hovered else ink.edge, thin)
 
 
 def _far(painter: QPainter, face: Face, geometry: Geometry, state: State, ink: _Inks) -> None:
-    painter.fillRect(geometry.rect, ink.accent if state.selected else ink.error if face.problem else ink.far)
+    lit = ink.accent if state.selected else ink.error if face.problem else ink.warn if state.blamed else ink.far
+    painter.fillRect(geometry.rect, lit)
 
 
 def _name_only(painter: QPainter, face: Face, geometry: Geometry, state: State, ink: _Inks, zoom: float) -> None:

@@ -46,6 +46,8 @@ class Scene(QGraphicsScene):
         self._graph = Graph()
         self._groups: Mapping[str, Group] = {}
         self._problems: dict[str, list[Problem]] = {}
+        self._lit: set[Wire] = set()
+        """The wires from the node that is blamed to the selected one."""
         self.pills = PillLayer()
         self.addItem(self.pills)
         document.changed.connect(self._changed)
@@ -53,6 +55,7 @@ class Scene(QGraphicsScene):
         document.analysed.connect(self._analysed)
         document.catalogue_changed.connect(self.rebuild)
         theme.changed.connect(self._repaint)
+        self.selectionChanged.connect(self._light_blame)
         self.rebuild()
 
     # following the document -------------------------------------------------------------------------------------------
@@ -117,6 +120,7 @@ class Scene(QGraphicsScene):
         self.pills.remove(wire)
         item = self.wires.pop(wire)
         self.removeItem(item)
+        self._lit.discard(wire)
         if item.on_path:
             item.hovered = False
             self._follow_path(item)
@@ -174,7 +178,27 @@ class Scene(QGraphicsScene):
                         self.pills.update(QRectF(box[0] - 1, box[1] - 1, box[2] - box[0] + 2, box[3] - box[1] + 2))
                 wired.show_look(look)
         self.pills.place(again)
+        self._light_blame()
         self.shown.emit()
+
+    def _light_blame(self) -> None:
+        """Light up the node that began what is wrong with the one that is selected, and the wires between."""
+        chosen = self.selected_ids()
+        problems = self._problems.get(chosen[0], []) if len(chosen) == 1 else []
+        blame = next((p.blame for p in problems if p.blame), "")
+        prefix = self.document.id_path("")
+        blamed = blame.removeprefix(prefix).split("/")[0] if blame.startswith(prefix) else ""
+        for id, item in self.nodes.items():
+            item.show_blame(id == blamed and id not in chosen)
+        lit = self._between(blamed, chosen[0]) if blamed in self.nodes and blamed not in chosen else set()
+        if lit != self._lit:
+            self._lit = lit
+            self._show_path(lit)
+
+    def _between(self, start: str, end: str) -> set[Wire]:
+        """The wires on the ways from one node to another."""
+        above = self._reached([end], self._graph.into, "source")
+        return above & self._reached([start], self._graph.out_of, "target")
 
     def _index_problems(self) -> None:
         """Sort the problems by the node of this graph that shows them, once for all nodes."""
@@ -212,20 +236,26 @@ class Scene(QGraphicsScene):
 
     def _follow_path(self, hovered: WireItem) -> None:
         """Brighten the whole path through the wire under the pointer: all that feeds it, all that it feeds."""
-        path = self._path_of(hovered.wire) if hovered.hovered else set()
+        self._show_path(self._path_of(hovered.wire) if hovered.hovered else self._lit)
+
+    def _show_path(self, path: set[Wire]) -> None:
         for wire, item in self.wires.items():
             item.show_path(wire in path)
         self.pills.update()
 
     def _path_of(self, wire: Wire) -> set[Wire]:
-        path = {wire}
-        for edges, side in ((self._graph.into, "source"), (self._graph.out_of, "target")):
-            todo = [wire]
-            while todo:
-                for further in edges.get(getattr(todo.pop(), side).node, ()):
-                    if further not in path:
-                        path.add(further)
-                        todo.append(further)
+        above = self._reached([wire.source.node], self._graph.into, "source")
+        return {wire} | above | self._reached([wire.target.node], self._graph.out_of, "target")
+
+    @staticmethod
+    def _reached(todo: list[str], edges: Mapping[str, tuple[Wire, ...]], side: str) -> set[Wire]:
+        """All wires that one comes by, going from the nodes `todo` always to that side."""
+        path: set[Wire] = set()
+        while todo:
+            for further in edges.get(todo.pop(), ()):
+                if further not in path:
+                    path.add(further)
+                    todo.append(getattr(further, side).node)
         return path
 
     # what is where ----------------------------------------------------------------------------------------------------
