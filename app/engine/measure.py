@@ -123,12 +123,12 @@ class Measurer:
             return Measured(refusal=refused(error, card))
 
     def _forward(self, card: Card, module: nn.Module, inputs: tuple[Value | None, ...], kinds: list[Kind]) -> Measured:
-        values = [_tensors(value, kind) for value, kind in zip(inputs, kinds, strict=True)]
-        counter, watch, kept = FlopCounterMode(display=False), _Watch(), _Kept(module, values)
+        values = [on_meta(value, kind) for value, kind in zip(inputs, kinds, strict=True)]
+        counter, watch, kept = FlopCounterMode(display=False), _Watch(), Kept(module, values)
         keeping = torch.autograd.graph.saved_tensors_hooks(kept.keep, lambda x: x)
         with torch.device("meta"), Remembering(), counter, watch, keeping:
             result = module(*values)
-        outputs = _outputs(result, card)
+        outputs = outputs_of(result, card)
         strides = self._strides(card, module, inputs, kinds, outputs)
         described = tuple(
             tuple(Tensor(tuple(t.shape), _dtype(t), stride) for t, stride in zip(levels, of_levels, strict=True))
@@ -169,8 +169,8 @@ class Measurer:
         larger = tuple(None if v is None else tuple(_grown(t, reach) for t in v) for v in inputs)
         try:
             with torch.device("meta"), Remembering(), torch.no_grad():
-                result = module(*(_tensors(v, kind) for v, kind in zip(larger, kinds, strict=True)))
-            second = _outputs(result, card)
+                result = module(*(on_meta(v, kind) for v, kind in zip(larger, kinds, strict=True)))
+            second = outputs_of(result, card)
         except Exception:  # a block that takes one size only: the plain ratio is all there is
             if None in strides:  # or inputs that should have grown together
                 return unknown
@@ -243,7 +243,8 @@ def _small(text: str) -> str:
     return text[:300].rstrip(".")
 
 
-def _tensors(value: Value | None, kind: str) -> Any:
+def on_meta(value: Value | None, kind: str) -> Any:
+    """What a wire carries, as a block's forward takes it: a tensor on meta, a list of them for a pyramid, or None."""
     if value is None:
         return None
     made = [
@@ -256,7 +257,7 @@ def _tensors(value: Value | None, kind: str) -> Any:
     return made if kind == "pyramid" or (kind == "any" and len(made) != 1) else made[0]
 
 
-def _outputs(result: Any, card: Card) -> list[list[torch.Tensor]]:
+def outputs_of(result: Any, card: Card) -> list[list[torch.Tensor]]:
     """The outputs as one list of levels a port."""
     many = len(card.outputs) > 1 or any(port.many for port in card.outputs)
     values = list(result) if many and isinstance(result, tuple) else [result]
@@ -290,7 +291,7 @@ def _grown(tensor: Tensor, reach: float) -> Tensor:
     return msgspec.structs.replace(tensor, shape=(b, c, h + round(step), w + round(step)))
 
 
-class _Kept:
+class Kept:
     """Adds up the memory of the distinct tensors that a block makes and that training would keep."""
 
     def __init__(self, module: nn.Module, inputs: list[Any]) -> None:
