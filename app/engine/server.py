@@ -36,10 +36,9 @@ from app.messages import (
     GetDevices,
     LoadBlocks,
     Loading,
-    OpenedUp,
-    OpenUp,
     Predict,
     Progress,
+    Question,
     Ready,
     Reply,
     Request,
@@ -164,11 +163,10 @@ class Server:
                 from app.engine.optim import OPTIMIZERS, SCHEDULES
 
                 self.send(Devices(devices(), tuple(DATASETS.values()), tuple(OPTIMIZERS), tuple(SCHEDULES)))
-            case OpenUp():
-                from app.engine.opening import open_node
+            case _ if isinstance(request, Question):
+                from app.engine import questions
 
-                design = self._variant(request.design, request.variant)
-                self.send(OpenedUp(request.job, open_node(design, request.where, request.node).group))
+                self.send(questions.answer(request))
             case Train():
                 self.train(request)
             case Export():

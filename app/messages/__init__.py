@@ -13,7 +13,12 @@ import msgspec
 
 from app.design.file import dec_hook, enc_hook
 from app.design.values import Design, Group, Recipe, Settings
+from app.messages.forecast import ForecastMemory, MemoryForecast
+from app.messages.parts import Fields, GetFields, GetParts, Parts
+from app.messages.reckoning import Reckon, Reckoning
 from app.messages.reports import Memory, Named, NodeReport, Problem, Uncounted
+from app.messages.solving import Solve, Solved
+from app.messages.symbols import CheckSizes, GetSymbols, SizesChecked, Symbols
 from blocks.card import Card
 
 CHUNK_BYTES = 256 * 1024
@@ -108,7 +113,9 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
     job: str
 
 
-Request = GetCatalogue | GetDevices | Trust | LoadBlocks | Analyse | OpenUp | Train | Export | Predict | Cancel
+Question = OpenUp | Solve | Reckon | GetParts | GetFields | ForecastMemory | GetSymbols | CheckSizes
+"""What the engine that analyses the drawing is asked about it, besides its analysis."""
+Request = GetCatalogue | GetDevices | Trust | LoadBlocks | Analyse | Question | Train | Export | Predict | Cancel
 
 
 # engine -> window -----------------------------------------------------------------------------------------------------
@@ -267,21 +274,12 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     detail: str = ""
 
 
+Answers = OpenedUp | Solved | Reckoning | Parts | Fields | MemoryForecast | Symbols | SizesChecked
+"""What comes back for each Question."""
 Reply = (
-    Ready
-    | Catalogue
-    | Loading
-    | Devices
-    | Analysis
-    | Running
-    | OpenedUp
-    | Progress
-    | Trained
-    | Exported
-    | Chunk
-    | Prediction
-    | Failed
-)
+    Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Progress | Trained | Exported | Chunk
+    | Prediction | Failed
+)  # fmt: skip
 
 _encoder = msgspec.json.Encoder(enc_hook=enc_hook)
 _requests: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Request, dec_hook=dec_hook)

@@ -132,6 +132,16 @@ class Actions(dict[str, QAction]):
         self._add(menu, "fit", "Fit all", window.canvas.fit_all, "Home", canvas=True)
         self._add(menu, "fit selection", "Fit selection", window.canvas.fit_selection, "F", canvas=True)
         menu.addSeparator()
+
+        def turn() -> None:
+            window.letters.turn(letters.isChecked())
+
+        letters = self._add(menu, "letters", "Sizes in letters", turn, "Ctrl+L")
+        letters.setCheckable(True)
+        letters.setToolTip("Write sizes on wires as letters: 64 × H/4 × W/4")
+        sizes = self._add(menu, "sizes", "Which sizes work…", window.check_sizes)
+        sizes.setToolTip("Try the drawing at other sizes of its inputs")
+        menu.addSeparator()
         themes = menu.addMenu("Theme")
         self._modes = QActionGroup(window)
         for mode, text in (("system", "As the system"), ("light", "Light"), ("dark", "Dark")):

@@ -18,8 +18,8 @@ from app.messages import (
     GetDevices,
     LoadBlocks,
     Loading,
-    OpenUp,
     Predict,
+    Question,
     Reply,
     Running,
     Train,
@@ -365,12 +365,12 @@ class Engines(QObject):
 
     # jobs -------------------------------------------------------------------------------------------------------------
 
-    def run(self, request: Train | Export | Predict | OpenUp) -> Job:
-        """Start a run, an export, a prediction (which uses the engine of the one before, so that it is quick) or open
-        a block (in the engine that has analysed it)."""
+    def run(self, request: Train | Export | Predict | Question) -> Job:
+        """Start a run, an export, a prediction (which uses the engine of the one before, so that it is quick) or ask
+        (the engine that has analysed the drawing)."""
         if not request.job:
             request = replace(request, job=f"job-{next(self._numbers)}")
-        if isinstance(request, OpenUp) and self._main is not None:
+        if isinstance(request, Question) and self._main is not None:
             return Job(request, self._main, self)
         if isinstance(request, Predict):
             engine = self._predictor if self._predictor is not None and self._predictor.alive else None

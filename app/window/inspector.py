@@ -6,17 +6,20 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from app.window.document import Document
+from app.window.engines import Engines
 from app.window.inspector_node import NodePage
 from app.window.inspector_pages import GroupPage, OverviewPage, Page, SeveralPage
 from app.window.parts import area
+from app.window.questions import Questions
 
 
 class Inspector(QScrollArea):
     """Shows one page: the overview, a Group's own settings, one node, or several nodes."""
 
-    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
+    def __init__(self, document: Document, engines: Engines, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._document = document
+        self._engines = engines
         self._ids: list[str] = []
         self._page: Page | None = None
         self.setObjectName("panel")
@@ -67,9 +70,11 @@ class Inspector(QScrollArea):
             kind = GroupPage if self._document.where else OverviewPage
         key = (kind, kind.key(self._document, ids))
         if self._page is None or self._page.made_for != key:
-            page = kind(self._document, ids)
+            page = kind(self._document, ids, self._engines)
             page.made_for = key
             if self._page is not None:
+                for questions in self._page.findChildren(Questions):
+                    questions.drop()  # it is deleted later: no answer must reach it until then
                 self._box.removeWidget(self._page)
                 self._page.hide()
                 self._page.deleteLater()

@@ -11,13 +11,16 @@ from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QLine
 from app.design import edits
 from app.design.values import Design, Expression, Node, SettingValue
 from app.window.document import Document
+from app.window.engines import Engines
 from app.window.fields import Field, WheelGuard, make_field
 from app.window.figures import port_lines
 from app.window.inspector_pages import Page, count_uses, whole_of
 from app.window.notice import Notice
 from app.window.parts import Switch, button, label, mark
+from app.window.reckoning import ReckoningBox
 from app.window.rows import Costs, Facts
 from app.window.sentences import Elided
+from app.window.solve_box import SolveBox
 from app.window.theme import CATEGORY_COLOURS, icon
 from blocks.card import Card, Setting
 
@@ -30,8 +33,8 @@ REPEAT = Setting(
 class NodePage(Page):
     """One node of the present graph."""
 
-    def __init__(self, document: Document, ids: list[str]) -> None:
-        super().__init__(document, ids)
+    def __init__(self, document: Document, ids: list[str], engines: Engines) -> None:
+        super().__init__(document, ids, engines)
         self.id = ids[0]
         self.where = document.where
         self._fields: dict[str, Field] = {}
@@ -51,9 +54,13 @@ class NodePage(Page):
         self.box.addWidget(self.shapes)
         self._no_shapes = label("", "soft", wrap=True)
         self.box.addWidget(self._no_shapes)
+        self.solve = SolveBox(document, engines, self.where, self.id)
+        self.box.addWidget(self.solve)
         self.heading("Cost and share of the whole")
         self.costs = Costs()
         self.box.addWidget(self.costs)
+        self.reckoning = ReckoningBox(document, engines, self.where, self.id)
+        self.box.addWidget(self.reckoning)
 
     @staticmethod
     def key(document: Document, ids: list[str]) -> object:
@@ -289,6 +296,10 @@ class NodePage(Page):
         self._no_shapes.setVisible(bool(unknown))
         costs = (report.parameters, report.macs, report.activations) if report and report.ok else None
         self.costs.show_costs(costs, whole_of(self.document.analysis))
+        self.solve.refresh(report.outputs if report and report.ok else ())
+        self.reckoning.setVisible(report is not None)
+        if report is not None:
+            self.reckoning.refresh()
 
     def _show_field(self, name: str) -> None:
         node, field = self.node, self._fields[name]

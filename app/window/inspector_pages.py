@@ -15,7 +15,9 @@ from app.design.values import Design, Group
 from app.messages import Analysis
 from app.window import figures
 from app.window.document import Document
+from app.window.engines import Engines
 from app.window.fields import TextField, make_field
+from app.window.forecast_box import ForecastBox
 from app.window.inspector_about import AboutBox
 from app.window.parts import IconButton, button, label, line
 from app.window.rows import NOT_KNOWN, Costs, Facts
@@ -25,9 +27,10 @@ from blocks.card import Setting
 class Page(QWidget):
     """One page of the inspector."""
 
-    def __init__(self, document: Document, ids: list[str]) -> None:
+    def __init__(self, document: Document, ids: list[str], engines: Engines) -> None:
         super().__init__()
         self.document = document
+        self.engines = engines
         self.ids = ids
         self.made_for: object = None
         self.box = QVBoxLayout(self)
@@ -68,8 +71,8 @@ def whole_of(analysis: Analysis | None) -> tuple[int, int, int]:
 class OverviewPage(Page):
     """Nothing selected: what the drawing is, and the totals."""
 
-    def __init__(self, document: Document, ids: list[str]) -> None:
-        super().__init__(document, ids)
+    def __init__(self, document: Document, ids: list[str], engines: Engines) -> None:
+        super().__init__(document, ids, engines)
         self._title = label("", "title")
         self._state = label("", "soft", wrap=True)
         self.totals = Facts()
@@ -80,6 +83,8 @@ class OverviewPage(Page):
         self.box.addWidget(self.about)
         self.heading("Totals")
         self.box.addWidget(self.totals)
+        self.forecast = ForecastBox(document, engines)
+        self.box.addWidget(self.forecast)
         self.heading("Inputs and outputs")
         self.box.addWidget(self._ends)
         self.box.addSpacing(8)
@@ -88,6 +93,7 @@ class OverviewPage(Page):
     def refresh(self) -> None:
         design, analysis = self.document.design, self.document.analysis
         self.about.refresh()
+        self.forecast.refresh()
         self._title.setText(self.document.title)
         blocks = f"{len(design.nodes):,} node{'s' * (len(design.nodes) != 1)}"
         groups = f", {len(design.groups)} Group{'s' * (len(design.groups) != 1)}" if design.groups else ""
@@ -115,8 +121,8 @@ class OverviewPage(Page):
 class SeveralPage(Page):
     """Several nodes: how many, and what they cost together."""
 
-    def __init__(self, document: Document, ids: list[str]) -> None:
-        super().__init__(document, ids)
+    def __init__(self, document: Document, ids: list[str], engines: Engines) -> None:
+        super().__init__(document, ids, engines)
         self.title = label("", "title")
         self._which = label("", "soft", wrap=True)
         self.box.addWidget(self.title)
@@ -145,8 +151,8 @@ class GroupPage(Page):
                        "ints": "list"}  # fmt: skip
     DEFAULTS: ClassVar = {"int": 1, "float": 1.0, "bool": False, "str": "", "pair": (1, 1), "ints": (1,)}
 
-    def __init__(self, document: Document, ids: list[str]) -> None:
-        super().__init__(document, ids)
+    def __init__(self, document: Document, ids: list[str], engines: Engines) -> None:
+        super().__init__(document, ids, engines)
         self._group = self.group.name
         self.box.addWidget(label(self._group, "title"))
         self.used = label("", "soft", wrap=True)

@@ -1,20 +1,21 @@
-"""One training run, export, prediction or opened block, as the window follows it."""
+"""One training run, export, prediction or question, as the window follows it."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.messages import (
+    Answers,
     Cancel,
     Chunk,
     Export,
     Exported,
     Failed,
-    OpenedUp,
     OpenUp,
     Predict,
     Prediction,
     Progress,
+    Question,
     Reply,
     Train,
     Trained,
@@ -31,12 +32,12 @@ class Job(QObject):
     progress = Signal(object)
     """Progress"""
     finished = Signal(object)
-    """Trained, Exported, Prediction or OpenedUp"""
+    """Trained, Exported, Prediction or the answer to a Question"""
     failed = Signal(str)
     """A sentence: what happened, and what to do."""
 
     def __init__(
-        self, request: Train | Export | Predict | OpenUp, engine: EngineProcess, parent: QObject | None = None
+        self, request: Train | Export | Predict | Question, engine: EngineProcess, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self.request = request
@@ -84,7 +85,7 @@ class Job(QObject):
                 if len(data) < reply.offset:
                     data.extend(bytes(reply.offset - len(data)))
                 data[reply.offset : reply.offset + len(reply.data)] = reply.data
-            case Trained() | Exported() | Prediction() | OpenedUp():
+            case _ if isinstance(reply, Trained | Exported | Prediction | Answers):
                 self._end()
                 self.finished.emit(reply)
             case Failed():
@@ -100,7 +101,7 @@ class Job(QObject):
             Export: ("this export", "Export again."),
             Predict: ("this prediction", "Try again."),
             OpenUp: ("opening the block", "Open it up again."),
-        }[type(self.request)]
+        }.get(type(self.request), ("this question", "Ask again."))
         if self.cancelled:
             self.failed.emit(f"The engine for {what} did not stop within {GRACE:.0f} s and was ended.")
             return

@@ -1,183 +1,85 @@
-"""The layer table: every block that runs, its shape and its cost, with the totals at the bottom."""
+"""The layer table: every block that runs and what it is made of, its shapes and its cost, with the totals below."""
 
 from __future__ import annotations
 
-from typing import Any
+import csv
+import io
+from pathlib import Path
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence, QPainter, QResizeEvent
+from PySide6.QtCore import QModelIndex, QPoint, QRectF, Qt, Signal
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence, QPainter, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QHeaderView,
+    QFileDialog,
+    QHBoxLayout,
+    QLineEdit,
+    QMenu,
     QStyledItemDelegate,
     QStyleOptionViewItem,
-    QTableView,
+    QTreeView,
     QVBoxLayout,
     QWidget,
 )
 
-from app.messages.reports import NodeReport
-from app.window import figures, parts
+from app.messages.parts import Fields, GetFields, GetParts, Parts
+from app.window import parts
 from app.window.document import Document
-from app.window.theme import CATEGORY_COLOURS, font, icon, theme
+from app.window.engines import Engines
+from app.window.layer_model import SHARE_ROLE, Index, LayerModel, Sorted
+from app.window.layer_rows import COLUMNS, INPUT, NAME, Row, elements
+from app.window.parts import Switch, button, label
+from app.window.questions import Questions
+from app.window.theme import font, theme
 
-Index = QModelIndex | QPersistentModelIndex
-
-NAME, BLOCK, SHAPE, PARAMETERS, PARAMETER_SHARE, MACS, MAC_SHARE, ACTIVATIONS = range(8)
-HEADINGS = ("Layer", "Block", "Output", "Parameters", "", "MACs", "", "Activations")
-LEAST = (120, 90, 110, 90, 52, 90, 52, 88)
 MOST = 300
-"""Columns are as wide as what stands in them, within LEAST and MOST; names take what room is left."""
+"""Columns are as wide as what stands in them, up to this; names take what room is left."""
 MEASURED = 500
 """So many rows are measured: the columns of a long table are as wide as its beginning asks for."""
-SHARE_ROLE = Qt.ItemDataRole.UserRole
-
-
-class LayerModel(QAbstractTableModel):
-    """The reports of the present analysis as rows; with `totals` the one row of sums instead."""
-
-    def __init__(self, document: Document, *, totals: bool = False) -> None:
-        super().__init__()
-        self._document = document
-        self._totals = totals
-        self.rows: tuple[NodeReport, ...] = ()
-        self._mono = font(12, mono=True)
-        self.take()
-
-    def take(self) -> None:
-        """Show the present analysis."""
-        analysis = self._document.analysis
-        nodes = analysis.nodes if analysis is not None else ()
-        if self._totals:
-            self._sum = NodeReport("", "Total", "", "", f"{len(nodes):,} layers")
-            if analysis is not None:
-                partial = " (of the valid part)" if analysis.partial else ""
-                self._sum = NodeReport(
-                    "", f"Total{partial}", "", "", f"{len(nodes):,} layers", parameters=analysis.parameters,
-                    macs=analysis.macs, activations=analysis.memory.activations,
-                )  # fmt: skip
-            nodes = (self._sum,)
-        same = [r.id for r in nodes] == [r.id for r in self.rows]
-        if same:
-            self.rows = nodes
-            if nodes:
-                self.dataChanged.emit(self.index(0, 0), self.index(len(nodes) - 1, len(HEADINGS) - 1))
-            return
-        self.beginResetModel()
-        self.rows = nodes
-        self.endResetModel()
-
-    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
-        return 0 if parent.isValid() else len(HEADINGS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return HEADINGS[section]
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.TextAlignmentRole:
-            right = section in (SHAPE, PARAMETERS, MACS, ACTIVATIONS)
-            side = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
-            return side | Qt.AlignmentFlag.AlignVCenter
-        return None
-
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        report, column = self.rows[index.row()], index.column()
-        match role:
-            case Qt.ItemDataRole.DisplayRole:
-                return self.text(report, column)
-            case Qt.ItemDataRole.ToolTipRole:
-                return self._tip(report, column)
-            case Qt.ItemDataRole.FontRole if column >= SHAPE:
-                return self._mono
-            case Qt.ItemDataRole.TextAlignmentRole if column >= SHAPE:
-                return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-            case Qt.ItemDataRole.ForegroundRole if not report.ok:
-                return theme.color("error")
-            case Qt.ItemDataRole.ForegroundRole if column == BLOCK:
-                return theme.color("soft")
-            case Qt.ItemDataRole.DecorationRole if column == NAME and not self._totals:
-                card = self._document.catalogue.get(report.block)
-                shade = CATEGORY_COLOURS.get(card.category if card else "Connector", CATEGORY_COLOURS["Connector"])
-                return icon((card.icon if card else "") or "box", shade)
-            case _ if role == SHARE_ROLE:
-                return self._share(report, column)
-        return None
-
-    def text(self, report: NodeReport, column: int) -> str:
-        """What a cell says."""
-        match column:
-            case 0:
-                return report.name.replace("/", " / ")
-            case 1:
-                card = self._document.catalogue.get(report.block)
-                return card.title if card else report.block
-            case 2:
-                return ", ".join(figures.brief(port.tensors) for port in report.outputs)
-            case 3:
-                return f"{report.parameters:,}"
-            case 5:
-                return figures.count(report.macs)
-            case 7:
-                return figures.size(report.activations)
-        return ""
-
-    def _tip(self, report: NodeReport, column: int) -> str:
-        match column:
-            case 2:
-                return "\n".join(f"{name or '    '}  {shape}" for name, shape in figures.port_lines(report.outputs))
-            case 5 | 6:
-                return f"{report.macs:,} MACs, {self._share(report, MAC_SHARE):.1%} of the whole"
-            case 3 | 4:
-                return f"{report.parameters:,} parameters, {self._share(report, PARAMETER_SHARE):.1%} of the whole"
-        return report.name
-
-    def _share(self, report: NodeReport, column: int) -> float:
-        analysis = self._document.analysis
-        if analysis is None or self._totals:
-            return 0.0
-        part, whole = (
-            (report.parameters, analysis.parameters) if column == PARAMETER_SHARE else (report.macs, analysis.macs)
-        )
-        return min(part / whole, 1.0) if whole else 0.0
 
 
 class _Bar(QStyledItemDelegate):
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        if index.data(SHARE_ROLE) is None or index.row() < 0:
+        share = index.data(SHARE_ROLE)
+        if share is None:
             return
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         place = QRectF(option.rect).adjusted(8, 0, -8, 0)  # type: ignore[attr-defined]
-        parts.draw_bar(painter, place, index.data(SHARE_ROLE))
+        parts.draw_bar(painter, place, share)
         painter.restore()
 
 
-class _Table(QTableView):
+class _Table(QTreeView):
     chosen = Signal(object)
 
-    def __init__(self, model: LayerModel) -> None:
+    def __init__(self, model: LayerModel, shown: Sorted | None = None) -> None:
         super().__init__()
-        self._model = model
+        self.source = model
+        self.sorted = shown
         self.aligned: tuple[LayerModel, ...] = ()
         """Tables below this one that have its columns."""
-        self.setModel(model)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setDefaultSectionSize(28)
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.horizontalHeader().setHighlightSections(False)
-        self.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.setModel(shown if shown is not None else model)
+        self.setUniformRowHeights(True)
+        self.setRootIsDecorated(True)
+        self.setIndentation(18)
+        self.setAllColumnsShowFocus(True)
+        self.header().setStretchLastSection(False)
+        self.header().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        for column, width in enumerate(LEAST):
-            self.setColumnWidth(column, width)
         self._bar = _Bar(self)
+        for i, column in enumerate(COLUMNS):
+            self.setColumnWidth(i, column.least)
+            self.setColumnHidden(i, not column.shown)
+            if column.share:
+                self.setItemDelegateForColumn(i, self._bar)
+
+    def row_of(self, index: Index) -> Row:
+        return self.source.row_of(self.sorted.mapToSource(index) if self.sorted is not None else index)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
@@ -186,37 +88,54 @@ class _Table(QTableView):
 
     def fit(self) -> None:
         """Size the columns by what stands in this table and in the one that is aligned with it."""
-        rows = [(model, report) for model in (self._model, *self.aligned) for report in model.rows[:MEASURED]]
+        rows = [(model, row) for model in (self.source, *self.aligned) for row in model.rows[:MEASURED]]
         words, numbers = self.fontMetrics(), QFontMetrics(font(12, mono=True))
         wide = []
-        for column, least in enumerate(LEAST):
-            face = numbers if column >= SHAPE else words
-            room = 26 + (24 if column == NAME else 0)
-            most = max((face.horizontalAdvance(m.text(r, column)) for m, r in rows), default=0) + room
-            wide.append(min(max(least, most), MOST))
+        for at, column in enumerate(COLUMNS):
+            face = numbers if at >= INPUT else words
+            room = 26 + (24 + 2 * self.indentation() if at == NAME else 0)
+            most = max((face.horizontalAdvance(column.text(r, m.order)) for m, r in rows), default=0) + room
+            most = max(most, words.horizontalAdvance(column.heading) + 30)
+            wide.append(0 if self.isColumnHidden(at) else min(max(column.least, most), MOST))
         wide[NAME] = max(wide[NAME], self.viewport().width() - sum(wide[NAME + 1 :]))
-        for column, width in enumerate(wide):
-            self.setColumnWidth(column, width)
-
-    def show_bars(self) -> None:
-        for column in (PARAMETER_SHARE, MAC_SHARE):
-            self.setItemDelegateForColumn(column, self._bar)
+        for at, width in enumerate(wide):
+            if width:
+                self.setColumnWidth(at, width)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):
             QGuiApplication.clipboard().setText(self.as_text())
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
-            self.chosen.emit(self._model.rows[self.currentIndex().row()])
+            self.chosen.emit(self.row_of(self.currentIndex()))
         else:
             super().keyPressEvent(event)
 
+    def chosen_rows(self) -> list[Row]:
+        """The selected rows, from top to bottom as they are shown."""
+        picked = self.selectionModel().selectedRows()
+        return [self.row_of(i) for i in sorted(picked, key=lambda i: self.visualRect(i).top())]
+
+    def shown_rows(self) -> list[Row]:
+        """All rows that one could scroll to, opened ones with their parts."""
+        found = []
+        index = self.model().index(0, 0, QModelIndex())
+        while index.isValid():
+            found.append(self.row_of(index))
+            index = self.indexBelow(index)
+        return found
+
+    def cells(self, rows: list[Row]) -> list[list[str]]:
+        """The headings, and what the visible columns say of these rows; names of parts stand further in."""
+        at = [i for i, c in enumerate(COLUMNS) if c.heading and not self.isColumnHidden(i)]
+        lines = [[COLUMNS[i].heading for i in at]]
+        for row in rows:
+            cells = [COLUMNS[i].text(row, self.source.order) for i in at]
+            lines.append(["  " * row.depth + cells[0], *cells[1:]])
+        return lines
+
     def as_text(self) -> str:
         """The selected rows, or all, with tabs between the columns."""
-        chosen = sorted({i.row() for i in self.selectionModel().selectedRows()}) or range(self._model.rowCount())
-        columns = [c for c, heading in enumerate(HEADINGS) if heading]
-        lines = ["\t".join(HEADINGS[c] for c in columns)]
-        lines += ["\t".join(self._model.text(self._model.rows[r], c) for c in columns) for r in chosen]
-        return "\n".join(lines)
+        return "\n".join("\t".join(cells) for cells in self.cells(self.chosen_rows() or self.shown_rows()))
 
 
 class LayersPanel(QWidget):
@@ -224,15 +143,23 @@ class LayersPanel(QWidget):
 
     chosen = Signal(object)
 
-    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
+    def __init__(self, document: Document, engines: Engines, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._document, self._engines = document, engines
+        self._seen_for: object = None
+        self._questions = Questions(document, engines, self)
         self.model = LayerModel(document)
         self.totals = LayerModel(document, totals=True)
-        self.table = _Table(self.model)
-        self.table.show_bars()
+        self.sorted = Sorted(self.model)
+        self.table = _Table(self.model, self.sorted)
         self.table.aligned = (self.totals,)
+        self.table.header().setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.table.header().customContextMenuRequested.connect(self._choose_columns)
+        self.table.header().setSectionsClickable(True)
+        self.table.header().sectionClicked.connect(self._sort)
+        self._sorted_by: tuple[int, Qt.SortOrder] | None = None
         self.foot = _Table(self.totals)
-        self.foot.horizontalHeader().hide()
+        self.foot.header().hide()
         self.foot.setFixedHeight(30)
         self.foot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.foot.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
@@ -241,12 +168,47 @@ class LayersPanel(QWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(8, 0, 8, 4)
         box.setSpacing(0)
+        box.addLayout(self._tools())
         box.addWidget(self.table, 1)
         box.addWidget(parts.line())
         box.addWidget(self.foot)
-        self.table.clicked.connect(lambda index: self.chosen.emit(self.model.rows[index.row()]))
-        self.table.chosen.connect(self.chosen)
-        self.table.horizontalHeader().sectionResized.connect(lambda i, _old, new: self.foot.setColumnWidth(i, new))
+        self._connect()
+        self.refresh()
+
+    def _tools(self) -> QHBoxLayout:
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText("Filter layers")
+        self.filter.setClearButtonEnabled(True)
+        self.filter.setToolTip("Show the rows whose name or block has these words")
+        self.filter.setMaximumWidth(240)
+        self.filter.textChanged.connect(self.sorted.filter_by)
+        self.between = label("", "soft")
+        self.last = Switch()
+        self.last.setToolTip("Write shapes with channels last (NHWC), as TensorFlow and ONNX tools show them")
+        self.last.setAccessibleName("Channels last")
+        self.last.toggled.connect(self._write_last)
+        self.columns = button("Columns", tip="Choose which columns are shown")
+        self.columns.clicked.connect(lambda: self._choose_columns(QPoint(0, 0)))
+        self.save = button("Save as…", tip="Save the rows that are shown as CSV or Markdown")
+        self.save.clicked.connect(self._save)
+        row = QHBoxLayout()
+        row.setContentsMargins(2, 6, 2, 6)
+        row.setSpacing(10)
+        row.addWidget(self.filter)
+        row.addWidget(self.between, 1)
+        row.addWidget(label("Channels last", "soft"))
+        row.addWidget(self.last)
+        row.addWidget(self.columns)
+        row.addWidget(self.save)
+        return row
+
+    def _connect(self) -> None:
+        document = self._document
+        self.model.parts_wanted.connect(self._ask_parts)
+        self.table.clicked.connect(lambda index: self._choose(self.table.row_of(index)))
+        self.table.chosen.connect(self._choose)
+        self.table.selectionModel().selectionChanged.connect(lambda *_: self._compare())
+        self.table.header().sectionResized.connect(lambda i, _old, new: self.foot.setColumnWidth(i, new))
         self.table.horizontalScrollBar().valueChanged.connect(self.foot.horizontalScrollBar().setValue)
         document.analysed.connect(self.refresh)
         document.catalogue_changed.connect(self.refresh)
@@ -257,3 +219,119 @@ class LayersPanel(QWidget):
         self.model.take()
         self.totals.take()
         self.table.fit()
+        self._ask_fields()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._ask_fields()
+
+    # asking the engine ------------------------------------------------------------------------------------------------
+
+    def _ask_fields(self) -> None:
+        """Receptive fields are worked out while somebody looks."""
+        design = self._document.design
+        if self.isVisible() and self._document.analysis is not None and self._seen_for is not design:
+            self._seen_for = design
+            self._questions.ask(lambda: GetFields("", self._document.design), self._show_fields, self._document_says)
+
+    def _show_fields(self, told: Fields) -> None:
+        self.model.show_fields(told)
+        self.table.fit()
+
+    def _ask_parts(self, row: Row) -> None:
+        report = row.report
+        assert report is not None  # rows inside have theirs already
+        questions = Questions(self._document, self._engines, self)
+
+        def answered(told: Parts) -> None:
+            self.model.show_parts(row, told)
+            questions.deleteLater()
+
+        def request() -> GetParts:
+            return GetParts("", self._document.design, report.where, report.node)
+
+        questions.ask(request, answered, self._document_says, wait=0)
+
+    def _document_says(self, sentence: str) -> None:
+        self._document.refused.emit(sentence)
+
+    # what one does with it --------------------------------------------------------------------------------------------
+
+    def _choose(self, row: Row) -> None:
+        while row.parent is not None:
+            row = row.parent
+        if row.report is not None:
+            self.chosen.emit(row.report)
+
+    def _sort(self, column: int) -> None:
+        """Largest first, then smallest first (names the other way round), then as the network runs."""
+        first = Qt.SortOrder.DescendingOrder if COLUMNS[column].right else Qt.SortOrder.AscendingOrder
+        other = Qt.SortOrder.AscendingOrder if COLUMNS[column].right else Qt.SortOrder.DescendingOrder
+        now = self._sorted_by
+        after = (column, first) if now is None or now[0] != column else (column, other) if now[1] == first else None
+        self._sorted_by = after
+        self.sorted.sort(*(after or (-1, Qt.SortOrder.AscendingOrder)))
+        header = self.table.header()
+        header.setSortIndicatorShown(after is not None)
+        if after is not None:
+            header.setSortIndicator(*after)
+
+    def _write_last(self, on: bool) -> None:
+        self.model.write_last(on)
+        self.table.fit()
+
+    def _compare(self) -> None:
+        """Between two rows: how many numbers there are at the one and at the other."""
+        rows = self.table.chosen_rows()
+        if len(rows) != 2 or not all(map(elements, rows)):
+            self.between.setText("")
+            return
+        before, after = (elements(row) for row in rows)
+        ratio = f"{before / after:.3g} : 1" if before >= after else f"1 : {after / before:.3g}"
+        self.between.setText(f"{rows[0].name} to {rows[1].name}: {before:,} to {after:,} elements, {ratio}")
+
+    def _choose_columns(self, _at: QPoint) -> None:
+        menu = QMenu(self)
+        for i, column in enumerate(COLUMNS):
+            if column.heading and i != NAME:
+                action = menu.addAction(column.heading)
+                action.setCheckable(True)
+                action.setChecked(not self.table.isColumnHidden(i))
+                action.toggled.connect(lambda on, i=i: self.show_column(i, on))
+        menu.popup(self.columns.mapToGlobal(QPoint(0, self.columns.height())))
+
+    def show_column(self, column: int, on: bool) -> None:
+        """Show or hide a column, and the bar that belongs to it."""
+        bar = column + 1 if column + 1 < len(COLUMNS) and COLUMNS[column + 1].share else column
+        for table in (self.table, self.foot):
+            for i in {column, bar}:
+                table.setColumnHidden(i, not on)
+        self.table.fit()
+
+    def _save(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(
+            self, "Save the table", f"{self._document.title}-layers.csv", "CSV (*.csv);;Markdown (*.md)"
+        )
+        if name:
+            path = Path(name)
+            text = self.as_markdown() if path.suffix.lower() in (".md", ".markdown") else self.as_csv()
+            try:
+                path.write_text(text, encoding="utf-8")
+            except OSError as error:
+                self._document_says(f"{path} cannot be written: {error.strerror}. Choose another place.")
+
+    def as_csv(self) -> str:
+        """The rows that are shown, numbers without commas."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        for cells in self.table.cells(self.table.shown_rows()):
+            writer.writerow([c.replace(",", "") if c.replace(",", "").isdigit() else c for c in cells])
+        return out.getvalue()
+
+    def as_markdown(self) -> str:
+        """The rows that are shown, and the totals, as a Markdown table."""
+        head, *lines = self.table.cells([*self.table.shown_rows(), *self.totals.rows])
+        right = [c.right for i, c in enumerate(COLUMNS) if c.heading and not self.table.isColumnHidden(i)]
+        rule = ["---:" if side else "---" for side in right]
+        rows = [[cell.replace("|", "\\|") for cell in cells] for cells in (head, rule, *lines)]
+        return "\n".join(f"| {' | '.join(cells)} |" for cells in rows) + "\n"

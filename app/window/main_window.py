@@ -20,6 +20,7 @@ from app.window.document import Document, locate
 from app.window.engines import Engines
 from app.window.files import Files, dropped_file, settings_file
 from app.window.inspector import Inspector
+from app.window.letters import Letters
 from app.window.opening import Opener
 from app.window.palette import Palette
 from app.window.parts import area
@@ -48,9 +49,12 @@ class MainWindow(QMainWindow):
 
         self.canvas = CanvasView(self.document)
         self.palette_panel = Palette(self.document)
-        self.inspector = Inspector(self.document)
+        self.inspector = Inspector(self.document, self.engines)
         self.bottom = BottomTabs()
         self.opener = Opener(self.document, self.engines, self)
+        self.letters = Letters(self.document, self.engines, self)
+        self.canvas.scene_.letters = self.letters.text
+        self.letters.changed.connect(self.canvas.scene_.relabel)
         self.actions_ = Actions(self)
         self.topbar = TopBar(self.document, self.actions_.menus, self.actions_)
         self._arrange()
@@ -138,7 +142,7 @@ class MainWindow(QMainWindow):
     def _make_layers(self) -> QWidget:
         from app.window.layers import LayersPanel
 
-        panel = LayersPanel(self.document)
+        panel = LayersPanel(self.document, self.engines)
         panel.chosen.connect(self.show_report)
         return panel
 
@@ -291,6 +295,15 @@ class MainWindow(QMainWindow):
     def show_report(self, report: NodeReport) -> None:
         """Lead to the node that a report is of."""
         self._lead(report.id)
+
+    def check_sizes(self) -> None:
+        """Show at which sizes of its Inputs the drawing works."""
+        from app.window.letters import SizesDialog
+
+        dialog = SizesDialog(self.document, self.engines, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.chosen.connect(self._lead)
+        dialog.show()
 
     def _lead(self, id: str) -> None:
         path, _where, node = locate(self.document.design, id)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
-from PySide6.QtWidgets import QAbstractButton, QFrame, QLabel, QPushButton, QToolButton, QWidget
+from PySide6.QtGui import QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtWidgets import QAbstractButton, QFrame, QLabel, QPushButton, QSizePolicy, QToolButton, QWidget
 
 from app.window.sentences import Sentence
 from app.window.theme import icon, theme
@@ -41,6 +41,23 @@ def button(text: str, kind: str = "", tip: str = "") -> QPushButton:
     made.setToolTip(tip)
     made.setCursor(Qt.CursorShape.PointingHandCursor)
     return made
+
+
+class ElidedButton(QPushButton):
+    """A button as wide as it is let, whose words end in an ellipsis where there is no room; the tip has them all."""
+
+    def __init__(self, text: str, kind: str, tip: str) -> None:
+        super().__init__()
+        self.words = text
+        self.setProperty("kind", kind)
+        self.setToolTip(f"{text}\n{tip}")
+        self.setAccessibleName(text)
+        self.setCursor(Qt.CursorShape.PointingHandCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.setText(self.fontMetrics().elidedText(self.words, Qt.TextElideMode.ElideRight, self.width() - 24))
 
 
 class IconButton(QToolButton):

@@ -45,6 +45,10 @@ QPushButton[kind="primary"]:focus {{ border-color: {text}; }}
 QPushButton[kind="primary"]:disabled {{ background: {raised}; color: {faint}; border-color: {line}; }}
 QPushButton[kind="fix"] {{ color: {accent}; border-color: {accent}; font-weight: 500; padding: 3px 10px; }}
 QPushButton[kind="fix"]:hover {{ background: {line}; }}
+QPushButton[kind="fold"] {{ background: transparent; border: 1px solid transparent; color: {soft}; padding: 2px 4px;
+  text-align: left; }}
+QPushButton[kind="fold"]:hover {{ color: {text}; }}
+QPushButton[kind="fold"]:focus {{ border-color: {accent}; }}
 QPushButton[kind="link"] {{ background: transparent; border: 1px solid transparent; color: {accent};
     padding: 2px 0; }}
 QPushButton[kind="link"]:hover {{ text-decoration: underline; }}

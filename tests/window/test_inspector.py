@@ -12,6 +12,7 @@ from app.design.values import Design, Expression, Node, Settings
 from app.messages import Analysis
 from app.messages.reports import Fix, Memory, NodeReport, PortShape, Problem, Tensor
 from app.window.document import Document
+from app.window.engines import Engines
 from app.window.fields import NumberEdit, PairField, SwitchField, read_expression, show_text
 from app.window.inspector import Inspector
 from app.window.layers import LayersPanel
@@ -31,7 +32,7 @@ def document(qapp: object) -> Document:
 
 @pytest.fixture
 def inspector(qtbot: QtBot, document: Document) -> Inspector:
-    made = Inspector(document)
+    made = Inspector(document, Engines())
     made.resize(300, 700)
     qtbot.addWidget(made)
     made.show()
@@ -263,17 +264,18 @@ def test_problems_lead_to_nodes_and_offer_fixes(qtbot: QtBot, document: Document
 
 
 def test_layer_names_are_whole_where_there_is_room(qtbot: QtBot, document: Document) -> None:
-    panel = LayersPanel(document)
+    panel = LayersPanel(document, Engines())
     qtbot.addWidget(panel)
-    panel.resize(862, 240)
+    panel.resize(1060, 240)
     panel.show()
     report = NodeReport("backbone/stage1", "backbone/stage1", "", "stage1", "Conv2d", parameters=123_456_789)
     document.set_analysis(Analysis(document.revision, True, False, nodes=(report,)))
-    for column in range(panel.model.columnCount()):
-        words = panel.model.text(report, column)
+    shown = [c for c in range(panel.model.columnCount()) if not panel.table.isColumnHidden(c)]
+    for column in shown:
+        words = panel.model.index(0, column).data() or ""
         assert panel.table.columnWidth(column) >= panel.table.fontMetrics().horizontalAdvance(words) + 16
         assert panel.foot.columnWidth(column) == panel.table.columnWidth(column)
-    assert sum(panel.table.columnWidth(c) for c in range(8)) == panel.table.viewport().width()
+    assert sum(panel.table.columnWidth(c) for c in shown) == panel.table.viewport().width()
 
 
 def test_no_field_is_squeezed_where_sentences_wrap(qtbot: QtBot, document: Document, inspector: Inspector) -> None:
@@ -297,7 +299,7 @@ def test_long_names_and_many_fixes_stay_within_their_panels(qtbot: QtBot, docume
     sentence = f"{long}: `x` is 1x3, but it needs 1x64."
     problem = Problem("error", "conv", long, "", "conv", "x", "c", sentence, fixes=fixes)
     document.set_analysis(Analysis(document.revision, False, True, problems=(problem,)))
-    panel, inspector = ProblemsPanel(document), Inspector(document)
+    panel, inspector = ProblemsPanel(document), Inspector(document, Engines())
     for widget, width in ((panel, 620), (inspector, 290)):
         qtbot.addWidget(widget)
         widget.resize(width, 500)
@@ -317,14 +319,14 @@ def test_long_names_and_many_fixes_stay_within_their_panels(qtbot: QtBot, docume
 
 
 def test_the_layer_table_holds_thousands(qtbot: QtBot, document: Document) -> None:
-    panel = LayersPanel(document)
+    panel = LayersPanel(document, Engines())
     qtbot.addWidget(panel)
     panel.show()
     nodes = tuple(NodeReport(f"n{i}", f"n{i}", "", f"n{i}", "Conv2d", parameters=1) for i in range(5000))
     document.set_analysis(Analysis(document.revision, True, False, 5000, nodes=nodes))
     assert panel.model.rowCount() == 5000
-    assert panel.totals.text(panel.totals.rows[0], 3) == "5,000"
-    panel.table.selectRow(4999)
+    assert [panel.totals.index(0, c).data() for c in (1, 4)] == ["5,000 layers, 5,000 with weights", "5,000"]
+    panel.table.setCurrentIndex(panel.sorted.index(4999, 0))
     assert panel.table.as_text().splitlines()[1].startswith("n4999\tConvolution")
 
 

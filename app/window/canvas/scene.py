@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from PySide6.QtCore import QObject, QPointF, QRectF, Signal
@@ -46,6 +46,8 @@ class Scene(QGraphicsScene):
         self._graph = Graph()
         self._groups: Mapping[str, Group] = {}
         self._problems: dict[str, list[Problem]] = {}
+        self.letters: Callable[[str, str], str] = lambda id, port: ""
+        """What a wire says in place of its shape, by the path of its node and the port; "" for the shape."""
         self._lit: set[Wire] = set()
         """The wires from the node that is blamed to the selected one."""
         self.pills = PillLayer()
@@ -155,6 +157,7 @@ class Scene(QGraphicsScene):
         )
         kind = next((k for k in kinds if k != "any"), seen.kind if seen else "tensor")
         label = texts.port_shape(seen) if seen else ""
+        label = self.letters(self.document.id_path(wire.source.node), wire.source.port) or label
         return WireLook(kind, source.category, label, wire.target.port in target.bad_ports)
 
     def _analysed(self) -> None:
@@ -165,6 +168,12 @@ class Scene(QGraphicsScene):
             if face != item.face:
                 self.refreshed += 1
                 item.show_face(node, face)
+        self.relabel()
+        self._light_blame()
+        self.shown.emit()
+
+    def relabel(self) -> None:
+        """Let the wires say what is known of them now."""
         again = []
         for wire, wired in self.wires.items():
             look = self._look(wire)
@@ -178,8 +187,6 @@ class Scene(QGraphicsScene):
                         self.pills.update(QRectF(box[0] - 1, box[1] - 1, box[2] - box[0] + 2, box[3] - box[1] + 2))
                 wired.show_look(look)
         self.pills.place(again)
-        self._light_blame()
-        self.shown.emit()
 
     def _light_blame(self) -> None:
         """Light up the node that began what is wrong with the one that is selected, and the wires between."""

@@ -1,0 +1,69 @@
+"""Answers what the window asks about a drawing besides its analysis; each answer has the job of its question."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from app.design.paths import apply_variant
+from app.engine.compile import shared_analyser
+from app.messages import Answers, OpenedUp, OpenUp, Question
+from app.messages.forecast import ForecastMemory
+from app.messages.parts import Fields, GetFields, GetParts, OutputFields, Parts
+from app.messages.reckoning import Reckon
+from app.messages.solving import Solve
+from app.messages.symbols import CheckSizes, GetSymbols
+
+if TYPE_CHECKING:
+    from app.engine import reach
+
+
+def answer(request: Question) -> Answers:
+    """The answer. Raises what the part of the engine that knows it raises, always with a sentence for the user."""
+    analyser = shared_analyser()
+    design = request.design
+    if request.variant:
+        design = apply_variant(design, request.variant, analyser.cards)
+    match request:
+        case OpenUp(job=job, where=where, node=node):
+            from app.engine.opening import open_node
+
+            return OpenedUp(job, open_node(design, where, node).group)
+        case Solve():
+            from app.engine.solve import answer as solved
+
+            return solved(analyser, request)
+        case Reckon(job=job, where=where, node=node):
+            from app.engine.reckoning import reckon
+
+            return reckon(analyser, design, where, node, job)
+        case GetParts(job=job, where=where, node=node, batch=batch, fields=fields):
+            from app.engine.parts import parts
+
+            return Parts(job, parts(analyser, design, where, node, batch=batch, reach=_fields() if fields else None))
+        case GetFields(job=job, batch=batch):
+            found = _fields().fields(analyser.walk(design, batch=batch))
+            return Fields(job, tuple(OutputFields(end.node, end.port, fields) for end, fields in found.items()))
+        case GetSymbols(job=job):
+            from app.engine.symbols import symbols
+
+            return symbols(analyser, design, job)
+        case CheckSizes(job=job, sizes=sizes):
+            from app.engine.symbols import check_sizes
+
+            return check_sizes(analyser, design, sizes, job)
+        case ForecastMemory(job=job):
+            from app.engine.forecast import forecast_memory
+
+            return forecast_memory(
+                design, batch=request.batch, precision=request.precision, optimizer=request.optimizer,
+                limit=request.limit, device=request.device, job=job,
+            )  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _fields() -> reach.Fields:
+    """What is known of receptive fields so far: equal runs are made once."""
+    from app.engine import reach
+
+    return reach.Fields(shared_analyser().measurer)
