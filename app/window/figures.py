@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from app.messages import Analysis
 from app.messages.reports import Fix, PortShape, Tensor
+from app.window.sentences import plain
 
 _UNITS = ("", " k", " M", " G", " T", " P")
 
@@ -70,8 +72,19 @@ def port_lines(ports: tuple[PortShape, ...]) -> list[tuple[str, str]]:
     return lines
 
 
-def fix_tip(fix: Fix) -> str:
+def fix_words(fix: Fix, analysis: Analysis | None) -> str:
+    """A fix with its cost: `Conv 1x1 after down  +16.4 k`. While totals are partial most of the difference is what can
+    be counted only then: `Set groups to 4  61.1 M in all`."""
+    title = plain(fix.title)
+    if analysis is not None and analysis.partial:
+        return f"{title}  {short(analysis.parameters + fix.parameters)} in all"
+    return f"{title}  {signed(fix.parameters)}" if fix.parameters else title
+
+
+def fix_tip(fix: Fix, analysis: Analysis | None) -> str:
     """What a fix costs and what the node gives once it is made: `+1,024 parameters, then B × 64 × 56 × 56`."""
     cost = f"{fix.parameters:+,} parameters".replace("-", "−") if fix.parameters else "No more and no fewer parameters"
+    if analysis is not None and analysis.partial:
+        cost = f"{analysis.parameters + fix.parameters:,} parameters in all, of which {analysis.parameters:,} count now"
     gives = ", ".join(brief(port.tensors) for port in fix.outputs)
     return f"{cost}, then {gives}" if gives else cost

@@ -59,6 +59,7 @@ class _Table(QTreeView):
         self.aligned: tuple[LayerModel, ...] = ()
         """Tables below this one that have its columns."""
         self.setModel(shown if shown is not None else model)
+        self.setObjectName("layers")
         self.setUniformRowHeights(True)
         self.setRootIsDecorated(True)
         self.setIndentation(18)

@@ -7,6 +7,7 @@ from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from app.design import changes
+from app.messages import Analysis
 from app.messages.reports import Fix, Problem
 from app.window import figures, parts
 from app.window.document import Document
@@ -28,7 +29,7 @@ class ProblemRow(QFrame):
     fix_chosen = Signal(object, object)
     consent_wanted = Signal()
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, analysis: Analysis | None) -> None:
         super().__init__()
         self.problem = problem
         self.setObjectName("problem")
@@ -52,9 +53,7 @@ class ProblemRow(QFrame):
                 allow.clicked.connect(self.consent_wanted)
                 fixes.addWidget(allow)
             for fix in problem.fixes[:4]:
-                title = plain(fix.title)
-                text = title if not fix.parameters else f"{title}  {figures.signed(fix.parameters)}"
-                made = button(text, "fix", figures.fix_tip(fix))
+                made = button(figures.fix_words(fix, analysis), "fix", figures.fix_tip(fix, analysis))
                 made.clicked.connect(lambda _on=False, fix=fix: self.fix_chosen.emit(self.problem, fix))
                 fixes.addWidget(made)
             middle.addLayout(fixes)
@@ -148,7 +147,7 @@ class ProblemsPanel(QScrollArea):
             row.deleteLater()
         self.rows = []
         for problem in problems:
-            row = ProblemRow(problem)
+            row = ProblemRow(problem, self._document.analysis)
             row.chosen.connect(self.chosen)
             row.fix_chosen.connect(self.apply)
             row.consent_wanted.connect(self._document.consent.wanted)

@@ -126,7 +126,10 @@ QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 QTableView, QTreeView, QListView, QTreeWidget, QListWidget {{ background: transparent; border: none; outline: none;
     gridline-color: {line}; selection-background-color: {raised}; selection-color: {text}; }}
 QTableView::item {{ padding: 0 8px; border: none; }}
-QTableView::item:selected, QTableView::item:hover {{ background: {raised}; }}
+QTreeView#layers::item {{ padding: 0 8px; height: 26px; border: none; }}
+QTableView::item:selected, QTableView::item:hover, QTreeView#layers::item:selected, QTreeView#layers::item:hover {{
+  background: {raised}; color: {text}; }}
+QAbstractScrollArea::corner {{ background: transparent; border: none; }}
 QHeaderView {{ background: transparent; border: none; }}
 QHeaderView::section {{ background: {panel}; color: {soft}; border: none; border-bottom: 1px solid {line};
     padding: 5px 11px; font-size: 11px; }}

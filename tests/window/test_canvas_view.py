@@ -39,7 +39,7 @@ def _analysis(document: Document) -> Analysis:
         "error", "conv", "conv", "", "conv", "x", "shape", "conv: `x` is 1×3×32×32, but 1×4×32×32 is needed; change it",
         fixes=(Fix("Set out_channels to 3", -10, change),),
     )  # fmt: skip
-    return Analysis(document.revision, False, True, nodes=(image, report), problems=(problem,))
+    return Analysis(document.revision, False, True, 1802, nodes=(image, report), problems=(problem,))
 
 
 def edits_change(id: str, channels: int):  # type: ignore[no-untyped-def]
@@ -71,7 +71,7 @@ def test_the_bubble_says_the_problem_and_its_button_mends_it(view: CanvasView) -
     view.reveal("conv")
     assert view.bubble.isVisible()
     button = view.bubble.findChild(QPushButton, "first")
-    assert button.text() == "Set out_channels to 3  −10"
+    assert button.text() == "Set out_channels to 3  1.79 k in all", "most of a partial total is not counted yet"
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     assert view.document.design.by_id["conv"].settings["out_channels"] == 3
     assert view.document.undo_stack.undoText() == "Set out_channels to 3"

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QVBoxLayout
 from app.design.changes import apply
 from app.messages.reports import Fix, Problem
 from app.window import figures
-from app.window.sentences import Sentence, plain
+from app.window.sentences import Sentence
 from app.window.theme import font, theme
 
 if TYPE_CHECKING:
@@ -85,8 +85,9 @@ class Bubble(QFrame):
             allow.clicked.connect(self._view.document.consent.wanted)
             self._fixes.addWidget(allow, FIXES, 0)
         for index, fix in enumerate(problem.fixes[:FIXES]):
-            button = QPushButton(_words(fix))
-            button.setToolTip(figures.fix_tip(fix))
+            analysis = self._view.document.analysis
+            button = QPushButton(figures.fix_words(fix, analysis))
+            button.setToolTip(figures.fix_tip(fix, analysis))
             button.setObjectName("" if index else "first")
             button.setCursor(Qt.CursorShape.PointingHandCursor)
             button.clicked.connect(lambda _checked=False, fix=fix: self._apply(fix))
@@ -130,8 +131,3 @@ class Bubble(QFrame):
         inside = room.adjusted(8, 8, -8, -8)
         worst = QRect(x, max(room.height() - high - 12, 12), WIDTH, high)
         return next((place for place in places if inside.contains(place)), worst)
-
-
-def _words(fix: Fix) -> str:
-    title = plain(fix.title)
-    return f"{title}  {figures.signed(fix.parameters)}" if fix.parameters else title
