@@ -114,7 +114,9 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
 
 
 Question = OpenUp | Solve | Reckon | GetParts | GetFields | ForecastMemory | GetSymbols | CheckSizes
-"""What the engine that analyses the drawing is asked about it, besides its analysis."""
+"""What an engine is asked about the drawing, besides its analysis."""
+LongQuestion = ForecastMemory | GetSymbols | CheckSizes
+"""Those that may take many seconds: they are for an engine that no edit waits for."""
 Request = GetCatalogue | GetDevices | Trust | LoadBlocks | Analyse | Question | Train | Export | Predict | Cancel
 
 

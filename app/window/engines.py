@@ -18,6 +18,7 @@ from app.messages import (
     GetDevices,
     LoadBlocks,
     Loading,
+    LongQuestion,
     Predict,
     Question,
     Reply,
@@ -71,7 +72,7 @@ class Engines(QObject):
         self._document: Document | None = None
         self._main: EngineProcess | None = None
         self._spare: EngineProcess | None = None
-        self._predictor: EngineProcess | None = None
+        self._second: EngineProcess | None = None
         self._closing: list[EngineProcess] = []
         self._jobs: list[Job] = []
         self._numbers = itertools.count(1)
@@ -107,8 +108,8 @@ class Engines(QObject):
         for timer in (self._edits, self._watchdog, self._spare_timer, self._loader):
             timer.stop()
         jobs = [job.engine for job in self._jobs if job.alive]
-        engines = [e for e in (self._main, self._spare, self._predictor, *self._closing, *jobs) if e is not None]
-        self._main = self._spare = self._predictor = None
+        engines = [e for e in (self._main, self._spare, self._second, *self._closing, *jobs) if e is not None]
+        self._main = self._spare = self._second = None
         for engine in engines:
             engine.close(grace=10)
         deadline = time.monotonic() + 2
@@ -119,7 +120,7 @@ class Engines(QObject):
     @property
     def pids(self) -> list[int]:
         """The process ids of the engines that live."""
-        engines = (self._main, self._spare, self._predictor, *(job.engine for job in self._jobs))
+        engines = (self._main, self._spare, self._second, *(job.engine for job in self._jobs))
         return [e.pid for e in engines if e is not None and e.alive]
 
     @property
@@ -360,29 +361,31 @@ class Engines(QObject):
 
     def _engines(self) -> list[EngineProcess]:
         """All engines that take requests."""
-        engines = (self._main, self._spare, self._predictor, *(job.engine for job in self._jobs if job.alive))
+        engines = (self._main, self._spare, self._second, *(job.engine for job in self._jobs if job.alive))
         return [e for e in dict.fromkeys(engines) if e is not None and e.alive and e.ready is not None]
 
     # jobs -------------------------------------------------------------------------------------------------------------
 
     def run(self, request: Train | Export | Predict | Question) -> Job:
-        """Start a run, an export, a prediction (which uses the engine of the one before, so that it is quick) or ask
-        (the engine that has analysed the drawing)."""
+        """Start a run, an export, a prediction, or ask. Short questions go to the engine that has analysed the drawing;
+        long ones and predictions to one that is kept beside it, so that they are quick and no edit waits for them."""
         if not request.job:
             request = replace(request, job=f"job-{next(self._numbers)}")
-        if isinstance(request, Question) and self._main is not None:
+        if isinstance(request, Question) and not isinstance(request, LongQuestion) and self._main is not None:
             return Job(request, self._main, self)
-        if isinstance(request, Predict):
-            engine = self._predictor if self._predictor is not None and self._predictor.alive else None
-            engine = self._predictor = engine or self._warm_engine()
+        if isinstance(request, Predict | Question):
+            engine = self._second if self._second is not None and self._second.alive else None
+            engine = self._second = engine or self._warm_engine()
         elif isinstance(request, Export):
             engine = self._warm_engine()
         else:
             engine = self._new_engine()
         job = Job(request, engine, self)
+        if isinstance(request, Question):
+            return job
         self._jobs = [j for j in self._jobs if j.alive]
         self._jobs.append(job)
-        if engine is not self._predictor:
+        if engine is not self._second:
             job.finished.connect(lambda _result: self._retire(engine))
             job.failed.connect(lambda _why: self._retire(engine))
         return job
