@@ -59,8 +59,9 @@ class Letters(QObject):
 
 
 def short(text: str) -> str:
-    """`B × 64 × H/4 × W/4` as it stands on a wire: `64×H/4×W/4`."""
-    return text.removeprefix("B × ").replace(" × ", "×")
+    """`B × 64 × H/4 - 1 × W/4 - 1` as it stands on a wire: `64×(H/4−1)×(W/4−1)`."""
+    sizes = [f"({size})" if " " in size else size for size in text.removeprefix("B × ").split(" × ")]
+    return "×".join(sizes).replace(" - ", "−").replace(" + ", "+")
 
 
 class SizesDialog(QDialog):

@@ -14,7 +14,7 @@ from app.design import edits
 from app.window.fold import Fold
 from app.window.inspector_node import NodePage
 from app.window.inspector_pages import OverviewPage
-from app.window.letters import SizesDialog
+from app.window.letters import SizesDialog, short
 from app.window.main_window import MainWindow
 from tests.drawing import OUTPUT, chain, node
 from tests.window.conftest import ENGINE
@@ -102,6 +102,18 @@ def test_wires_speak_in_letters_and_follow_an_edit(qtbot: Any, window: MainWindo
     qtbot.waitUntil(lambda: labels()[1:] == ["64×H/4×W/4", "64×H/4×W/4"], timeout=ENGINE)
     window.actions_["letters"].trigger()
     assert labels()[1] == "64×56×56"
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ("B × 64 × H/4 × W/4", "64×H/4×W/4"),
+        ("B × 64 × H/4 - 1 × W/4 - 1", "64×(H/4−1)×(W/4−1)"),
+        ("B × HW/256 + 1 × 192", "(HW/256+1)×192"),
+    ],
+)
+def test_sums_stand_in_brackets_on_wires(told: str, shown: str) -> None:
+    assert short(told) == shown
 
 
 def test_it_says_which_sizes_work(qtbot: Any, window: MainWindow) -> None:
