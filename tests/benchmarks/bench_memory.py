@@ -9,9 +9,11 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch.profiler import ProfilerActivity, profile, record_function
+from torch.utils._pytree import tree_leaves
 
 from app.design.paths import set_from_text
 from app.design.values import Design, Recipe
@@ -64,8 +66,15 @@ def batch_of(network: Network, count: int, precision: str) -> list[torch.Tensor]
     ]
 
 
-def stepper(design: Design, count: int, precision: str, optimizer: str, device: str = "cpu") -> Callable[[], None]:
-    """A training step, made by Fabric as `app.engine.loop` makes it; calling it takes one with fresh samples."""
+class Stepper(NamedTuple):
+    """`step` takes a training step with fresh samples; `held` gives the bytes that lie there between two steps."""
+
+    step: Callable[[], None]
+    held: Callable[[], int]
+
+
+def stepper(design: Design, count: int, precision: str, optimizer: str, device: str = "cpu") -> Stepper:
+    """Training steps, made by Fabric as `app.engine.loop` makes them."""
     from lightning_fabric import Fabric
 
     fabric = Fabric(accelerator=device, devices=1, precision=PRECISIONS[precision])  # type: ignore[arg-type]
@@ -79,7 +88,7 @@ def stepper(design: Design, count: int, precision: str, optimizer: str, device: 
         values = module(*fabric.to_device(samples))
         if network.losses:
             return total_loss(values, network.losses)
-        outputs = torch.utils._pytree.tree_leaves(values)
+        outputs = tree_leaves(values)
         return stand_in_loss([t for t in outputs if isinstance(t, torch.Tensor) and t.requires_grad])
 
     def step() -> None:
@@ -88,33 +97,36 @@ def stepper(design: Design, count: int, precision: str, optimizer: str, device: 
         descend.step()
         descend.zero_grad()
 
-    return step
+    def held() -> int:
+        kept = [*network.module.parameters(), *network.module.buffers(), *tree_leaves(list(made.state.values()))]
+        tensors = {id(t): t for t in kept if isinstance(t, torch.Tensor)}
+        return sum(t.numel() * t.element_size() for t in tensors.values())
+
+    return Stepper(step, held)
 
 
 def measured(design: Design, count: int, precision: str = "32", optimizer: str = "adamw") -> int:
-    """The most bytes that torch's CPU allocator holds during the second step, counted from before the network is made:
-    the sum of the profiler's `[memory]` events in the order of their time."""
+    """The most bytes that torch's CPU allocator holds during a step: those that lie there before it, and on top the sum
+    of the profiler's `[memory]` events in the order of their time. The profiler misses events as it begins, at times
+    all of a run, so that a step goes before the one that counts, and what shows nothing is measured again."""
     shared_analyser().analyse(design)
+    step, held = stepper(design, count, precision, optimizer)
+    step()
     for _ in range(3):
-        if peak := _profiled(design, count, precision, optimizer):
-            return peak
-    raise RuntimeError("the profiler showed no memory event three times over")  # as it does at times, for all of a run
-
-
-def _profiled(design: Design, count: int, precision: str, optimizer: str) -> int:
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        step = stepper(design, count, precision, optimizer)
-        for _ in range(2):
-            with record_function(MARK):
-                step()
-    events = profiler.profiler.kineto_results.events()  # type: ignore[union-attr]
-    second = max(event.start_ns() for event in events if event.name() == MARK)
-    changes = sorted((event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]")
-    live = peak = 0
-    for when, change in changes:
-        live += change
-        peak = max(peak, live) if when >= second else peak
-    return peak
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+            for _ in range(2):
+                with record_function(MARK):
+                    step()
+        events = profiler.profiler.kineto_results.events()  # type: ignore[union-attr]
+        second = max((event.start_ns() for event in events if event.name() == MARK), default=0)
+        changes = sorted((event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]")
+        live = peak = 0
+        for change in (change for when, change in changes if when >= second):
+            live += change
+            peak = max(peak, live)
+        if second and peak:
+            return held() + peak
+    raise RuntimeError("the profiler showed no memory event three times over")
 
 
 def main() -> None:

@@ -220,7 +220,7 @@ def test_cuda_takes_what_was_forecast(name: str, batch: int) -> None:
     """Without what cuBLAS and cuDNN hold for themselves: the benchmark mode is off, and the limit is wider."""
     design = small(name, NETWORKS[name])
     before = torch.cuda.memory_allocated()
-    step = stepper(design, batch, "32", "adamw", "cuda")
+    step, _held = stepper(design, batch, "32", "adamw", "cuda")
     step()
     torch.cuda.reset_peak_memory_stats()
     step()
