@@ -105,6 +105,7 @@ class Engines(QObject):
 
     def close(self) -> None:
         """End all engines and wait for them: runs get the time to write their checkpoint."""
+        self.stopped = "The window is closing."  # a question that is still to be sent must start no engine
         for timer in (self._edits, self._watchdog, self._spare_timer, self._loader):
             timer.stop()
         jobs = [job.engine for job in self._jobs if job.alive]
