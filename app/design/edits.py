@@ -30,6 +30,7 @@ from app.design.values import (
     Variant,
     Wire,
     check_exposed,
+    has_expression,
 )
 from app.design.variants import node_renamed
 from blocks.card import Setting
@@ -183,7 +184,7 @@ def set_setting(design: Design, where: str, id: str, setting: str, value: Any, c
     declared = setting_of(design, node, setting, catalogue)
     if declared is None and value is None:  # a setting that the block does not know is forgotten
         return _change(design, where, id, lambda n: replace(n, settings=n.settings.without(setting)))
-    if declared is not None and not _has_expression(value):
+    if declared is not None and not has_expression(value):
         if value is None and not declared.optional:
             settings = node.settings.without(setting)
             changed = _change(design, where, id, lambda n: replace(n, settings=settings))
@@ -201,10 +202,6 @@ def set_setting(design: Design, where: str, id: str, setting: str, value: Any, c
         raise EditError(f"{node.name}: {setting} cannot be kept: {error}") from None
     changed = _change(design, where, id, lambda n: replace(n, settings=settings))
     return drop_misfits(changed, where, id, catalogue) if shapes_ports(node, setting, catalogue) else changed
-
-
-def _has_expression(value: Any) -> bool:
-    return isinstance(value, Expression) or (isinstance(value, tuple | list) and any(map(_has_expression, value)))
 
 
 def settings_of(design: Design, node: Node, catalogue: Catalogue) -> tuple[Setting, ...] | None:

@@ -99,6 +99,11 @@ def check_exposed(settings: tuple[Setting, ...]) -> None:
             raise ValueError(f"the default does not fit: {error}") from None
 
 
+def has_expression(value: Any) -> bool:
+    """Whether a setting's value, or a part of it, is an expression."""
+    return isinstance(value, Expression) or (isinstance(value, tuple | list) and any(map(has_expression, value)))
+
+
 class End(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """One end of a wire: a node's id and a port's name. In files `["stem", "out"]`."""
 

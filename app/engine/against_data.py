@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from app.engine.data import DATASETS
-from app.engine.surroundings import Around, problem
+from app.engine.data import dataset_of
+from app.engine.surroundings import Around, first_to_change, problem
 from app.messages.reports import Problem
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def of_data(around: Around) -> Iterator[Problem]:
     losses = around.of("Loss")
     if losses:
         yield from _one_value(around, losses)
-        dataset = DATASETS.get(around.design.recipe.data.partition(":")[0])
+        dataset = dataset_of(around.design.recipe.data)
         if dataset is not None and dataset.classes:
             yield from _classes(around, losses, len(dataset.classes), dataset.title)
         if dataset is not None and dataset.sample:
@@ -36,7 +36,7 @@ def _classes(around: Around, losses: list[Step], classes: int, title: str) -> It
         scores = value[0].shape[1]
         if scores == classes or target.call.block != "Target" or around.setting(target, "field") != "label":
             continue
-        blame = around.blame(around.walk.expanded.sources[loss.call.id]["x"], [1])
+        blame = first_to_change(around.walk, around.walk.expanded.sources[loss.call.id]["x"], [1])
         name = around.walk.steps[blame].call.name
         why = "the others would have none" if scores < classes else "the others would never be right"
         said = f"{name} gives {scores} scores, but {title} has {classes} classes, and {why}; make it {classes}"
@@ -65,11 +65,10 @@ def _one_value(around: Around, losses: list[Step]) -> Iterator[Problem]:
     """A batch norm that would have one value a channel to work with, in batches of one sample."""
     if around.design.recipe.batch_size != 1:
         return
-    used = set().union(*(around.upstream(loss.call.id, lambda s: True) for loss in losses))
-    for id in used:
-        step = around.walk.steps[id]
+    for step in around.above(*(loss.call.id for loss in losses)):
         value = step.inputs.get("x")
         if step.call.block in NORMS and value and all(n == 1 for n in value[0].shape[2:]):
             said = "in batches of 1 it has one value a channel, and the spread of one value is zero; train with more"
-            yield problem(step, "warning", "one-sample", said, "x", around.walk.expanded.sources[id]["x"].node)
+            end = around.walk.expanded.sources[step.call.id]["x"]
+            yield problem(step, "warning", "one-sample", said, "x", end.node)
             return

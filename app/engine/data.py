@@ -267,6 +267,11 @@ DATASETS: dict[str, Dataset] = {
 _OPEN: dict[str, Callable[[str, Wanted, int], Data]] = {"digits": _digits, "images": _images, "table": _table}
 
 
+def dataset_of(spec: str) -> Dataset | None:
+    """What is known of the data that a recipe names, `KIND` or `KIND:PATH`; None where there is no such kind."""
+    return DATASETS.get(spec.partition(":")[0])
+
+
 def open_data(spec: str, inputs: tuple[InputSpec, ...], targets: tuple[TargetSpec, ...] = (), seed: int = 0) -> Data:
     """Open `KIND` or `KIND:PATH`, fitted to the design's Inputs and Targets. Raises DataError."""
     kind, _, path = spec.partition(":")

@@ -6,15 +6,12 @@ Each is told once for the whole drawing, as a warning where it hurts and as a hi
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from app.design.values import Design, End
 from app.engine.against_data import of_data
 from app.engine.surroundings import Around, problem
+from app.engine.walk import Step, Walk, reaching
 from app.messages.reports import Problem
-
-if TYPE_CHECKING:
-    from app.engine.walk import Step, Walk
 
 SOFTENING = ("Softmax", "Sigmoid")
 CUTTING = ("ReLU", "ReLU6", "Hardtanh", "Hardsigmoid", "Tanh", "ScaledTanh", "Softplus", "Softsign")
@@ -154,13 +151,18 @@ def _twice(around: Around) -> Iterator[Problem]:
 
 def _sets(around: Around) -> Iterator[Problem]:
     """Self-attention over tokens that nothing has told their places; the first of each stack."""
-    for step in around.walk.steps.values():
-        known = step.measured is not None and step.measured.refusal is None
-        if step.call.block not in SEEING_SETS or around.setting(step, "causal") or not known:
+    unplaced: set[str] = set()
+    """The calls that give tokens which nothing has told their places, and no attention has mixed."""
+    for id, step in around.walk.steps.items():
+        above = [end.node for end in around.walk.expanded.sources[id].values()]
+        if not unplaced.issuperset(above) or step.call.block not in WITHOUT_PLACE:
             continue
-        above = {around.walk.steps[id].call.block for id in around.upstream(step.call.id, lambda s: True)}
-        placed = around.setting(step, "positions") not in (None, "none")
-        if not placed and above and above <= set(WITHOUT_PLACE) and above.isdisjoint(SEEING_SETS):
+        if step.call.block not in SEEING_SETS:
+            unplaced.add(id)
+            continue
+        known = step.measured is not None and step.measured.refusal is None
+        placed = around.setting(step, "positions") not in (None, "none") or around.setting(step, "causal")
+        if known and above and not placed:
             said = "it sees its tokens as a set: nothing before it says where each one stands; add positions"
             yield problem(step, "hint", "no-positions", said, "x")
 
@@ -168,26 +170,20 @@ def _sets(around: Around) -> Iterator[Problem]:
 def _stopped(around: Around) -> Iterator[Problem]:
     """Weights that a StopGradient keeps from learning, unless another path or another call teaches them."""
     losses = {s.call.id for s in around.of("Loss")}
-    if not losses:
+    stops = [s for s in around.above(*losses) if s.call.block == "StopGradient"]
+    if not stops:
         return
-    learning = set().union(*(around.upstream(id, lambda s: s.call.block != "StopGradient") for id in losses))
+    learning = reaching(around.walk, losses, through=lambda s: s.call.block != "StopGradient")
     modules = {around.walk.steps[id].call.module for id in learning}
-    told: set[str] = set()
-    for loss in losses:
-        for id in sorted(around.upstream(loss, lambda s: True), key=list(around.walk.steps).index):
-            step = around.walk.steps[id]
-            if id in told or step.call.block != "StopGradient":
-                continue
-            above = [around.walk.steps[i] for i in around.upstream(id, lambda s: True)]
-            idle = [s for s in above if s.call.module not in modules and trains(s)]
-            if idle:
-                told.add(id)
-                more = f" and {len(idle) - 1} more" if len(idle) > 1 else ""
-                said = (
-                    f"no gradient passes it, so {idle[0].call.name}{more} will never learn; freeze what stands before "
-                    "it to say that this is meant, or take it away"
-                )
-                yield problem(step, "warning", "no-gradient", said, "", idle[0].call.id)
+    for step in stops:
+        idle = [s for s in around.above(step.call.id) if s.call.module not in modules and trains(s)]
+        if idle:
+            more = f" and {len(idle) - 1} more" if len(idle) > 1 else ""
+            said = (
+                f"no gradient passes it, so {idle[0].call.name}{more} will never learn; freeze what stands before "
+                "it to say that this is meant, or take it away"
+            )
+            yield problem(step, "warning", "no-gradient", said, "", idle[0].call.id)
 
 
 def trains(step: Step) -> bool:
@@ -198,7 +194,7 @@ def trains(step: Step) -> bool:
 def _all_frozen(around: Around) -> Iterator[Problem]:
     """A loss, and every weight before it frozen."""
     for loss in around.of("Loss"):
-        above = [around.walk.steps[id] for id in around.upstream(loss.call.id, lambda s: True)]
+        above = around.above(loss.call.id)
         frozen = [s for s in above if s.call.frozen and s.measured is not None and s.measured.trainable]
         if frozen and not any(map(trains, above)):
             name = frozen[-1].call.name

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from app.engine.measure import Kept, outputs_of
-from app.engine.meta import Remembering, storage
+from app.engine.meta import Remembering, storage, tensors_in
 from app.engine.reach import Tracking, carried, field
 from app.messages.parts import Field, Part, PartValue, dimensions
 from app.messages.reports import Tensor
@@ -152,7 +152,7 @@ class Recorder:
         spoken = [*ports, *(Port("", "") for _ in range(len(values) - len(ports)))]
         made = []
         for value, port in zip(values, spoken, strict=False):
-            tensors = list(_tensors(value))
+            tensors = tensors_in(value)
             fields = tuple(field(carried(t)) for t in tensors) if self.seeing else ()
             tensors_of = tuple(Tensor(tuple(t.shape), str(t.dtype).removeprefix("torch.")) for t in tensors)
             if tensors_of:
@@ -207,8 +207,8 @@ class _Makers(TorchDispatchMode):
         if self._recorder.stack:
             row = self._recorder.stack[-1]
             row.flops += self._counter.get_total_flops() - before
-            given = {storage(t) for t in _tensors([args, list((kwargs or {}).values())])}
-            self._recorder.makers.update({storage(t): row for t in _tensors(result) if storage(t) not in given})
+            given = {storage(t) for t in tensors_in([args, kwargs])}
+            self._recorder.makers.update({storage(t): row for t in tensors_in(result) if storage(t) not in given})
         return result
 
 
@@ -235,14 +235,6 @@ def _all(row: _Row) -> Iterator[_Row]:
     yield row
     for child in row.children:
         yield from _all(child)
-
-
-def _tensors(value: Any) -> Iterator[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, list | tuple):
-        for part in value:
-            yield from _tensors(part)
 
 
 def described(tensors: tuple[Tensor, ...], port: Port, fields: tuple[Field | None, ...]) -> PartValue:

@@ -9,11 +9,12 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from app.engine.compile import InputSpec, Network
+from app.engine.meta import tensors_in
 from blocks.operators import TRANSLATIONS
 
 ONE_FILE_BYTES = 2 * 10**9 - 2**20
@@ -142,7 +143,7 @@ def _compare(
         except Exception as error:
             raise ExportError(f"ONNX Runtime does not run the model at batch {batch}: {_reason(error)}") from error
         with torch.no_grad():
-            expected = _flat(network.module(*inputs))
+            expected = tensors_in(network.module(*inputs))
         for name, ours, theirs in zip(names, expected, given, strict=True):
             other = torch.from_numpy(theirs)
             if ours.shape != other.shape:
@@ -185,12 +186,6 @@ def _output_names(network: Network) -> list[str]:
         parts = getattr(result, "_fields", range(len(result))) if isinstance(result, list | tuple) else ()
         names += [f"{name}/{part}" for part in parts] or [name]
     return names
-
-
-def _flat(given: Any) -> list[torch.Tensor]:
-    if isinstance(given, torch.Tensor):
-        return [given]
-    return [tensor for part in given for tensor in _flat(part)]
 
 
 def _reason(error: BaseException) -> str:

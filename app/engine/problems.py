@@ -8,7 +8,7 @@ from app.design.expand import Call
 from app.design.values import Design, End
 from app.engine import habits
 from app.engine.arguments import Refusal
-from app.engine.surroundings import first_to_change
+from app.engine.surroundings import first_to_change, problem
 from app.engine.walk import Step, Walk, arguments_of, reaching
 from app.messages.reports import Problem
 
@@ -31,11 +31,11 @@ def find(design: Design, walk: Walk) -> tuple[Problem, ...]:
     rank = {"error": 0, "warning": 1, "hint": 2}
     seen: set[tuple[str, str, str, str]] = set()
     unique = []
-    for problem in sorted(found, key=lambda p: rank[p.severity]):
+    for each in sorted(found, key=lambda p: rank[p.severity]):
         # The repetitions of a Group fail alike: say it once, for the first.
-        key = (problem.where, problem.node, problem.port, problem.message)
-        if key not in seen or not problem.where:
-            unique.append(problem)
+        key = (each.where, each.node, each.port, each.message)
+        if key not in seen or not each.where:
+            unique.append(each)
         seen.add(key)
     return tuple(unique)
 
@@ -43,14 +43,13 @@ def find(design: Design, walk: Walk) -> tuple[Problem, ...]:
 def _of_step(design: Design, walk: Walk, step: Step) -> list[Problem]:
     call = step.call
     if step.card is None:
-        message = f"{call.name}: the block `{call.block}` is not known here; remove it or install what it comes from"
-        return [_problem(step, "error", "", "block-missing", message)]
+        message = f"the block `{call.block}` is not known here; remove it or install what it comes from"
+        return [problem(step, "error", "block-missing", message)]
     found = []
     if strange := sorted(set(call.settings) - {s.name for s in step.card.settings}):
         names = ", ".join(f"`{name}`" for name in strange[:6]) + (" and others" if len(strange) > 6 else "")
         what = f"no setting {names}; it is" if len(strange) == 1 else f"no settings {names}; they are"
-        message = f"{call.name}: {step.card.title} has {what} ignored"
-        found.append(_problem(step, "warning", "", "setting-unknown", message))
+        found.append(problem(step, "warning", "setting-unknown", f"{step.card.title} has {what} ignored"))
     sources = walk.expanded.sources[call.id]
     missing = [p for p in step.ports if p.name not in sources and not p.optional]
     many = next((p for p in step.card.inputs if p.many == "*"), None)
@@ -66,17 +65,16 @@ def _of_step(design: Design, walk: Walk, step: Step) -> list[Problem]:
         need = "a value" if port.kind == "any" else need
         wire = design.graph(call.where).wire_into(End(call.node, port.name))
         if wire is None:
-            message = f"{call.name}: nothing is wired to `{port.name}`, but it needs {need}; wire an output to it"
+            message = f"nothing is wired to `{port.name}`, but it needs {need}; wire an output to it"
         else:
-            message = f"{call.name}: nothing reaches `{port.name}`: {_dry(design, call.where, wire.source)}"
-        found.append(_problem(step, "error", port.name, "missing-input", message))
+            message = f"nothing reaches `{port.name}`: {_dry(design, call.where, wire.source)}"
+        found.append(problem(step, "error", "missing-input", message, port.name))
     elif step.measured is not None and step.measured.refusal is not None:
         refusal = step.measured.refusal
         blame = _blame(walk, step, refusal)
         told = bool(blame) and refusal.code in ("differs", "rank", "divides")
         tail = f" (from {walk.steps[blame].call.name})" if told else ""
-        message = f"{call.name}: {refusal.message}{tail}"
-        found.append(_problem(step, "error", refusal.port, refusal.code, message, blame))
+        found.append(problem(step, "error", refusal.code, f"{refusal.message}{tail}", refusal.port, blame))
     return found
 
 
@@ -110,16 +108,10 @@ def _of_sharing(walk: Walk) -> list[Problem]:
         if differing is not None:
             values = f"{differing} is {own[differing]} here and {other[differing]} there"
             message = (
-                f"{step.call.name}: it uses the weights of {owner.call.name}, but {values}; make them equal or give it "
-                "weights of its own"
+                f"it uses the weights of {owner.call.name}, but {values}; make them equal or give it weights of its own"
             )
-            found.append(_problem(step, "error", "", "shares", message, owner.call.id))
+            found.append(problem(step, "error", "shares", message, blame=owner.call.id))
     return found
-
-
-def _problem(step: Step, severity: str, port: str, code: str, message: str, blame: str = "") -> Problem:
-    call = step.call
-    return Problem(severity, call.id, call.name, call.where, call.node, port, code, message, blame)
 
 
 FROM_ABOVE = ("differs", "rank", "divides", "size", "levels", "strides", "dtype", "kernel", "one-value", "refused")
@@ -175,10 +167,10 @@ def _of_whole(design: Design, walk: Walk) -> list[Problem]:
         target = next((s for id, s in walk.steps.items() if id in needed and s.call.block == "Target"), None)
         if target is not None:
             message = (
-                f"{output.call.name}: it needs {target.call.name}, and a Target is there in training only; "
-                "wire it to what the network gives without it"
+                f"it needs {target.call.name}, and a Target is there in training only; wire it to what the "
+                "network gives without it"
             )
-            found.append(_problem(output, "error", "x", "target-output", message, target.call.id))
+            found.append(problem(output, "error", "target-output", message, "x", target.call.id))
     return found
 
 
@@ -202,11 +194,10 @@ def _left_out(design: Design, walk: Walk, used: set[str]) -> list[Problem]:
         if id in used or id in feeding or not (walk.expanded.sources[id] or step.call.block in ("Input", "Target")):
             continue
         group = next((g for g in whole if id in g.members), None)
-        if group is None:
-            if not _given(design, step.call):
-                found.append(_problem(step, "warning", "", "dead-branch", f"{step.call.name} {why}"))
-        elif group.id not in said:
-            said.add(group.id)
-            message = f"{group.name} {why}"
-            found.append(Problem("warning", group.id, group.name, group.where, group.node, "", "dead-branch", message))
+        end = group or step.call
+        if end.id in said or (group is None and _given(design, step.call)):
+            continue
+        said.add(end.id)
+        message = f"{end.name} {why}"
+        found.append(Problem("warning", end.id, end.name, end.where, end.node, "", "dead-branch", message))
     return found

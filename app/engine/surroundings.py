@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from app.design.values import Design, End
+from app.engine.walk import Step, Walk, reaching
 from app.messages.reports import Problem
-
-if TYPE_CHECKING:
-    from app.engine.walk import Step, Walk
 
 PASSING = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Dropout", "Dropout2d", "AlphaDropout")
 """Blocks that change no value in eval mode, only its place."""
@@ -42,21 +40,10 @@ class Around:
         ends = self.walk.given.get(step.call.id, ())
         return [self.walk.steps[id] for end in ends for id, _ in self.readers.get(end, ())]
 
-    def upstream(self, id: str, through: Callable[[Step], bool]) -> set[str]:
-        """The calls above `id`, going on only through those that `through` lets pass."""
-        found: set[str] = set()
-        todo = [id]
-        while todo:
-            for end in self.walk.expanded.sources[todo.pop()].values():
-                if end.node not in found:
-                    found.add(end.node)
-                    if through(self.walk.steps[end.node]):
-                        todo.append(end.node)
-        return found
-
-    def blame(self, end: End, places: Sequence[int]) -> str:
-        """The call that made `end` what it is at these places of its shape: see `first_to_change`."""
-        return first_to_change(self.walk, end, places)
+    def above(self, *ids: str) -> list[Step]:
+        """The calls that feed any of these, in the order in which they run."""
+        found = reaching(self.walk, set(ids)) - set(ids)
+        return [step for id, step in self.walk.steps.items() if id in found]
 
     def of(self, *categories: str) -> list[Step]:
         return [s for s in self.walk.steps.values() if s.card is not None and s.card.category in categories]

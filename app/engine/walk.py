@@ -147,12 +147,14 @@ def arguments_of(step: Step) -> dict[str, Any]:
     return bind(step.card, step.call.settings, tuple(v for _, v in wired), tuple(n for n, _ in wired))
 
 
-def reaching(walk: Walk, goals: set[str]) -> set[str]:
-    """The ids of the calls that feed any of `goals`, themselves included."""
+def reaching(walk: Walk, goals: set[str], through: Callable[[Step], bool] | None = None) -> set[str]:
+    """The ids of the calls that feed any of `goals`, themselves included; beyond a call that `through` does not let
+    pass nothing is looked for."""
     needed, todo = set(goals), list(goals)
     while todo:
         for end in walk.expanded.sources[todo.pop()].values():
             if end.node not in needed:
                 needed.add(end.node)
-                todo.append(end.node)
+                if through is None or through(walk.steps[end.node]):
+                    todo.append(end.node)
     return needed

@@ -15,7 +15,6 @@ from app.window.theme import CATEGORY_COLOURS, font, icon, theme
 
 Index = QModelIndex | QPersistentModelIndex
 SHARE_ROLE = Qt.ItemDataRole.UserRole
-SORT_ROLE = Qt.ItemDataRole.UserRole + 1
 
 
 class LayerModel(QAbstractItemModel):
@@ -52,6 +51,7 @@ class LayerModel(QAbstractItemModel):
             if self.rows[i].report != report:
                 self._close(self.rows[i])
                 self.rows[i].become(self._row(report, i))
+            self.rows[i].asked = self.rows[i].inside is not None  # an answer about another drawing was dropped
         if reports:
             self.dataChanged.emit(self.index(0, 0), self.index(len(reports) - 1, len(COLUMNS) - 1))
 
@@ -185,8 +185,6 @@ class LayerModel(QAbstractItemModel):
                 return icon(row.icon, shade)
             case _ if role == SHARE_ROLE and column.share:
                 return self.share(row, at)
-            case _ if role == SORT_ROLE:
-                return column.value(row)
         return None
 
     def share(self, row: Row, column: int) -> float:
@@ -204,7 +202,6 @@ class Sorted(QSortFilterProxyModel):
     def __init__(self, source: LayerModel) -> None:
         super().__init__()
         self.setSourceModel(source)
-        self.setSortRole(SORT_ROLE)
         self.setFilterCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.words: list[str] = []
 

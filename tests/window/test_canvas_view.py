@@ -82,8 +82,13 @@ def test_what_began_a_problem_is_lit_with_the_wires_between(view: CanvasView) ->
     document.edit("Wire", lambda d: edits.connect(d, "", End("conv", "out"), End("relu", "x"), document.catalogue))
     problem = Problem("error", "output", "output", "", "output", "x", "differs", "output: no", blame="conv")
     document.set_analysis(Analysis(document.revision, False, True, problems=(problem,)))
-    lit = lambda: {id for id, item in view.scene_.nodes.items() if item.blamed}  # noqa: E731
-    bright = lambda: {w for w, item in view.scene_.wires.items() if item.on_path}  # noqa: E731
+
+    def lit() -> set[str]:
+        return {id for id, item in view.scene_.nodes.items() if item.blamed}
+
+    def bright() -> set[object]:
+        return {wire for wire, item in view.scene_.wires.items() if item.on_path}
+
     assert not lit() and not bright()
     view.reveal("output")
     assert lit() == {"conv"} and bright() == {wire("conv", "relu"), wire("relu", "output")}

@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from app.design.values import End
 from app.engine.arguments import bind, declared
 from app.engine.measure import Measurer, Value, build, on_meta, outputs_of
-from app.engine.meta import Remembering
+from app.engine.meta import Remembering, tensors_in
 from app.engine.reach import windows  # noqa: F401  its rules are kept by importing it
 from app.engine.reach.rules import Op, after
 from app.engine.reach.tensors import Reach, blind, image, seen
@@ -42,10 +42,10 @@ class Tracking(TorchDispatchMode):
     ) -> Any:
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
-        tensors = _inside((args, kwargs))
+        tensors = tensors_in((args, kwargs))
         if not any(_reach(t) for t in tensors):
             return result
-        outputs = _inside(result)
+        outputs = tensors_in(result)
         if not outputs:
             return result
         op = Op(func, _told(args), _told(kwargs), [tuple(t.shape) for t in outputs])
@@ -77,14 +77,6 @@ def _reach(tensor: torch.Tensor) -> Reach | None:
 def _axes(tensor: torch.Tensor) -> frozenset[str]:
     reach = _reach(tensor)
     return reach.axes if reach else frozenset()
-
-
-def _inside(value: Any) -> list[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        return [value]
-    if isinstance(value, dict):
-        value = list(value.values())
-    return [t for part in value for t in _inside(part)] if isinstance(value, list | tuple) else []
 
 
 def _told(value: Any) -> Any:
@@ -123,7 +115,7 @@ def arguments(card: Card, step: Step, given: tuple[Levels | None, ...]) -> list[
     made = []
     for port, levels in zip(step.used, given, strict=True):
         value = on_meta(step.inputs[port], declared(card, port).kind)
-        for tensor, reach in zip(_inside(value), levels or (), strict=levels is not None):
+        for tensor, reach in zip(tensors_in(value), levels or (), strict=levels is not None):
             hand(tensor, reach)
         made.append(value)
     return made

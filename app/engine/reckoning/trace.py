@@ -12,8 +12,8 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import flop_registry
 
-from app.engine.measure import Value
-from app.engine.meta import Remembering
+from app.engine.measure import Value, on_meta
+from app.engine.meta import Remembering, tensors_in
 from app.engine.reckoning.macs import Product, product_of
 from blocks.card import Kind
 
@@ -59,8 +59,8 @@ def trace(module: nn.Module, inputs: Sequence[Value | None], kinds: Sequence[Kin
     """Run `module`, which lies on meta. Modules whose `id` is in `whole`, and those without any inside, are seen as
     single calls."""
     watch = _Watch(module, whole)
-    given = [_tensors(value, kind) for value, kind in zip(inputs, kinds, strict=True)]
-    watch.known.update(id(t) for t in flat(given))
+    given = [on_meta(value, kind) for value, kind in zip(inputs, kinds, strict=True)]
+    watch.known.update(id(t) for t in tensors_in(given))
     with ExitStack() as stack:
         for context in watch.hooks(module):
             stack.callback(context.remove)
@@ -68,16 +68,8 @@ def trace(module: nn.Module, inputs: Sequence[Value | None], kinds: Sequence[Kin
             stack.enter_context(mode)
         result = module(*given)
     outputs = list(result) if isinstance(result, tuple) else [result]
-    return Trace(
-        flat(given), shapes(given), [flat(value) for value in outputs], watch.calls, watch.source, watch.products
-    )
-
-
-def flat(value: Any) -> list[torch.Tensor]:
-    """The tensors in a value, in order."""
-    if isinstance(value, torch.Tensor):
-        return [value]
-    return [t for part in value for t in flat(part)] if isinstance(value, list | tuple) else []
+    made = [tensors_in(value) for value in outputs]
+    return Trace(tensors_in(given), shapes(given), made, watch.calls, watch.source, watch.products)
 
 
 def shapes(value: Any) -> Any:
@@ -85,16 +77,6 @@ def shapes(value: Any) -> Any:
     if isinstance(value, torch.Tensor):
         return tuple(value.shape)
     return [shapes(part) for part in value] if isinstance(value, list | tuple) else None
-
-
-def _tensors(value: Value | None, kind: Kind) -> Any:
-    if value is None:
-        return None
-    made = [
-        torch.empty(t.shape, dtype=getattr(torch, t.dtype), device="meta", requires_grad=t.dtype.startswith("float"))
-        for t in value
-    ]
-    return made if kind == "pyramid" or (kind == "any" and len(made) != 1) else made[0]
 
 
 class _Watch:
@@ -135,16 +117,16 @@ class _Watch:
         path = self.paths[id(module)]
         if self.inside == path:
             self.inside = ""
-            call = Called(path, module, shapes(given), flat(given), flat(made))
+            call = Called(path, module, shapes(given), tensors_in(given), tensors_in(made))
             self._held.append((given, made))
             self.calls.append(call)
             self._comes_from(call.made, call)
 
     def function(self, name: str, given: Any, made: Any) -> None:
-        tensors = flat(made)
+        tensors = tensors_in(made)
         if tensors and not self.inside:
             self._held.append(made)
-            self._comes_from(tensors, Computed(name, flat(given)))
+            self._comes_from(tensors, Computed(name, tensors_in(given)))
 
     def _comes_from(self, tensors: list[torch.Tensor], source: Called | Computed) -> None:
         for tensor in tensors:

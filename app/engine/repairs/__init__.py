@@ -28,7 +28,7 @@ def candidates(analyser: Analyser, design: Design, walk: Walk, problem: Problem)
         case "missing-input" | "same-twice":
             yield from wiring.wire_up(analyser, design, problem)
         case "differs" | "size":
-            yield from shapes.match_shapes(analyser, design, walk, problem)
+            yield from shapes.match_shapes(design, walk, problem)
             yield from shapes.turn_round(design, walk, problem)
             yield from values.match_target(walk, problem)
         case "divides":

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from app.design import changes, edits
 from app.design.values import Design, End, Settings, Wire
+from app.engine.data import dataset_of
 from app.engine.habits import spare_biases, straight_pairs, trains
 from app.engine.repairs.common import Candidate, between, width_of
 from app.engine.repairs.wiring import remove
@@ -43,7 +44,7 @@ def candidates(analyser: Analyser, design: Design, walk: Walk, problem: Problem)
         case "all-frozen":
             yield from _thaw(around, problem)
         case "class-count":
-            yield from _width(walk, problem)
+            yield from _width(around, problem)
         case "sample-size":
             yield from _sample(around, problem)
         case "one-sample":
@@ -119,15 +120,13 @@ def _positions(around: Around, problem: Problem) -> Iterator[Candidate]:
 
 def _freeze(around: Around, problem: Problem) -> Iterator[Candidate]:
     """Say that what stands before the StopGradient is meant to stay as it is."""
-    above = [around.walk.steps[id] for id in around.upstream(problem.id, lambda s: True)]
-    places = _places([s for s in above if trains(s)])
+    places = _places([s for s in around.above(problem.id) if trains(s)])
     yield "Freeze what stands before it", tuple(changes.SetFrozen(where, node, True) for where, node in places)
 
 
 def _thaw(around: Around, problem: Problem) -> Iterator[Candidate]:
-    above = [around.walk.steps[id] for id in around.upstream(problem.id, lambda s: True)]
     places = [
-        (where, node) for where, node in _places([s for s in above if s.call.frozen])
+        (where, node) for where, node in _places([s for s in around.above(problem.id) if s.call.frozen])
         if around.design.graph(where).by_id[node].frozen
     ]  # fmt: skip
     last = around.walk.steps[problem.blame].call
@@ -141,20 +140,20 @@ def _places(steps: list[Step]) -> list[tuple[str, str]]:
     return list(dict.fromkeys((s.call.where, s.call.node) for s in steps))
 
 
-def _width(walk: Walk, problem: Problem) -> Iterator[Candidate]:
-    """The number of classes that the sentence asks for, where the scores are made."""
-    above = walk.steps.get(problem.blame)
-    setting, wanted = width_of(above), problem.message.rpartition(" ")[2]
-    if above is not None and setting and wanted.isdigit():
-        call = above.call
+def _width(around: Around, problem: Problem) -> Iterator[Candidate]:
+    """As many scores as the data has classes, where the scores are made."""
+    above, dataset = around.walk.steps.get(problem.blame), dataset_of(around.design.recipe.data)
+    setting = width_of(above)
+    if above is not None and setting and dataset is not None:
+        call, wanted = above.call, len(dataset.classes)
         title = f"Set {call.name}'s {setting} to {wanted}"
-        yield title, (changes.set_setting(call.where, call.node, setting, int(wanted)),)
+        yield title, (changes.set_setting(call.where, call.node, setting, wanted),)
 
 
 def _sample(around: Around, problem: Problem) -> Iterator[Candidate]:
-    from app.engine.data import DATASETS
-
-    sample = DATASETS[around.design.recipe.data.partition(":")[0]].sample
+    dataset = dataset_of(around.design.recipe.data)
+    assert dataset is not None  # the problem came of it
+    sample = dataset.sample
     for size in (sample, (sample[0] * sample[1] * sample[2],)):
         edit = [changes.set_setting(problem.where, problem.node, "size", size)]
         if around.setting(around.walk.steps[problem.id], "dtype") != "float32":

@@ -22,7 +22,7 @@ PER_CHANNEL = ("Concat", "BundleLevels")
 """Blocks that take any number of channels at each port."""
 
 
-def match_shapes(analyser: Analyser, design: Design, walk: Walk, problem: Problem) -> Iterator[Candidate]:
+def match_shapes(design: Design, walk: Walk, problem: Problem) -> Iterator[Candidate]:
     """Bring one input to the shape of the others: at the node that changed it, or by a node on the wire."""
     step = walk.steps[problem.id]
     known = {p: v[0].shape for p, v in step.inputs.items() if v is not None and len(v) == 1}
@@ -38,7 +38,7 @@ def match_shapes(analyser: Analyser, design: Design, walk: Walk, problem: Proble
     drawn = [(w, a, b) for port, a, b in pairs if (w := graph.wire_into(End(problem.node, port))) is not None]
     for make in (_nudged, _projected, _resized):
         for wire, shape, wanted in drawn:
-            yield from make(analyser, design, problem, wire, shape, wanted, channels_matter)
+            yield from make(design, problem, wire, shape, wanted, channels_matter)
 
 
 def _same_width(walk: Walk, problem: Problem, got: Shape, aim: Shape) -> Iterator[Candidate]:
@@ -53,7 +53,7 @@ def _same_width(walk: Walk, problem: Problem, got: Shape, aim: Shape) -> Iterato
 
 
 def _nudged(
-    analyser: Analyser, design: Design, problem: Problem, wire: Wire, shape: Shape, aim: Shape, channels_matter: bool
+    design: Design, problem: Problem, wire: Wire, shape: Shape, aim: Shape, channels_matter: bool
 ) -> Iterator[Candidate]:
     """Cut or pad an image that is off by a few rows or columns."""
     if len(shape) != 4 or (channels_matter and shape[1] != aim[1]):
@@ -71,7 +71,7 @@ def _nudged(
 
 
 def _projected(
-    analyser: Analyser, design: Design, problem: Problem, wire: Wire, shape: Shape, aim: Shape, channels_matter: bool
+    design: Design, problem: Problem, wire: Wire, shape: Shape, aim: Shape, channels_matter: bool
 ) -> Iterator[Candidate]:
     """A 1x1 convolution, with a stride where the image is too large; for vectors and tokens a Linear."""
     source = design.graph(problem.where).by_id[wire.source.node]
@@ -91,7 +91,7 @@ def _projected(
 
 
 def _resized(
-    analyser: Analyser, design: Design, problem: Problem, wire: Wire, shape: Shape, aim: Shape, channels_matter: bool
+    design: Design, problem: Problem, wire: Wire, shape: Shape, aim: Shape, channels_matter: bool
 ) -> Iterator[Candidate]:
     """Pool or interpolate an image to the size of the other."""
     if len(shape) != 4 or shape[2:] == aim[2:] or (channels_matter and shape[1] != aim[1]):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from app.design import changes
 from app.design.edits import settings_of
 from app.design.paths import show_value
-from app.design.values import Design, Expression, SettingValue
+from app.design.values import Design, Expression, SettingValue, has_expression
 from app.engine.repairs.common import Candidate
 from app.engine.walk import Walk
 from app.messages.reports import Problem
@@ -78,7 +78,7 @@ def reset_setting(analyser: Analyser, design: Design, walk: Walk, problem: Probl
         setting = by_name.get(name)
         if setting is None or (problem.code == "setting" and _accepted(setting, resolved.get(name, value))):
             continue
-        if problem.code == "expression" and not _calculated(value):
+        if problem.code == "expression" and not has_expression(value):
             continue
         title = f"Set {name} back to {show_value(setting.default)}"
         yield title, (changes.set_setting(problem.where, problem.node, name, None),)
@@ -90,10 +90,6 @@ def _accepted(setting: Setting, value: SettingValue) -> bool:
     except ValueError:
         return isinstance(value, Expression)
     return True
-
-
-def _calculated(value: SettingValue) -> bool:
-    return isinstance(value, Expression) or (isinstance(value, tuple) and any(map(_calculated, value)))
 
 
 def unshare(design: Design, walk: Walk, problem: Problem) -> Iterator[Candidate]:

@@ -17,7 +17,7 @@ from app.design import changes
 from app.design.edits import settings_of
 from app.design.paths import apply_variant, show_value
 from app.design.ports import ports
-from app.design.values import Design, End, Expression, Node, Settings, SettingValue
+from app.design.values import Design, End, Node, Settings, SettingValue, has_expression
 from app.engine.measure import MAX_ELEMENTS
 from app.engine.solve.search import ALIKE, MOST, Budget, Knobs, Search, Shape, Turned, Wanted
 from app.engine.walk import Walk, source
@@ -81,7 +81,7 @@ class _Solver:
         if now is not None and _fits(now, self.wanted):
             return (), f"{name} gives {_show(now)} already"
         drawn = (n for graph in (self.design, *self.design.groups) for n in graph.nodes)
-        calculated = any(_calculated(value) for n in drawn for value in n.settings.values())
+        calculated = any(has_expression(value) for n in drawn for value in n.settings.values())
         for self.locked in (True, False) if calculated else (True,):
             for step in (self._exposed, self._upstream) if self.drawn.group else (self._upstream, self._exposed):
                 if not self.found:
@@ -148,9 +148,9 @@ class _Solver:
         self, where: str, drawn: Node, title: str, declared: Sequence[Setting], values: Settings, run: Any
     ) -> Knobs:
         """What the user set by an expression stays as it is while `locked`."""
-        free = {s.name: s for s in declared if not (self.locked and _calculated(drawn.settings.get(s.name)))}
+        free = {s.name: s for s in declared if not (self.locked and has_expression(drawn.settings.get(s.name)))}
         now = {
-            s.name: s.default if _calculated(values.get(s.name)) else values.get(s.name, s.default) for s in declared
+            s.name: s.default if has_expression(values.get(s.name)) else values.get(s.name, s.default) for s in declared
         }
         return Knobs(where, drawn.id, drawn.name, title, free, now, run)
 
@@ -315,10 +315,6 @@ def _guesses(given: Shape, now: Shape | None, wanted: Wanted) -> Iterator[Wanted
 
 def _fits(shape: Shape, wanted: Wanted) -> bool:
     return len(shape) == len(wanted) and all(w in (None, n) for n, w in zip(shape, wanted, strict=True))
-
-
-def _calculated(value: SettingValue) -> bool:
-    return isinstance(value, Expression) or (isinstance(value, tuple) and any(map(_calculated, value)))
 
 
 def _show(sizes: Sequence[int | None]) -> str:
