@@ -163,6 +163,10 @@ class Card(msgspec.Struct, frozen=True, omit_defaults=True):
     summary: str = ""
     """First sentence of the help."""
     help: str = ""
+    helps: str = ""
+    """When it helps, in a sentence or two."""
+    hurts: str = ""
+    """When it hurts, or what it costs."""
     paper: str = ""
     icon: str = ""
     section: str = ""
@@ -186,3 +190,15 @@ class Card(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def preset(self, name: str) -> Preset | None:
         return next((p for p in self.presets if p.name == name), None)
+
+
+class Page(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An explanation of something that is no block: a category, an optimizer, a schedule of the learning rate."""
+
+    id: str
+    title: str
+    text: str
+    """What it is and does, in a few sentences."""
+    helps: str
+    hurts: str
+    paper: str

@@ -84,6 +84,8 @@ def block(
     inputs: Mapping[str, Any],
     outputs: Mapping[str, Any],
     paper: str,
+    helps: str = "",
+    hurts: str = "",
     icon: str = "",
     aliases: tuple[str, ...] = (),
     leaf: str = "",
@@ -93,14 +95,15 @@ def block(
 ) -> Callable[[T], T]:
     """Declare a class as a block. `paper` names the paper, or torch's own documentation page.
 
-    `leaf` gives the reason why a composite does not open up; `exempt` maps clauses of the contract test to reasons.
+    `helps` and `hurts` say when it is the right choice and when another one is, each in a sentence or two. `leaf`
+    gives the reason why a composite does not open up; `exempt` maps clauses of the contract test to reasons.
     `presets` are further rows of the palette, each the block with settings of its own. Raises TypeError at import
     when the declaration does not fit the class.
     """
 
     def declare(cls: T) -> T:
         card = _card(cls, title, category, inputs, outputs, paper, icon, aliases, leaf, dict(exempt or {}), settings)
-        card = msgspec.structs.replace(card, presets=_presets(card, presets or {}))
+        card = msgspec.structs.replace(card, helps=helps, hurts=hurts, presets=_presets(card, presets or {}))
         if cls.__name__ in REGISTRY and REGISTRY[cls.__name__].__module__ != cls.__module__:
             raise TypeError(f"there are two blocks `{cls.__name__}`: ids must differ")
         REGISTRY[cls.__name__] = cls
