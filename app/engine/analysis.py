@@ -41,8 +41,13 @@ class Analyser:
         batch: int = 1,
         with_fixes: bool = True,
         running: Callable[[str], None] | None = None,
+        ended: Mapping[str, str] | None = None,
     ) -> Analysis:
-        """Shapes, costs and problems of `design`. `running` is told of each node before its first run."""
+        """Shapes, costs and problems of `design`. `running` is told of each node before its first run; the calls in
+        `ended` have ended an engine (id -> how) and are not run with the same inputs again; without it those before
+        are not."""
+        if ended is not None:
+            self._walker.leave_out(ended)
         try:
             walk = self.walk(design, batch=batch, running=running)
         except TooLargeError as error:

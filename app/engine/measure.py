@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from app.design.values import Settings
 from app.engine.arguments import Refusal, bind, declared
 from app.engine.meta import Remembering, storage
+from app.engine.patience import PATIENCE, HungError, limited
 from app.messages.reports import Tensor
 from app.trust import digest
 from blocks.card import Card, Kind
@@ -50,7 +51,7 @@ class Measured(msgspec.Struct, frozen=True):
     refusal: Refusal | None = None
 
 
-_Key = tuple[str, Settings, tuple[Value | None, ...], tuple[str, ...]]
+Key = tuple[str, Settings, tuple[Value | None, ...], tuple[str, ...]]
 """The names of the ports belong to it: a refusal names one."""
 
 
@@ -63,9 +64,11 @@ class Measurer:
         """How many modules were run: what the memo saved is the difference to the nodes."""
         self.most = MEMO_SIZE
         """How many runs are remembered."""
+        self.patience = PATIENCE
+        """Seconds that one block may run."""
         self.trusted: Container[str] = frozenset()
         """The hashes of the code in drawings that may run."""
-        self._memo: OrderedDict[_Key, Measured] = OrderedDict()
+        self._memo: OrderedDict[Key, Measured] = OrderedDict()
 
     def known(self, block: str, settings: Settings, inputs: tuple[Value | None, ...], ports: tuple[str, ...]) -> bool:
         return (block, settings, inputs, ports) in self._memo
@@ -86,6 +89,10 @@ class Measurer:
             self._memo.popitem(last=False)
         return measured
 
+    def condemn(self, key: Key, why: str) -> None:
+        """Never make this run, nor an equal one: it has ended an engine."""
+        self._memo[key] = Measured(refusal=Refusal("engine-ended", "", why))
+
     def _consented(self, block: str, settings: Settings) -> bool:
         """Whether all code among the settings is the block's own default or was allowed by the user: the only gate."""
         codes = [s for s in self.cards[block].settings if s.type == "code"]
@@ -105,14 +112,17 @@ class Measurer:
         self.runs += 1
         card = self.cards[block]
         try:
-            arguments = bind(card, settings, inputs, ports)
-            module = build(self.classes[block], arguments, "meta")
-            if refusal := too_large(module):
-                return Measured(refusal=refusal)
-            return self._forward(card, module, inputs, [declared(card, port).kind for port in ports])
+            with limited(self.patience):
+                arguments = bind(card, settings, inputs, ports)
+                module = build(self.classes[block], arguments, "meta")
+                if refusal := too_large(module):
+                    return Measured(refusal=refusal)
+                return self._forward(card, module, inputs, [declared(card, port).kind for port in ports])
         except Refusal as refusal:
             # without its traceback: the frames would keep the module alive as long as the memo
             return Measured(refusal=refusal.with_traceback(None))
+        except HungError:
+            return Measured(refusal=Refusal("engine-ended", "", _hung(self.patience)))
         except KeyboardInterrupt:
             if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # a person's Ctrl+C, which an engine ignores
                 raise
@@ -206,6 +216,10 @@ def too_large(module: nn.Module) -> Refusal | None:
         message = f"it would have {count:.3g} parameters, but at most {MAX_PARAMETERS:.0g} are run; make it smaller"
         return Refusal("too-large", "", message)
     return None
+
+
+def _hung(seconds: float) -> str:
+    return f"it did not finish within {seconds:g} s and was stopped; change its settings, or what feeds it"
 
 
 def refused(error: Exception, card: Card) -> Refusal:

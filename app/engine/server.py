@@ -195,6 +195,7 @@ class Server:
                 design,
                 revision=request.revision,
                 batch=request.batch,
+                ended={call.id: call.why for call in request.ended},
                 running=lambda id: self.send(Running(request.revision, id)),
             )
         )

@@ -12,7 +12,7 @@ from app.design.expand import Call, Expanded, expand
 from app.design.ports import ports
 from app.design.values import Design, End, Node
 from app.engine.arguments import Refusal, bind
-from app.engine.measure import MAX_ELEMENTS, Measured, Measurer, Value
+from app.engine.measure import MAX_ELEMENTS, Key, Measured, Measurer, Value
 from app.messages.reports import Tensor
 from blocks.card import Card, Kind, Port
 from blocks.ends import sample_size
@@ -49,6 +49,14 @@ class Walker:
 
     def __init__(self, cards: Mapping[str, Card], measurer: Measurer) -> None:
         self.cards, self.measurer = cards, measurer
+        self._ended: Mapping[str, str] = {}
+        self._condemned: dict[str, Key] = {}
+        """The run of each ended call that is not made again: with other settings or inputs it may be."""
+
+    def leave_out(self, ended: Mapping[str, str]) -> None:
+        """From now on do not run these calls as they stand: call id -> how it ended an engine."""
+        self._ended = ended
+        self._condemned = {id: key for id, key in self._condemned.items() if id in ended}
 
     def walk(self, design: Design, *, batch: int = 1, running: Callable[[str], None] | None = None) -> Walk:
         """Run every call on meta. Raises TooLargeError."""
@@ -99,6 +107,10 @@ class Walker:
             return Step(call, card, given, spelled, used, None)
         if any(given[p.name] is None and (p.name in sources or not p.optional) for p in taken):
             return Step(call, card, given, spelled, used, None)
+        if (why := self._ended.get(call.id)) is not None:
+            key = (call.block, call.settings, inputs, used)
+            if self._condemned.setdefault(call.id, key) == key:
+                self.measurer.condemn(key, why)
         if running and not self.measurer.known(call.block, call.settings, inputs, used):
             running(call.id)
         measured = self.measurer.measure(call.block, call.settings, inputs, used)

@@ -31,13 +31,22 @@ class GetCatalogue(msgspec.Struct, frozen=True, tag=True):
     """Ask for every block's card."""
 
 
-class Analyse(msgspec.Struct, frozen=True, tag=True):
-    """Ask for shapes, costs and problems. Only the newest of several waiting requests is answered."""
+class Ended(msgspec.Struct, frozen=True):
+    """The call `id` has crashed or hung an engine, and how ("it did not finish within 10 s")."""
+
+    id: str
+    why: str
+
+
+class Analyse(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """Ask for shapes, costs and problems. Only the newest of several waiting requests is answered. What is in `ended`
+    is not run again while its settings and inputs are what they were."""
 
     revision: int
     design: Design
     batch: int = 1
     variant: str = ""
+    ended: tuple[Ended, ...] = ()
 
 
 class Train(msgspec.Struct, frozen=True, tag=True):

@@ -35,6 +35,7 @@ from app.window.kept import load_catalogue, save_catalogue
 from app.window.own_blocks import OwnBlocks
 from app.window.own_loading import OwnLoader
 from app.window.salvage import salvage
+from app.window.verdicts import Verdicts
 from blocks.card import Card
 
 DEBOUNCE = 30
@@ -85,6 +86,7 @@ class Engines(QObject):
         self._tries = 0
         self._running = ""
         self._wanted = False
+        self._verdicts = Verdicts()
         self._edits = _timer(self, DEBOUNCE, self._analyse)
         self._watchdog = _timer(self, PATIENCE, self._hangs)
         self.own = OwnBlocks(self)
@@ -251,7 +253,7 @@ class Engines(QObject):
         self._wanted = False
         self._tries = 0
         document = self._document
-        self._ask(Analyse(document.revision, document.design))
+        self._ask(Analyse(document.revision, document.design, ended=self._verdicts.of(document.design)))
 
     def _ask(self, request: Analyse) -> None:
         assert self._main is not None
@@ -312,10 +314,11 @@ class Engines(QObject):
         self.restarted.emit()
 
     def _blame(self, why: str) -> None:
-        """Answer in the engine's place: the node that it was running is the problem. It is not asked again until the
-        next edit."""
-        verdict = self._verdict(self._running, "engine-ended", why)
-        self._answered(verdict)
+        """Answer in the engine's place: the node that it was running is the problem. The next engine is asked for the
+        rest; where no node was named it is asked after the next edit."""
+        assert self._asked is not None
+        self._wanted |= self._verdicts.add(self._asked.revision, self._asked.design, self._running, why)
+        self._answered(self._verdict(self._running, "engine-ended", why))
 
     def _verdict(self, id: str, code: str, why: str) -> Analysis:
         assert self._asked is not None
@@ -331,6 +334,7 @@ class Engines(QObject):
     def _set_catalogue(self, reply: Catalogue) -> None:
         cards = reply.cards
         if self._loader.answered():
+            self._verdicts.clear()  # the blocks are other ones now
             for engine in self._engines():
                 if engine is not self._main:
                     engine.send(LoadBlocks(self.own.proven))
@@ -353,6 +357,7 @@ class Engines(QObject):
         assert self._document is not None
         for engine in self._engines():
             engine.send(Trust(self._document.consent.hashes))
+        self._verdicts.clear()
         self._wanted = True
         self._analyse()
 

@@ -49,7 +49,10 @@ def send(reply: m.Reply) -> None:
 
 def analyse(request: m.Analyse) -> None:
     nodes = []
+    ended = {call.id: call.why for call in request.ended}
     for node in request.design.nodes:
+        if node.id in ended:
+            continue
         send(m.Running(request.revision, node.id))
         if node.block == "Hang":
             time.sleep(600)
@@ -66,9 +69,13 @@ def analyse(request: m.Analyse) -> None:
         r.Problem("error", n.id, n.name, "", n.id, "x", "odd", f"{n.name}: 63 channels were got, even ones are needed.")
         for n in request.design.nodes if n.settings.get("out_channels") == 63
     )  # fmt: skip
+    problems += tuple(
+        r.Problem("error", n.id, n.name, "", n.id, "", "engine-ended", f"{n.name}: {ended[n.id]}.")
+        for n in request.design.nodes if n.id in ended
+    )  # fmt: skip
     send(m.Analysis(
-        request.revision, valid=not problems, partial=False, parameters=1792 * len(nodes), macs=86_704_128 * len(nodes),
-        memory=r.Memory(7168, 802_816, 2_000_000), nodes=tuple(nodes), problems=problems,
+        request.revision, valid=not problems, partial=bool(ended), parameters=1792 * len(nodes),
+        macs=86_704_128 * len(nodes), memory=r.Memory(7168, 802_816, 2_000_000), nodes=tuple(nodes), problems=problems,
         inputs=(r.Named("image", (r.Tensor((1, 3, 224, 224)),)),), outputs=(r.Named("y", (r.Tensor((1, 10)),)),),
     ))  # fmt: skip
 

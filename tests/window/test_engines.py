@@ -116,6 +116,14 @@ def test_a_node_that_kills_two_engines_is_named(qtbot: QtBot, document: Document
     assert (problem.node, problem.name) == ("crash", "crash")
     assert "signal 9" in problem.message
     qtbot.waitUntil(lambda: engines.is_ready, timeout=10_000)
+    qtbot.waitUntil(lambda: not engines.busy, timeout=5000)
+    assert [r.id for r in document.analysis.nodes] == ["conv2d"], "the next engine does the rest"
+    assert document.analysis.problems == (problem,)
+    pid = engines.analysis_pid
+    _add(document, "Conv2d")
+    qtbot.waitUntil(lambda: document.analysis is not None and len(document.analysis.nodes) == 2, timeout=5000)
+    assert engines.analysis_pid == pid, "it is not run again"
+    document.undo_stack.undo()
     document.undo_stack.undo()
     qtbot.waitUntil(lambda: document.analysis is not None and document.analysis.valid, timeout=5000)
 
@@ -130,6 +138,10 @@ def test_a_hang_is_ended_and_named(
     assert "hung" in died.args[0]
     assert document.analysis is not None
     assert document.analysis.problems[0].node == "hang"
+    _add(document, "Conv2d")
+    qtbot.waitUntil(lambda: document.analysis is not None and len(document.analysis.nodes) == 1, timeout=10_000)
+    assert document.analysis.problems[0].node == "hang", "the rest is analysed, and it is still named"
+    document.undo_stack.undo()
     document.undo_stack.undo()
     qtbot.waitUntil(lambda: document.analysis is not None and document.analysis.valid, timeout=10_000)
 

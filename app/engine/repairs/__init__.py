@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from app.engine.walk import Walk
 
 REMOVABLE = ("missing-input", "dead-branch", "target-output", "block-missing", "group-missing", "failed", "refused",
-             "rank", "one-value")  # fmt: skip
+             "rank", "one-value", "engine-ended")  # fmt: skip
 """Problems that go with the node that has them."""
 
 
