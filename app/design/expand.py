@@ -14,7 +14,7 @@ import msgspec
 
 from app.design.expressions import ExpressionError, resolve
 from app.design.nesting import MAX_DEPTH
-from app.design.values import Design, End, Expression, Graph, Node, Settings, SettingValue
+from app.design.values import Design, End, Expression, Graph, Node, Settings, SettingValue, has_expression
 from blocks.card import Setting
 
 MAX_CALLS = 50_000
@@ -172,6 +172,8 @@ class _Work:
         return exits
 
     def resolve(self, node: Node, at: _Place) -> Settings:
+        if not any(map(has_expression, node.settings.values())):
+            return node.settings
         values: dict[str, SettingValue] = {}
         for name, value in node.settings.items():
             try:

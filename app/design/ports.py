@@ -51,6 +51,8 @@ def ports(design: Design, graph: Graph, node: Node, catalogue: Catalogue) -> Por
     card = catalogue.get(node.block)
     if card is None:
         return _ports_of_wires(graph, node)
+    if node.block != "GroupInput" and not any(port.many for port in (*card.inputs, *card.outputs)):
+        return Ports(card.inputs, card.outputs)
     wired = {wire.target.port for wire in graph.into.get(node.id, ())}
     inputs = [p for port in card.inputs for p in _spell(port, card, node, wired)]
     outputs = [p for port in card.outputs for p in _spell(port, card, node, set())]

@@ -43,6 +43,8 @@ def offer(analyser: Analyser, design: Design, walk: Walk, analysis: Analysis, ba
         for title, edit in repairs.candidates(analyser, design, walk, problem):
             if not trials or len(found) == MAX_FIXES:
                 break
+            if any(edit == fix.changes for fix in found):  # another idea came to the same
+                continue
             try:
                 after = changes.apply(design, edit, analyser.cards)
             except ValueError:  # a rule of drawing forbids the idea here: it is no candidate

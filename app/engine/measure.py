@@ -70,24 +70,26 @@ class Measurer:
         """The hashes of the code in drawings that may run."""
         self._memo: OrderedDict[Key, Measured] = OrderedDict()
 
-    def known(self, block: str, settings: Settings, inputs: tuple[Value | None, ...], ports: tuple[str, ...]) -> bool:
-        return (block, settings, inputs, ports) in self._memo
+    def known(self, key: Key) -> Measured | None:
+        """What is known of a run; None where it has to be made."""
+        if not self._consented(key[0], key[1]):  # first, and never remembered: it may be allowed in a moment
+            return Measured(refusal=Refusal("consent", "", CONSENT))
+        found = self._memo.get(key)
+        if found is not None:
+            self._memo.move_to_end(key)
+        return found
 
     def measure(
         self, block: str, settings: Settings, inputs: tuple[Value | None, ...], ports: tuple[str, ...]
     ) -> Measured:
         """What `block` does with `inputs`, one a port (None: optional and not wired). Never raises: see `refusal`."""
-        if not self._consented(block, settings):  # first, and never remembered: it may be allowed in a moment
-            return Measured(refusal=Refusal("consent", "", CONSENT))
         key = (block, settings, inputs, ports)
-        if key in self._memo:
-            self._memo.move_to_end(key)
-            return self._memo[key]
-        measured = self._run(block, settings, inputs, ports)
-        self._memo[key] = measured
-        if len(self._memo) > self.most:
-            self._memo.popitem(last=False)
-        return measured
+        found = self.known(key)
+        if found is None:
+            found = self._memo[key] = self._run(block, settings, inputs, ports)
+            if len(self._memo) > self.most:
+                self._memo.popitem(last=False)
+        return found
 
     def condemn(self, key: Key, why: str) -> None:
         """Never make this run, nor an equal one: it has ended an engine."""
@@ -95,11 +97,12 @@ class Measurer:
 
     def _consented(self, block: str, settings: Settings) -> bool:
         """Whether all code among the settings is the block's own default or was allowed by the user: the only gate."""
-        codes = [s for s in self.cards[block].settings if s.type == "code"]
-        values = [settings.get(s.name, s.default) for s in codes]
         return all(
-            not isinstance(value, str) or value == s.default or digest(value) in self.trusted
-            for s, value in zip(codes, values, strict=True)
+            not isinstance(value := settings.get(s.name, s.default), str)
+            or value == s.default
+            or digest(value) in self.trusted
+            for s in self.cards[block].settings
+            if s.type == "code"
         )
 
     def forget(self, blocks: Collection[str]) -> None:
@@ -287,6 +290,10 @@ def outputs_of(result: Any, card: Card) -> list[list[torch.Tensor]]:
                 raise Refusal(
                     "too-large", "", f"its output would have {tensor.numel():.3g} elements: no machine holds that"
                 )
+            if not tensor.numel():  # on meta some layers give what they refuse on a device
+                size = "×".join(map(str, tensor.shape))
+                message = f"nothing would be left of its input: the output is {size}; pad or crop less, or feed it more"
+                raise Refusal("kernel", "", message)
     return levels
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -98,22 +98,24 @@ class Walker:
         if call.block in ("Input", "Target"):
             return Step(call, card, {}, (), (), source(call, card, batch))
         given = {port.name: values.get(sources[port.name]) if port.name in sources else None for port in spelled}
-        # A repeated port shows one free place more than is wired: only what is wired is passed on.
+        taken: Sequence[Port] = spelled
         many = next((p for p in card.inputs if p.many == "*"), None)
-        fixed = {p.name for p in card.inputs if not p.many}
-        taken = [p for p in spelled if p.name in fixed or not many or p.name in sources]
+        if many:  # it shows one free place more than is wired: only what is wired is passed on
+            fixed = {p.name for p in card.inputs if not p.many}
+            taken = [p for p in spelled if p.name in fixed or p.name in sources]
+            if len(taken) - len(fixed) < many.at_least:
+                return Step(call, card, given, spelled, tuple(p.name for p in taken), None)
         used, inputs = tuple(p.name for p in taken), tuple(given[p.name] for p in taken)
-        if many and len(used) - len(fixed) < many.at_least:
-            return Step(call, card, given, spelled, used, None)
         if any(given[p.name] is None and (p.name in sources or not p.optional) for p in taken):
             return Step(call, card, given, spelled, used, None)
-        if (why := self._ended.get(call.id)) is not None:
-            key = (call.block, call.settings, inputs, used)
-            if self._condemned.setdefault(call.id, key) == key:
-                self.measurer.condemn(key, why)
-        if running and not self.measurer.known(call.block, call.settings, inputs, used):
-            running(call.id)
-        measured = self.measurer.measure(call.block, call.settings, inputs, used)
+        key = (call.block, call.settings, inputs, used)
+        if (why := self._ended.get(call.id)) is not None and self._condemned.setdefault(call.id, key) == key:
+            self.measurer.condemn(key, why)
+        measured = self.measurer.known(key)
+        if measured is None:
+            if running:
+                running(call.id)
+            measured = self.measurer.measure(*key)
         return Step(call, card, given, spelled, used, measured)
 
 

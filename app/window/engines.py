@@ -38,8 +38,6 @@ from app.window.salvage import salvage
 from app.window.verdicts import Verdicts
 from blocks.card import Card
 
-DEBOUNCE = 30
-"""Milliseconds that an edit waits for the next before it is analysed."""
 PATIENCE = 10_000
 """Milliseconds that one block may run in analysis before it counts as hanging."""
 MAX_FAILED_STARTS = 3
@@ -87,7 +85,7 @@ class Engines(QObject):
         self._running = ""
         self._wanted = False
         self._verdicts = Verdicts()
-        self._edits = _timer(self, DEBOUNCE, self._analyse)
+        self._edits = _timer(self, 0, self._analyse)  # the edits of one event are one question
         self._watchdog = _timer(self, PATIENCE, self._hangs)
         self.own = OwnBlocks(self)
         """The user's own modules, which every engine is given."""

@@ -10,6 +10,7 @@ Run by hand: `python -m tests.benchmarks.bench_analysis`; it needs torchinfo. Pr
 
 from __future__ import annotations
 
+import gc
 import importlib
 import statistics
 import time
@@ -116,4 +117,5 @@ def clocked(call: Callable[[], Any]) -> float:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
+    gc.freeze()  # as an engine does
     main()

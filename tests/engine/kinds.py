@@ -118,6 +118,11 @@ SHAPES = {
     "an image that has shrunk too far": Kind(
         chain(image(3, 16, 16), node("down", "Conv2d", stride=(8, 8)), node("bad", "Conv2d", padding=(0, 0)), OUTPUT),
         "kernel", "bad", "its kernel of 3×3 is larger than its input of 2×2", "Set kernel_size to 2x2", "down"),
+    "a transposed convolution that takes all away": Kind(
+        chain(image(3, 1, 4), node("bad", "ConvTranspose2d", kernel_size=(1, 1), stride=(1, 1), padding=(1, 0),
+                                   output_padding=(1, 0), dilation=(2, 1)), OUTPUT),
+        "kernel", "bad", "nothing would be left of its input: the output is 1×64×0×4",
+        "Set padding to 0x0", "image"),
     "padding beyond half of a window": Kind(
         chain(IMAGE, node("bad", "MaxPool2d", padding=(2, 2)), OUTPUT),
         "refused", "bad", "padding is 2, but a window of 2 takes at most 1", "Set padding back to 0×0"),

@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, QPointF, QRectF, Signal
 from PySide6.QtWidgets import QGraphicsScene
 
 from app.design.values import Design, End, Graph, Group, Node, Wire
-from app.messages.reports import Problem
+from app.messages.reports import NodeReport, Problem
 from app.window.canvas import texts
 from app.window.canvas.face import Face, face_of
 from app.window.canvas.node_item import PORT_REACH, NodeItem
@@ -46,6 +46,8 @@ class Scene(QGraphicsScene):
         self._graph = Graph()
         self._groups: Mapping[str, Group] = {}
         self._problems: dict[str, list[Problem]] = {}
+        self._told: dict[str, tuple[NodeReport | None, list[Problem] | None]] = {}
+        """What analysis said of each node when its face was made."""
         self.letters: Callable[[str, str], str] = lambda id, port: ""
         """What a wire says in place of its shape, by the path of its node and the port; "" for the shape."""
         self._lit: set[Wire] = set()
@@ -72,6 +74,7 @@ class Scene(QGraphicsScene):
         self.pills = PillLayer()
         self.addItem(self.pills)
         self._graph = Graph()
+        self._told = {}
         self._index_problems()
         self._sync()
         self.select(selected)
@@ -162,20 +165,26 @@ class Scene(QGraphicsScene):
 
     def _analysed(self) -> None:
         self._index_problems()
-        for id, node in self._graph.by_id.items():
-            item = self.nodes[id]
+        told = {id: (self.document.report(id), self._problems.get(id)) for id in self._graph.by_id}
+        fresh = [id for id, seen in told.items() if self._told.get(id) != seen]  # of the others nothing new is said
+        self._told = told
+        touched: dict[Wire, None] = {}
+        for id in fresh:
+            node, item = self._graph.by_id[id], self.nodes[id]
             face = self._face(node)
             if face != item.face:
                 self.refreshed += 1
                 item.show_face(node, face)
-        self.relabel()
+            touched.update(dict.fromkeys((*self._graph.into.get(id, ()), *self._graph.out_of.get(id, ()))))
+        self.relabel(touched)
         self._light_blame()
         self.shown.emit()
 
-    def relabel(self) -> None:
-        """Let the wires say what is known of them now."""
+    def relabel(self, wires: Iterable[Wire] | None = None) -> None:
+        """Let these wires (all without) say what is known of them now."""
         again = []
-        for wire, wired in self.wires.items():
+        for wire in list(self.wires) if wires is None else wires:
+            wired = self.wires[wire]
             look = self._look(wire)
             if look != wired.look:
                 self.refreshed += 1
