@@ -18,8 +18,7 @@ from blocks.layers.pooling import MaxPool2d
     helps="The usual start of ResNets and DenseNets on images of 128 pixels and more: it leaves a quarter of each "
           "side, so that every later convolution costs a sixteenth.",
     hurts="Of a 32x32 image only 8x8 places reach the first stage unless stride and pool go. On large images Deep "
-          "stem is a little more accurate: 0.2 points of top-1 on a ResNet-50 in the paper that compares them "
-          "(arXiv:1812.01187).",
+          "stem is a little more accurate: by 0.2 points of top-1 in a ResNet-50.",
     aliases=("conv", "resnet", "stem"), inputs={"x": "B C H W"},
     outputs={"out": port("B K H W", "Feature maps with the channels that you set.")},
     channels=setting("How many channels come out.", min=1, shown=True),
@@ -56,7 +55,7 @@ class ConvStem(nn.Module):
 
 @block(
     "Deep stem", category="Stem", paper="He et al. 2018, arXiv:1812.01187", icon="layers",
-    helps="For ResNets and segmentation networks on large images. It takes a ResNet-50 from 4.1 to 4.3 GFLOPs and "
+    helps="For ResNets and segmentation networks on large images. It takes a ResNet-50 from 4.1 to 4.3 GMACs and "
           "gains 0.2 points of top-1; with a pooled shortcut it makes the D form that many later ResNets keep.",
     hurts="Three maps at half the image's size have to be kept in training, where Conv stem has one. Published "
           "weights of a plain ResNet do not fit it; before a patch transformer it must still reach a stride of 4 or "

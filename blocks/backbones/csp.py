@@ -15,8 +15,8 @@ from blocks.stages.darknet import DROP_PATH
 
 @block(
     "CSP backbone", category="Backbone", paper=CSP, icon="boxes",
-    helps="YOLOv4's CSPDarknet-53, or ResNet-50 and ResNeXt-50 made partial: a fifth fewer operations at the same "
-          "accuracy on ImageNet.",
+    helps="YOLOv4's CSPDarknet-53, or ResNet-50 and ResNeXt-50 made partial, with up to a fifth fewer operations at "
+          "the same accuracy on ImageNet.",
     hurts="With depths of 1 the split costs what it saves; the plain Darknet or residual backbone is then simpler. "
           "For a new detector YOLO backbone has the newer stages and sizes n to x.",
     aliases=("cspdarknet", "cspresnet", "cspresnext", "cs3darknet", "yolo", "yolov4"),

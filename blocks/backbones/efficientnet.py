@@ -28,10 +28,10 @@ _SCALES = ((1.0, 1.0), (1.0, 1.1), (1.1, 1.2), (1.2, 1.4), (1.4, 1.8), (1.6, 2.2
 
 @block(
     "EfficientNet backbone", category="Backbone", paper="Tan and Le 2019, arXiv:1905.11946", icon="boxes",
-    helps="Fine-tuning with few weights: B0 has 77.1 % top-1 with 5.3 M weights and 0.39 GFLOPs, and one number "
-          "trades cost for accuracy up to B7.",
-    hurts="Raising phi alone without larger images wastes it. Large B's train slowly and fill memory: EfficientNetV2 "
-          "mends that. SiLU and squeeze-and-excitation trouble int8; MobileNetV2 has neither.",
+    helps="Fine-tuning with few weights: B0 has 77.1 % top-1 with 5.3 M weights and 0.39 GMACs, and one number trades "
+          "cost for accuracy up to B7.",
+    hurts="Raising phi without larger images gives part of the gain away. Large B's train slowly and fill memory: "
+          "EfficientNetV2 mends that. SiLU and squeeze-and-excitation trouble int8; MobileNetV2 has neither.",
     aliases=("efficientnet", "mbconv", "compound scaling", "phi", "pyramid", "features"),
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     phi=setting(

@@ -14,8 +14,8 @@ from blocks.stages.unet import FIT, UNET, DoubleConv, Fill
 
 @block(
     "U-Net backbone", category="Backbone", paper=UNET, icon="boxes", aliases=("unet", "u-net", "encoder"),
-    helps="Medical and satellite segmentation trained from scratch: the first level has the image's own size, which "
-          "no backbone with a stem keeps.",
+    helps="Medical and satellite segmentation trained from scratch: the first level has the image's own size, where "
+          "most backbones begin at a half or a quarter of it.",
     hurts="No published weights exist for it, and its full-size level fills memory: images of 1024 pixels need crops. "
           "With little data a ResNet's weights and U-Net decoder often win.",
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},

@@ -26,7 +26,7 @@ def vit_blocks(
 @block(
     "ViT encoder", category="Backbone", paper=VIT, icon="square-stack",
     helps="Tokens from anywhere, class token and positions your own: self-supervised trainings, multimodal models, "
-          "DeiT. All L stay available for any head.",
+          "DeiT. All L tokens come out, so any head fits.",
     hurts="No positions and no mask inside: add Learned positions before it. Padded text wants Transformer encoder. "
           "For dense heads ViT backbone hands out maps without the conversions.",
     aliases=("vit", "deit", "vision transformer", "stack"),

@@ -52,8 +52,8 @@ class AuxiliaryClassifier(nn.Module):
 
 @block(
     "Auxiliary classifier, v3", category="Head", paper="Szegedy et al. 2015, arXiv:1512.00567", icon="badge-check",
-    helps="Training Inception v3 from scratch or loading its weights with `aux`: it stands on the last 17x17 map, and "
-          "its loss usually counts 0.4 beside the main one.",
+    helps="Training Inception v3 from scratch or loading its whole published weights: it stands on the last 17x17 "
+          "map, and its loss usually counts 0.4 beside the main one.",
     hurts="Maps of less than 17x17 are too small for its pool and unpadded 5x5 window. Its authors saw no faster "
           "training, only a slight gain at the end: elsewhere dropout or label smoothing is cheaper.",
     aliases=("inception v3", "aux", "deep supervision"),

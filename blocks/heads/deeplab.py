@@ -65,7 +65,7 @@ class DeepLabPlusHead(nn.Module):
     helps="Real-time segmentation on phones after MobileNetV3: a gate from the whole image and 1x1 convolutions cost "
           "next to nothing.",
     hurts="Outlines at stride 8 stay coarse, and no window mends them. The gate averages the whole map, so crops in "
-          "training and whole images in use differ. With a GPU DeepLabv3+ head is clearly better.",
+          "training and whole images in use differ. With a GPU DeepLabv3+ head is more accurate.",
     aliases=("lite", "mobilenet", "segmentation", "semantic"), inputs={"x": SEVERAL_LEVELS_IN, "like?": LIKE},
     outputs={"out": SCORES}, classes=CLASSES,
     channels=setting("To how many channels the coarsest level is brought.", min=1, shown=True), corners=CORNERS,

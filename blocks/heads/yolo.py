@@ -31,7 +31,7 @@ _OUTPUTS = {
     helps="Heads in the manner of YOLOv8 or generalised focal loss, between their scores and Decode distances; at "
           "training the loss also looks at the scores before it.",
     hurts="It cannot say more than the number of steps less one: with 16 at stride 32, 480 pixels a side; larger "
-          "objects are cut. Its softmax makes int8 outputs coarse; RetinaNet's four numbers do not.",
+          "objects are cut. Exports for int8 chips often cut it off and compute it apart.",
     aliases=("dfl", "distribution focal loss", "expectation", "yolov8"),
     inputs={"x": port("B C%4 L", "For each of four sides one score a step.")},
     outputs={"out": port("B L 4", "The four distances, in steps.")}, exempt=_FIXED,

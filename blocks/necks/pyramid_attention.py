@@ -44,8 +44,8 @@ class Halve(nn.Module):
     "Feature pyramid attention", category="Attention", paper=_PAN, icon="focus", aliases=("fpa", "pan", "context"),
     helps="The coarsest level of a segmentation network, 16x16 or larger: it sees pixel by pixel at three scales for "
           "a few one-channel convolutions, without ASPP's gridding.",
-    hurts="Below 8x8 its views shrink to single places and agree. Each view is one channel behind a ReLU, which may "
-          "die and leave the gate constant: ASPP has 256 channels a view and is steadier.",
+    hurts="Below 8x8 its two coarser views shrink to a single place. Each view is one channel behind a ReLU, which "
+          "may die and leave the gate constant: ASPP has 256 channels a view and is steadier.",
     inputs={"x": "B C H W"}, outputs={"out": port("B K H W", "Feature maps with the channels that you set.")},
     channels=_CHANNELS, exempt=_DEAD,
 )  # fmt: skip

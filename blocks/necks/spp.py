@@ -20,8 +20,8 @@ _OUT = port("[B c h w]", "The same levels; the coarsest is the new one, with as 
     "SPP", category="Neck", paper="He et al. 2014, arXiv:1406.4729", icon="focus",
     helps="YOLOv3-SPP and YOLOv4, or windows of unrelated sizes such as 3, 7 and 11: the view grows at once without a "
           "stride or many weights.",
-    hurts="For windows of 5, 9 and 13 SPPF gives the same with nearly a quarter of the comparisons. He's pool in the "
-          "paper is another one: for a vector of fixed length take Spatial pyramid pool.",
+    hurts="For windows of 5, 9 and 13 SPPF gives the same with little more than a quarter of the comparisons. He's "
+          "pool in the paper is another: for a vector of fixed length take Spatial pyramid pool.",
     aliases=("spatial pyramid pooling", "yolov3", "yolov4", "context"), inputs={"x": LEVELS_IN}, outputs={"out": _OUT},
     kernels=setting("Windows of the pools; odd.", min=1, shown=True),
 )  # fmt: skip

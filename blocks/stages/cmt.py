@@ -56,7 +56,7 @@ class InvertedResidualFeedForward(nn.Module):
 @block(
     "CMT block", category="Backbone", paper=CMT, icon="git-merge",
     helps="A classifier of medium size on ImageNet alone: the convolutions give it the sense for neighbours that a "
-          "ViT must learn from more data. CMT-S has 83.5 % top-1 with 4.0 GFLOPs.",
+          "ViT must learn from more data. CMT-S has 83.5 % top-1 with 4.0 GMACs.",
     hurts="With `bias` wired the scores of all heads, H W x H W / reduction^2 numbers each, are written out and fused "
           "attention is ruled out. ConvNeXt blocks are simpler where latency counts.",
     aliases=("transformer", "convolution", "lpu", "lmhsa", "irffn", "hybrid"),

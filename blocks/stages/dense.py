@@ -61,8 +61,8 @@ class DenseLayer(nn.Module):
 
 @block(
     "Dense block", category="Backbone", paper=DENSENET, icon="square-stack", aliases=("densenet", "dense stage"),
-    helps="Few weights for the accuracy, or little data: a DenseNet-201 of 20 M weights has about the error of a "
-          "ResNet-101 of more than 40 M. The short paths suit small medical sets too.",
+    helps="Few weights for the accuracy: a DenseNet-201 of 20 M weights has about the error of a ResNet-101 of more "
+          "than 40 M. On CIFAR without augmentation, where data is scarce, its lead was largest.",
     hurts="Every join copies all maps before it: without recomputing, memory in training grows with the square of the "
           "depth, and copying makes it slower than a residual stage of as many MACs.",
     inputs={"x": "B C H W"},

@@ -27,7 +27,7 @@ _BRANCHES: dict[int, tuple[tuple[int, int], ...]] = {
 @block(
     "ELAN", category="Backbone", paper="Wang et al. 2022, arXiv:2207.02696", icon="layers",
     helps="Real-time detectors on GPUs: plain convolutions of equal width, which keeps memory traffic low, and a join "
-          "that sees every second of them. 4 convolutions in YOLOv7's backbone, 6 in its larger ones.",
+          "that sees every second of them. YOLOv7 has 4 convolutions in each, its X form 6.",
     hurts="Nothing is added, so it cannot be stacked at will: with ever more convolutions each weight is used less "
           "(YOLOv7, section 3). GELAN lets blocks with connections stand inside it.",
     aliases=("yolov7", "efficient layer aggregation"), inputs={"x": "B C H W"}, outputs={"out": MAPS},

@@ -67,8 +67,8 @@ class FeedForward2d(nn.Module):
 
 @block(
     "Mix feed-forward", category="Layer", paper="Xie et al. 2021, arXiv:2105.15203", icon="network",
-    helps="Transformers on maps that meet other sizes of image later: with it instead of learned positions SegFormer "
-          "lost 0.7 points at a changed resolution and not 3.3.",
+    helps="Transformers on maps that meet other sizes of image later: with it in place of stored positions "
+          "SegFormer's accuracy fell by 0.7 % at another resolution and not by 3.3.",
     hurts="The depthwise window runs on expansion * C channels and waits for memory, so the part is slower than its "
           "MACs say. Where attention has positions of its own Feed-forward 2d does as well.",
     aliases=("mix-ffn", "convolutional feed-forward", "mlp", "ffn", "depthwise", "segformer", "pvt"),

@@ -23,7 +23,7 @@ GHOST_V2 = "Tang et al. 2022, arXiv:2211.12905"
     helps="In the place of a 1x1 or 3x3 convolution on a phone's processor: with a ratio of 2 it needs about half of "
           "the weights and MACs, at a small loss.",
     hurts="On GPUs the depthwise step and the join wait for memory and eat up what was saved; the authors made "
-          "another form for them (G-GhostNet). There a full Conv 2d is often as fast and sees more.",
+          "another form for them (G-GhostNet). There a full Conv 2d is often as fast and loses nothing.",
     inputs={"x": "B C H W"}, outputs={"out": OUT},
     channels=CHANNELS,
     ratio=setting("Of how many channels one is made by the costly convolution.", min=2, shown=True),

@@ -113,10 +113,10 @@ class InceptionV1(Branches):
 
 @block(
     "Inception v2", category="Backbone", paper=V2, icon="git-fork", aliases=("bn-inception", "branches"),
-    helps="BN-Inception, whose weights action recognition and metric learning still use. With its batch norms it "
-          "needed 14 times fewer steps than Inception v1 for the same accuracy.",
+    helps="BN-Inception, on whose weights much of action recognition and metric learning was built. With its batch "
+          "norms it needed 14 times fewer steps than Inception v1 for the same accuracy.",
     hurts="All its convolutions are followed by batch norms, so batches of a few samples harm it. In the reducing "
-          "form the pool's channels come on top: of 320 that come in, 320 more go out.",
+          "form the pool hands its C channels on, on top of what the branches give.",
     inputs={"x": "B C H W"}, outputs={"out": JOINED},
     widths=setting("Channels: 1x1; before the 3x3, 3x3; before the two 3x3, both of them; after the pool.", min=0,
                    shown=True),

@@ -51,7 +51,7 @@ class InternImageBlock(TwoBranches):
 @block(
     "InternImage stage", category="Backbone", paper=DCN_V3, icon="square-stack",
     helps="In the later stages of a pyramid for dense heads, where maps are small and objects odd in shape. Let "
-          "`groups` grow with the channels: the published networks keep 16 to a group.",
+          "`groups` grow with the channels: the published T to XL keep 16 channels to a group.",
     hurts="At a quarter of the image's size the sampled values fill the memory; a ConvNeXt stage costs a fraction "
           "there. Offsets begin at 0, so short trainings get little more than a 3x3 window.",
     aliases=("internimage", "dcnv3", "deformable", "blocks"),

@@ -297,8 +297,8 @@ class TransformerEncoder(nn.Module):
 
 @block(
     "Transformer decoder", category="Backbone", paper=VASWANI, icon="square-stack",
-    helps="The second half of translation and of DETR: the encoder runs once and every layer reads its tokens, so a "
-          "long source is paid for once.",
+    helps="The second half of translation and of DETR: every layer reads the same tokens of the encoder, which runs "
+          "only once however many tokens are written.",
     hurts="Each layer costs L x K for the look at the source. For speed make the encoder deep and this shallow, down "
           "to one layer (Kasai et al. 2020). For text alone take a causal Transformer encoder.",
     aliases=("transformer", "seq2seq", "stack"),
