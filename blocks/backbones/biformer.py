@@ -12,6 +12,10 @@ from blocks.stages.metaformer import DEPTHS, DROP_PATHS, LAYER_SCALE, check_coun
 
 @block(
     "BiFormer backbone", category="Backbone", paper=BIFORMER, icon="boxes",
+    helps="Detection and segmentation where accuracy counts more than speed: BiFormer-S has 83.8 % top-1 with 4.5 "
+          "GMACs, Swin-T of the same cost 81.3.",
+    hurts="Gathering regions makes it slower on GPUs than the Swin transformer of the same MACs. Regions of 7 a side "
+          "suit 224 pixels: other sizes are padded, and large images make each region coarse.",
     aliases=("bi-level routing", "transformer", "pyramid", "features"),
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     depths=DEPTHS,

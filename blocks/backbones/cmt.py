@@ -13,6 +13,10 @@ from blocks.stages.metaformer import DEPTHS, DROP_PATHS, check_counts
 
 @block(
     "CMT backbone", category="Backbone", paper=CMT, icon="boxes",
+    helps="Classification at one size of image with modest compute: CMT-S reaches 83.5 % top-1 at 4.0 GMACs, trained "
+          "on ImageNet alone.",
+    hurts="Detection and segmentation change the size of images, which its learned positions follow only by blending. "
+          "Pyramid vision transformer v2 or Mix Transformer have no such tables.",
     aliases=("transformer", "convolution", "hybrid", "pyramid", "features"),
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     width=setting("Channels of the first stage; each further one has twice as many.", min=1, shown=True),

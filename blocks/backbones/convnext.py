@@ -12,6 +12,10 @@ from blocks.stages.metaformer import DEPTHS, DROP_PATHS, LAYER_SCALE
 
 @block(
     "ConvNeXt backbone", category="Backbone", paper=CONVNEXT, icon="boxes",
+    helps="The modern convolutional backbone to try first on large data or with published weights: 82.1 % top-1 for "
+          "ConvNeXt-T at 4.5 GMACs, any size of image, no attention to export.",
+    hurts="From scratch on small sets it needs strong augmentation to keep up with a ResNet; a ResNet-50 of about its "
+          "MACs is also faster on GPUs. Layer norms make int8 harder than batch norms.",
     aliases=("convnext", "convnext v2", "pyramid", "features"),
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     depths=DEPTHS, kernel_size=KERNEL, expansion=EXPANSION, layer_scale=LAYER_SCALE, response_norm=RESPONSE_NORM,

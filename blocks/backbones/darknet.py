@@ -26,6 +26,10 @@ def check_table(depths: Sequence[int], widths: Sequence[int]) -> None:
 
 @block(
     "Darknet backbone", category="Backbone", paper=YOLOV3, icon="boxes", aliases=("darknet53", "yolo", "yolov3"),
+    helps="YOLOv3 and courses on it: Darknet-53 is as good a classifier as ResNet-152 and runs twice as fast on a "
+          "GPU.",
+    hurts="Darknet-53 has 40 M weights and no partial stages: CSP backbone does the same with fewer operations, YOLO "
+          "backbone with newer ones. It is too heavy for phones.",
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     depths=DEPTHS, widths=WIDTHS, attention=ATTENTION, activation=ACTIVATION, drop_path=DROP_PATH, levels=LEVELS,
 )  # fmt: skip

@@ -16,6 +16,10 @@ from blocks.stages.dense import BOTTLENECK, DENSENET, DROPOUT, GROWTH, REDUCTION
 
 @block(
     "Dense backbone", category="Backbone", paper=DENSENET, icon="boxes", aliases=("densenet", "densenet121"),
+    helps="Small sets, medical images above all: DenseNet-121 has 8 M weights with its classifier, fewer than a third "
+          "of ResNet-50's, at nearly its accuracy.",
+    hurts="Slow and hungry in training for its MACs, as all earlier maps are copied at each layer. Where memory or "
+          "speed matters more than weights a residual backbone is better.",
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     depths=setting("Layers of each dense block, first to last.", min=1, max=1000, shown=True), growth=GROWTH,
     bottleneck=BOTTLENECK, reduction=REDUCTION,

@@ -16,6 +16,10 @@ from blocks.stages.residual import ResidualStage
 
 @block(
     "High-resolution backbone", category="Backbone", paper=HRNET, icon="boxes",
+    helps="Human poses, facial landmarks, street scenes: the finest branch is never rebuilt from a coarse one, and "
+          "all four branches come out as a pyramid.",
+    hurts="Fine branches to the end cost much memory in training, and several small branches at a time leave a GPU "
+          "idle. For whole images or for boxes a ResNet, with FPN, is as good and faster.",
     aliases=("hrnet", "pose", "segmentation", "pyramid", "features"),
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     width=setting("Channels of the finest branch; each coarser one has twice as many as the one before.", min=1,

@@ -49,6 +49,9 @@ _V1_WIDTHS: tuple[tuple[tuple[int, ...], ...], ...] = (
 
 @block(
     "GoogLeNet backbone", category="Backbone", paper=V1, icon="boxes", aliases=("inception", "inception v1"),
+    helps="Teaching and history: 69.8 % top-1 with 6.6 M weights and 1.5 GMACs in torchvision's form.",
+    hurts="A ResNet-18 is as accurate, with simpler wiring and faster kernels. The published form has no norms and "
+          "trains slowly: take it for history, `torchvision` for work.",
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     form=setting(
         "`torchvision`: batch norm, 3x3 windows for 5x5; `published`: 5x5 windows, local response norm.", shown=True
@@ -89,6 +92,9 @@ class GoogLeNetBackbone(Backbone):
 
 @block(
     "Inception v3 backbone", category="Backbone", paper=V3, icon="boxes", aliases=("inception",),
+    helps="Inception score, FID and other measures that are defined on its weights, and fine-tuning at 299 pixels.",
+    hurts="Images of less than 75 pixels vanish in its windows without padding, and levels are no exact halves for a "
+          "neck. For new work a residual or ConvNeXt backbone is easier to change.",
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID}, attention=ATTENTION, levels=LEVELS,
 )  # fmt: skip
 class InceptionV3Backbone(Backbone):
@@ -117,6 +123,9 @@ class InceptionV3Backbone(Backbone):
 
 @block(
     "Inception v4 backbone", category="Backbone", paper=V4, icon="boxes", aliases=("inception",),
+    helps="Comparisons with 2016: 80.0 % top-1 on a single crop at 299 pixels, without a single connection around.",
+    hurts="More than 40 M weights of unlike modules, which no scale setting shrinks. Inception-ResNet learns faster "
+          "to the same accuracy, EfficientNet needs a fraction of it.",
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     depths=setting("Modules a, b and c, beside the reductions.", min=1, max=100, shown=True),
     attention=ATTENTION, levels=LEVELS,
@@ -153,6 +162,10 @@ class InceptionV4Backbone(Backbone):
 
 @block(
     "Inception-ResNet backbone", category="Backbone", paper=V4, icon="boxes", aliases=("inception", "facenet"),
+    helps="Face embeddings after FaceNet (v1 at 160 pixels in its usual code), or v2 for 19.9 % top-1 error on a "
+          "single crop.",
+    hurts="v2 has about 54 M weights and many small kernels. At scale 1 throughout it would diverge; its own scales "
+          "are set. As a pyramid it is awkward: 35, 17 and 8 are no halves.",
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID}, version=VERSION,
     depths=setting("Residual modules a, b and c; the last c has no bend.", min=1, max=100, shown=True),
     attention=ATTENTION, levels=LEVELS,

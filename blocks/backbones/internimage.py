@@ -14,6 +14,10 @@ from blocks.stages.metaformer import DEPTHS, DROP_PATHS, LAYER_SCALE, heads_of
 
 @block(
     "InternImage backbone", category="Backbone", paper=DCN_V3, icon="boxes",
+    helps="Detection and segmentation with very large pre-training: 65.4 AP on COCO at a billion weights; "
+          "InternImage-T has 83.5 % top-1 with 5 GMACs.",
+    hurts="Its published speed rests on a CUDA kernel of its own; here grid_sample does the work, slower and with "
+          "much memory. ConvNeXt-T, with 82.1 % top-1, runs and exports without any of that.",
     aliases=("internimage", "dcnv3", "deformable", "pyramid", "features"),
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     depths=DEPTHS,

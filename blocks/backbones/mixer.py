@@ -13,6 +13,10 @@ from blocks.stages.transformer import DROP_PATH, DROPOUT, HIDDEN, MixerBlock
 
 @block(
     "Mixer backbone", category="Backbone", paper="Tolstikhin et al. 2021, arXiv:2105.01601", icon="boxes",
+    helps="Experiments on what attention is worth, with large pre-training: nothing but linear layers, norms and "
+          "GELU, so that it runs and exports anywhere.",
+    hurts="One image size for ever, one level at patch size, and on ImageNet alone it is behind a ViT. For dense "
+          "heads or changing sizes take any pyramid backbone.",
     aliases=("mlp-mixer", "mlp", "features"),
     inputs={"x": port("B C H W", "What a patch stem gives: a place for each patch.")},
     outputs={"out": port("[B c h w]", "One level of the same size.")},

@@ -23,6 +23,10 @@ _V1 = ((64, 1, 1), (128, 2, 2), (256, 2, 2), (512, 6, 2), (1024, 2, 2))  # chann
 
 @block(
     "MobileNet backbone", category="Backbone", paper=V1, icon="boxes",
+    helps="The plainest network for small CPUs and microcontrollers: 70.6 % top-1 with 4.2 M weights and 569 M MACs, "
+          "and every converter knows its two layers.",
+    hurts="V2 needs about half of the MACs for 72.0 %. Without connections it is hard to deepen, and its depthwise "
+          "weights need scales a channel in int8, or accuracy collapses.",
     aliases=("mobilenet", "v1", "depthwise separable", "pyramid", "features"),
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     width=SCALE, depth=DEPTH, attention=ATTENTION, activation=ACTIVATION, levels=LEVELS,
@@ -59,6 +63,10 @@ _V2 = (
 
 @block(
     "MobileNetV2 backbone", category="Backbone", paper=V2, icon="boxes",
+    helps="int8 on phones and edge chips: ReLU6, no attention, 72.0 % top-1 with 300 M MACs. A usual base for SSDLite "
+          "and small DeepLabs by its output stride.",
+    hurts="At equal latency V3 is more accurate on phones. On GPUs a ResNet-18 of six times the MACs may be as fast. "
+          "Half the width costs more than six points of top-1 (65.4 %).",
     aliases=("mobilenet", "inverted residual", "pyramid", "features"),
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     width=SCALE, depth=DEPTH, output_stride=OUTPUT_STRIDE, drop_path=DROP_PATH,
@@ -109,6 +117,10 @@ _V3: dict[MobileNetV3Size, tuple[Row, ...]] = {
 
 @block(
     "MobileNetV3 backbone", category="Backbone", paper="Howard et al. 2019, arXiv:1905.02244", icon="boxes",
+    helps="The phone's processor itself: large has 75.2 % top-1 with 219 M MACs, small 67.4 with some 60 M. With "
+          "LR-ASPP head it makes a light segmentation network.",
+    hurts="Hardswish and squeeze-and-excitation fall back to slow paths on some accelerators and cost accuracy in "
+          "int8: V2 is safer there. GPUs gain nothing from it; RegNet or ResNet are faster.",
     aliases=("mobilenet", "hardswish", "inverted residual", "pyramid", "features"),
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     size=setting("Which of the paper's two tables of stages.", shown=True),

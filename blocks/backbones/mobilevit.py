@@ -23,6 +23,10 @@ Version = Literal["v1", "v2"]
 
 @block(
     "MobileViT backbone", category="Backbone", paper=MOBILEVIT, icon="boxes",
+    helps="Few weights and a view of the whole image: 78.4 % top-1 with about 6 M. v2 with its linear attention is "
+          "the one to take on phones, 3.2 times faster at about 3 M weights.",
+    hurts="v1 is several times slower on phones than MobileNets of as many weights, and on GPUs unfolding costs time "
+          "too. Where far relations do not matter MobileNetV3 is the quicker choice.",
     aliases=("mobilevit v2", "transformer", "hybrid", "mobile", "pyramid", "features"),
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     version=setting("`v2` has separable self-attention (arXiv:2206.02680), `v1` that of transformers.", shown=True),

@@ -26,6 +26,10 @@ DROP_PATH = setting(
 
 @block(
     "Pyramid vision transformer", category="Backbone", paper=PVT, icon="pyramid",
+    helps="In the place of a ResNet before FPN or RetinaNet head: four levels of strides 4 to 32. B2 of version 2 has "
+          "82.0 % top-1 at 4.0 GMACs and takes any size of image.",
+    hurts="Version 1 stores positions for one size. Costs are quadratic in H W unless kind is `pool`, and a Swin "
+          "transformer keeps more detail on fine maps. For little data take a residual backbone.",
     aliases=("pvt", "pvt v2", "transformer", "spatial reduction", "features"),
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     depths=DEPTHS, heads=HEADS, reductions=REDUCTIONS._replace(when=(("kind", "conv"),)), expansions=EXPANSIONS,

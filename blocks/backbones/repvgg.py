@@ -13,6 +13,10 @@ from blocks.stages.repvgg import DEPLOY, REPVGG, RepVGGBlock
 
 @block(
     "RepVGG backbone", category="Backbone", paper=REPVGG, icon="boxes",
+    helps="Fast inference on GPUs: above 80 % top-1 with plain 3x3 convolutions, and 83 % faster than a ResNet-50 at "
+          "higher accuracy in the paper.",
+    hurts="Set `deploy` or fold before measuring. It has many weights and MACs for its accuracy, so phones are better "
+          "off with MobileNets; after plain int8 quantisation its accuracy breaks down.",
     aliases=("re-parameterisation", "reparam", "plain", "pyramid", "features"),
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     depths=DEPTHS, widths=setting("Channels of each stage, first to last.", min=1),

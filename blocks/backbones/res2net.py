@@ -14,6 +14,10 @@ from blocks.stages.res2net import RES2NET, SCALES, Res2NetBlock
 
 @block(
     "Res2Net backbone", category="Backbone", paper=RES2NET, icon="boxes",
+    helps="A ResNet for objects of many sizes: 1.8 points less top-1 error than ResNet-50 at 26 wide and 4 scales, "
+          "and gains for detection, key points and saliency.",
+    hurts="Chained small convolutions cost latency on GPUs; Residual backbone is faster at the same MACs. Stages of "
+          "depth 1, the default's, hold few chained blocks: deepen them.",
     aliases=("multi-scale", "res2next", "pyramid", "features"),
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     depths=DEPTHS, widths=setting("A quarter of the channels that each stage gives, first to last.", min=1),

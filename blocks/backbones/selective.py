@@ -19,6 +19,10 @@ from blocks.stages.selective import SelectiveBasicBlock, SelectiveBottleneck
 
 @block(
     "Selective-kernel backbone", category="Backbone", paper=SK, icon="boxes",
+    helps="Objects of changing scale where latency is no issue: in the paper SKNet-50 beat ResNeXt-50 by 1.4 points "
+          "of top-1 for about 5 % more operations.",
+    hurts="Two windows and a softmax in each block launch many kernels. Few published weights exist; Residual "
+          "backbone with attention `se` gets most of the gain more simply.",
     aliases=("sknet", "skresnet", "skresnext", "pyramid", "features"),
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     kind=KIND, depths=DEPTHS, widths=WIDTHS, groups=GROUPS, group_width=GROUP_WIDTH,

@@ -15,6 +15,10 @@ from blocks.stages.fire import SQUEEZENET, Fire
 
 @block(
     "SqueezeNet backbone", category="Backbone", paper=SQUEEZENET, icon="boxes",
+    helps="Downloads or FPGAs with room for 1.2 M weights, AlexNet's accuracy of about 57 % top-1 and nothing but "
+          "convolutions, ReLU and pools.",
+    hurts="MobileNets and ShuffleNets are ten points and more better at similar cost. Without norms it is touchy to "
+          "train from scratch; start from published weights.",
     aliases=("squeezenet", "fire", "pyramid", "features"),
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     widths=setting("Channels of each fire module, first to last.", min=2, shown=True),

@@ -19,6 +19,10 @@ DROP_PATH = setting(
 
 @block(
     "Swin transformer", category="Backbone", paper=SWIN, icon="boxes",
+    helps="Dense prediction with transformers: four levels like a ResNet's, linear in H W, wide support in detection "
+          "libraries. Swin-T has 81.3 % top-1 at 4.5 GMACs.",
+    hurts="From scratch it needs ImageNet or more. Sides that the window does not divide at every stage are padded. "
+          "ConvNeXt is about as accurate, simpler and faster; ViT with a simple pyramid rivals it in detection.",
     aliases=("swin", "swin v2", "transformer", "shifted window", "pyramid", "features"),
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     depths=DEPTHS, window=WINDOW, head_width=HEAD_WIDTH,

@@ -14,6 +14,10 @@ from blocks.stages.unet import FIT, UNET, DoubleConv, Fill
 
 @block(
     "U-Net backbone", category="Backbone", paper=UNET, icon="boxes", aliases=("unet", "u-net", "encoder"),
+    helps="Medical and satellite segmentation trained from scratch: the first level has the image's own size, where "
+          "most backbones begin at a half or a quarter of it.",
+    hurts="No published weights exist for it, and its full-size level fills memory: images of 1024 pixels need crops. "
+          "With little data a ResNet's weights and U-Net decoder often win.",
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     widths=setting("Channels of each stage, first to last.", min=1, shown=True),
     fit=FIT, norm=NORM, attention=ATTENTION, activation=ACTIVATION, levels=LEVELS,

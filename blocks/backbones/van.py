@@ -14,6 +14,10 @@ from blocks.stages.van import VANStage
 
 @block(
     "VAN backbone", category="Backbone", paper=VAN, icon="boxes",
+    helps="Segmentation and detection with wide views and no attention: VAN-B2 has 82.8 % top-1 with 27 M weights and "
+          "5.0 GMACs, and takes any size.",
+    hurts="Dilated depthwise windows run slower on GPUs than their MACs say, and batch norms need full batches. "
+          "ConvNeXt backbone of like accuracy is faster and has more published weights.",
     aliases=("visual attention network", "large kernel", "lka", "pyramid", "features"),
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     depths=DEPTHS,

@@ -25,6 +25,10 @@ def vit_blocks(
 
 @block(
     "ViT encoder", category="Backbone", paper=VIT, icon="square-stack",
+    helps="Tokens from anywhere, class token and positions your own: self-supervised trainings, multimodal models, "
+          "DeiT. All L tokens come out, so any head fits.",
+    hurts="No positions and no mask inside: add Learned positions before it. Padded text wants Transformer encoder. "
+          "For dense heads ViT backbone hands out maps without the conversions.",
     aliases=("vit", "deit", "vision transformer", "stack"),
     inputs={"x": TOKENS}, outputs={"out": "B L D"},
     depth=DEPTH, heads=HEADS, hidden=HIDDEN, layer_scale=LAYER_SCALE, drop_path=RISING_DROP_PATH, dropout=DROPOUT,
@@ -60,6 +64,10 @@ class ViTEncoder(nn.Module):
 
 @block(
     "ViT backbone", category="Backbone", paper=VIT, icon="boxes",
+    helps="Large pre-training (DINO, MAE, CLIP) brought to dense tasks: a plain ViT with Simple feature pyramid "
+          "detects as well as hierarchical ones.",
+    hurts="All levels have a single size and full attention is quadratic in H W: at 1024 pixels and patch 16 it "
+          "compares 4,096 tokens. Trained from scratch on little data a ResNet is ahead.",
     aliases=("vit", "deit", "vision transformer", "features", "pyramid"),
     inputs={"x": port("B C%heads H W", "What a patch stem gives: a place for each patch.")},
     outputs={"out": port("[B c h w]", "A map for each level that you choose, all of the same size.")},

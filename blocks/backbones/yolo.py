@@ -15,6 +15,10 @@ KIND = setting("The stages: `c2f` those of YOLOv8, `c3` those of YOLOv5.", shown
 
 @block(
     "YOLO backbone", category="Backbone", paper=V8, icon="boxes", aliases=("yolov8", "yolov5", "cspdarknet", "c2f"),
+    helps="Real-time detection and YOLOv5 or YOLOv8 weights: two multipliers span sizes n to x, levels of strides 8, "
+          "16 and 32 fit CSP-PAN and YOLOv8 head.",
+    hurts="As a classifier it is mediocre for its weights. Widths are rounded to multiples of 8 and `most` caps the "
+          "widest stage, so a wrong pair of multipliers loads no published weights.",
     inputs={"x": "B C H W"}, outputs={"out": PYRAMID},
     kind=KIND, depths=DEPTHS, widths=WIDTHS,
     depth=setting("By what the depths are multiplied: 0.33 for n and s, 0.67 for m.", min=0.01, max=100, shown=True),

@@ -20,6 +20,10 @@ _SCORES = port("B K", "One score a class, before any softmax.")
 
 @block(
     "Auxiliary classifier", category="Head", paper="Szegedy et al. 2014, arXiv:1409.4842", icon="badge-check",
+    helps="Deep networks without norms or connections, GoogLeNet in its published form above all: two of them, behind "
+          "4a and 4d. It also serves to see how much the middle layers know already.",
+    hurts="In networks with batch norms and connections it brings little, and its linear layers add 2 M weights at "
+          "1024 features. Take it out before export: its scores are of no use then.",
     aliases=("googlenet", "aux", "deep supervision"), inputs={"x": "B C H W"}, outputs={"out": _SCORES},
     classes=CLASSES, hidden=setting("Features of the layer between.", min=1), dropout=DROPOUT, norm=NORM,
 )  # fmt: skip
@@ -48,6 +52,10 @@ class AuxiliaryClassifier(nn.Module):
 
 @block(
     "Auxiliary classifier, v3", category="Head", paper="Szegedy et al. 2015, arXiv:1512.00567", icon="badge-check",
+    helps="Training Inception v3 from scratch or loading its whole published weights: it stands on the last 17x17 "
+          "map, and its loss usually counts 0.4 beside the main one.",
+    hurts="Maps of less than 17x17 are too small for its pool and unpadded 5x5 window. Its authors saw no faster "
+          "training, only a slight gain at the end: elsewhere dropout or label smoothing is cheaper.",
     aliases=("inception v3", "aux", "deep supervision"),
     inputs={"x": port("B C H W", "Feature maps of 17x17 at least.")}, outputs={"out": _SCORES}, classes=CLASSES,
 )  # fmt: skip

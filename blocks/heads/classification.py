@@ -17,6 +17,10 @@ _BIAS = setting("Add a learned number to each class.")
 
 @block(
     "Classification head", category="Head", paper="He et al. 2015, arXiv:1512.03385", icon="badge-check",
+    helps="Any backbone's last map, of any height and width: with C weights a class there is little to overfit, and "
+          "the same weights show where in the map a class fires (CAM).",
+    hurts="The mean forgets where things are and how many, and small objects drown in it: use Convolutional "
+          "classifier or a detection head there. Tokens want Class-token head.",
     aliases=("classifier", "logits", "softmax"),
     inputs={"x": "B C H W"}, outputs={"out": port("B K", "One score a class, before any softmax.")},
     classes=CLASSES,
@@ -40,6 +44,10 @@ class ClassificationHead(nn.Module):
 
 @block(
     "Linear classifier", category="Head", paper="LeCun et al. 1998, doi:10.1109/5.726791", icon="badge-check",
+    helps="After Flatten, a recurrent network, a class token or frozen features: the linear probe by which "
+          "self-supervised methods are compared.",
+    hurts="On a flattened map it has C H W weights a class and ties the network to one size: take Classification head "
+          "there. What no straight line parts needs MLP head.",
     aliases=("classifier", "logits", "fully connected"),
     inputs={"x": port("B D", "One vector a sample.")},
     outputs={"out": port("B K", "One score a class, before any softmax.")},

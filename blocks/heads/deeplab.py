@@ -20,6 +20,10 @@ from blocks.necks.levels import SEVERAL_LEVELS_IN
 
 @block(
     "DeepLabv3+ head", category="Head", paper="Chen et al. 2018, arXiv:1802.02611", icon="grid-3x3",
+    helps="Outlines matter and the backbone gives strides 4 and 16: two 3x3 convolutions at the fine size sharpen "
+          "what ASPP says. The output has a quarter of the image's sides.",
+    hurts="Its first convolution sees 304 channels at stride 4 and does about half of the work: phones want LR-ASPP "
+          "head. Levels between the finest and the coarsest are not read; Semantic FPN head reads all.",
     aliases=("deeplab", "decoder", "segmentation", "semantic"), inputs={"x": SEVERAL_LEVELS_IN, "like?": LIKE},
     outputs={"out": SCORES}, classes=CLASSES,
     channels=setting("Channels of the two 3x3 convolutions.", min=1, shown=True),
@@ -58,6 +62,10 @@ class DeepLabPlusHead(nn.Module):
 
 @block(
     "LR-ASPP head", category="Head", paper="Howard et al. 2019, arXiv:1905.02244", icon="grid-3x3",
+    helps="Real-time segmentation on phones after MobileNetV3: a gate from the whole image and 1x1 convolutions cost "
+          "next to nothing.",
+    hurts="Outlines at stride 8 stay coarse, and no window mends them. The gate averages the whole map, so crops in "
+          "training and whole images in use differ. With a GPU DeepLabv3+ head is more accurate.",
     aliases=("lite", "mobilenet", "segmentation", "semantic"), inputs={"x": SEVERAL_LEVELS_IN, "like?": LIKE},
     outputs={"out": SCORES}, classes=CLASSES,
     channels=setting("To how many channels the coarsest level is brought.", min=1, shown=True), corners=CORNERS,

@@ -25,6 +25,10 @@ SCORES = port("B L K", "One score a class of each prediction, before any sigmoid
 
 @block(
     "Prediction rows", category="Postprocess", paper="Lin et al. 2017, arXiv:1708.02002", icon="rows-3",
+    helps="Heads of your own with anchors: RetinaNet's and FCOS's rows come by it, in the order in which Anchors "
+          "lists them. Join the levels' rows by Concat along L.",
+    hurts="The numbers of an anchor must lie behind one another in C; a head that lists number after number gets its "
+          "boxes shuffled without an error. For YOLOv8's B K L take Join levels.",
     aliases=("flatten", "anchors", "detections"),
     inputs={"x": port("B C%values H W", "Predictions of all anchors at every place, anchor after anchor.")},
     outputs={"out": port("B L K", "A row of `values` numbers a prediction: place after place, anchor after anchor.")},

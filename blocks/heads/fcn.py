@@ -24,6 +24,10 @@ _DENSE: dict[str, Any] = {
 
 @block(
     "FCN head", paper="Long et al. 2014, arXiv:1411.4038", **_DENSE,
+    helps="Baselines and the auxiliary loss of PSPNet or DeepLab on an inner level, weighted by 0.4 in common "
+          "practice. One 3x3 convolution is all it adds.",
+    hurts="It sees only what its level sees, and at stride 32 scores are enlarged 32 times: dilate the backbone to "
+          "stride 8, put ASPP or PPM before it, or take Semantic FPN head for more levels.",
     aliases=("fully convolutional", "segmentation", "semantic", "auxiliary"),
 )  # fmt: skip
 class FCNHead(nn.Module):
@@ -54,7 +58,11 @@ class FCNHead(nn.Module):
 
 
 @block(
-    "PSP head", paper="Zhao et al. 2016, arXiv:1612.01105", aliases=("pspnet", "segmentation", "semantic"), **_DENSE
+    "PSP head", paper="Zhao et al. 2016, arXiv:1612.01105", aliases=("pspnet", "segmentation", "semantic"), **_DENSE,
+    helps="After PPM on a backbone dilated to stride 8: its 3x3 convolution is there to bring the doubled channels, "
+          "the level's and its means, down to 512.",
+    hurts="Without PPM before it, it is an FCN head with a larger convolution. Behind a ResNet-50 that convolution "
+          "has 18.9 M weights and works at stride 8: SegFormer or LR-ASPP head are much lighter.",
 )  # fmt: skip
 class PSPHead(FCNHead):
     """The head of PSPNet: a 3x3 convolution and a classifier of every place.
@@ -77,6 +85,10 @@ class PSPHead(FCNHead):
 
 @block(
     "DeepLabv3 head", paper="Chen et al. 2017, arXiv:1706.05587", aliases=("deeplab", "segmentation", "semantic"),
+    helps="After ASPP, with an output stride of 16 for speed or 8 for accuracy, where torchvision's or published "
+          "DeepLabv3 weights are to be loaded.",
+    hurts="Reads one level, so outlines are enlarged eight or sixteen times and blur: DeepLabv3+ head adds the fine "
+          "level for little more. Directly on a backbone it lacks the wide view.",
     **_DENSE,
 )  # fmt: skip
 class DeepLabHead(FCNHead):

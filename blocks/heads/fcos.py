@@ -18,6 +18,10 @@ from blocks.necks.levels import LEVELS_IN
 
 @block(
     "FCOS head", category="Head", paper="Tian et al. 2019, arXiv:1904.01355", icon="scan",
+    helps="Detection without tuning anchors: one prediction a place, a ninth of RetinaNet's rows. Centreness lifted "
+          "AP from 33.5 to 37.1 in the paper.",
+    hurts="It needs FPN levels with a range of sizes each, as overlapping objects compete for a place. Multiply "
+          "scores and centreness before NMS, else poor boxes win. YOLOv8 head does without centreness.",
     aliases=("detection", "anchor-free", "centreness", "centerness", "boxes", "detector"), inputs={"x": LEVELS_IN},
     outputs={
         "scores": SCORES,

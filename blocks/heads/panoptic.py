@@ -20,6 +20,10 @@ from blocks.necks.levels import LEVELS_IN
 
 @block(
     "Semantic FPN head", category="Head", paper="Kirillov et al. 2019, arXiv:1901.02446", icon="grid-3x3",
+    helps="Semantic beside instance segmentation on one FPN, and a strong light head for any pyramid: all levels are "
+          "read, and group norm lets it train on two images a device.",
+    hurts="It expects a neck: the fine levels of a raw backbone know little of what they show. All levels count alike "
+          "in the sum, and 3x3 convolutions at stride 4 take most time; SegFormer head has none.",
     aliases=("panoptic fpn", "segmentation", "semantic"), inputs={"x": LEVELS_IN, "like?": LIKE},
     outputs={"out": SCORES}, classes=CLASSES, channels=setting("Channels of all its convolutions.", min=1, shown=True),
     norm=setting("The normalisation after each 3x3 convolution."),

@@ -27,6 +27,10 @@ _HIDDEN = setting("Features of each layer between, first to last.", min=1, shown
 
 @block(
     "Embedding head", category="Head", paper="Schroff et al. 2015, arXiv:1503.03832", icon="ruler",
+    helps="Faces, retrieval, few-shot matching: new classes need no new weights, only a vector to compare with. 128 "
+          "numbers suffice in FaceNet.",
+    hurts="Length 1 throws away how sure a vector is, and everything depends on the loss: triplets need mining and "
+          "large batches. For a fixed list of classes a Linear classifier trains faster.",
     aliases=("facenet", "metric learning", "unit vector", "l2", "retrieval", "similarity"),
     inputs={"x": _VECTOR}, outputs={"out": _UNIT}, features=_FEATURES,
     norm=setting("Normalise each feature over the batch before the length is made 1; the layer then has no bias."),
@@ -55,6 +59,10 @@ class EmbeddingHead(nn.Module):
 
 @block(
     "Projection head", category="Head", paper="Chen et al. 2020, arXiv:2002.05709", icon="arrow-up-right",
+    helps="Self-supervised training: in SimCLR the features before it are more than 10 points better in a linear "
+          "probe than those after it. The presets are the published forms.",
+    hurts="Its batch norms leak between samples on several devices unless synchronised, and fail at batches of a few. "
+          "Do not classify on its output: take the backbone's. For DINO take DINO head.",
     aliases=("projector", "predictor", "contrastive", "self-supervised", "mlp"),
     inputs={"x": _VECTOR}, outputs={"out": port("B K", "One vector a sample, for the loss.")},
     hidden=_HIDDEN, features=_FEATURES,
@@ -129,6 +137,10 @@ class ProjectionHead(nn.Module):
 
 @block(
     "Weight-normalised linear", category="Layer", paper="Salimans and Kingma 2016, arXiv:1602.07868", icon="network",
+    helps="Prototypes and cosine classifiers, as at the end of DINO head, and small regressions: length and direction "
+          "are learned apart without any batch.",
+    hurts="Every pass divides a whole matrix by its rows' lengths, which slows large layers, and unlike a batch or "
+          "layer norm it bounds no activations. Where cosines do not matter take a plain Linear.",
     aliases=("weight norm", "prototypes", "dino", "fully connected"),
     inputs={"x": port("B *S D", "Features in the last size.")},
     outputs={"out": port("B *S K", "The new features in the last size.")},
@@ -157,6 +169,10 @@ class WeightNormLinear(nn.Module):
 
 @block(
     "DINO head", category="Head", paper=DINO, icon="arrow-up-right",
+    helps="Self-distillation without labels on ViTs or ResNets. `fixed` prototypes make the training of large models "
+          "steadier; with a ViT no batch norm is needed anywhere.",
+    hurts="65,536 prototypes times 256 are 16.8 M weights in the last layer, and as many scores for each view in "
+          "memory. Without centring and a sharp teacher temperature all samples collapse into one answer.",
     aliases=("self-supervised", "distillation", "projector", "prototypes", "self-distillation"),
     inputs={"x": _VECTOR}, outputs={"out": port("B K", "One score a prototype, before any softmax.")},
     prototypes=setting("How many prototypes there are; 65536 as published.", min=1, shown=True), hidden=_HIDDEN,

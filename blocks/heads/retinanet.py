@@ -15,6 +15,10 @@ from blocks.necks.levels import LEVELS_IN
 
 @block(
     "RetinaNet head", category="Head", paper="Lin et al. 2017, arXiv:1708.02002", icon="scan",
+    helps="Dense detection with published weights and known sizes of objects: 9 anchors a place on levels 3 to 7 of "
+          "an FPN, and the focal loss keeps the easy background from ruling.",
+    hurts="Nine rows a place make some 100,000 for an image of 800 pixels, and anchors have to fit the data: odd "
+          "shapes are missed. FCOS and YOLOv8 head need none and are lighter.",
     aliases=("detection", "anchors", "focal loss", "boxes", "detector"), inputs={"x": LEVELS_IN},
     outputs={
         "scores": SCORES,

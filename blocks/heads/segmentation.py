@@ -25,6 +25,10 @@ SCORES = port("B K H W", "One score a class at every place, before any softmax."
 
 @block(
     "Pixel classifier", category="Head", paper="Long et al. 2014, arXiv:1411.4038", icon="grid-3x3",
+    helps="The end of a decoder of your own on one map. With window 1 it has C weights a class, and `like` spares the "
+          "Interpolate to the image's size.",
+    hurts="It looks at single places and cannot smooth: put a decoder before it. Enlarging 16 times and more makes "
+          "soft blobs. A pyramid wants Segmentation head, which picks the level.",
     aliases=("segmentation", "mask", "per-pixel", "dense"), inputs={"x": "B C H W", "like?": LIKE},
     outputs={"out": SCORES}, classes=CLASSES,
     kernel_size=setting("Height and width of the window; 1 looks at each place alone.", min=1, shown=True),
@@ -48,6 +52,10 @@ class PixelClassifier(nn.Module):
 
 @block(
     "Segmentation head", category="Head", paper=UNET, icon="grid-3x3",
+    helps="The end of a U-Net, U-Net++ or pyramid attention decoder, whose finest level is at the image's size or "
+          "half of it: nothing but scores remains to be made.",
+    hurts="Directly on a backbone the finest level knows outlines but not what they belong to: put a U-Net decoder "
+          "between, or take SegFormer or Semantic FPN head, which read all levels.",
     aliases=("unet", "u-net", "pixel", "mask", "semantic"), inputs={"x": LEVELS_IN, "like?": LIKE},
     outputs={"out": SCORES}, classes=CLASSES,
     kernel_size=setting("Height and width of the window; 1 looks at each place alone.", min=1, shown=True),

@@ -22,6 +22,10 @@ TokenPool = Literal["first", "mean"]
 
 @block(
     "Class-token head", category="Head", paper="Dosovitskiy et al. 2020, arXiv:2010.11929", icon="badge-check",
+    helps="ViT, DeiT and BERT. `mean` needs no class token and suits masked pre-training; `hidden` with its tanh is "
+          "the pooler of BERT and the head of ViT's pre-training.",
+    hurts="`first` on tokens without a class token classifies by an arbitrary patch. `mean` counts padding as well, "
+          "so padded text wants `first`. For maps take Classification head.",
     aliases=("classifier", "vit", "deit", "cls", "distilled", "logits"),
     inputs={"x": port("B L D", "Tokens; the class token is the first.")},
     outputs={"out": port("B K", "One score a class, before any softmax.")},

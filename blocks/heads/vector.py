@@ -20,6 +20,10 @@ _SCORES = port("B K", "One score a class, before any softmax.")
 
 @block(
     "MLP head", category="Head", paper="Krizhevsky et al. 2012, NeurIPS; Simonyan and Zisserman 2014, arXiv:1409.1556",
+    helps="VGG and AlexNet with their weights, and vectors whose classes no straight line parts: tabular features, "
+          "frozen embeddings.",
+    hurts="124 M of VGG-16's 138 M weights are here, and they tie the network to one image size; only dropout keeps "
+          "them from learning by heart. Global pooling and one linear layer replaced it from GoogLeNet on.",
     icon="badge-check", aliases=("classifier", "fully connected", "perceptron", "vgg"),
     inputs={"x": "B D"}, outputs={"out": _SCORES},
     classes=CLASSES, hidden=HIDDEN, dropout=DROPOUT, activation=ACTIVATION,
@@ -52,6 +56,10 @@ class MLPHead(nn.Module):
 
 @block(
     "Convolutional classifier", category="Head", paper="Sermanet et al. 2013, arXiv:1312.6229", icon="badge-check",
+    helps="Coarse maps of answers over large images: train on crops as a classifier, then run once over the whole "
+          "image in place of a sliding window.",
+    hurts="Its window must be the map's size at the trained crop, else no single answer comes out. Answers lie a full "
+          "stride apart: outlines need a segmentation head, boxes a detection head.",
     aliases=("overfeat", "fully convolutional", "classifier", "sliding window"),
     inputs={"x": "B C H W"}, outputs={"out": port("B K H W", "Scores a place: 1 by 1 for an image of the usual size.")},
     classes=CLASSES, hidden=HIDDEN,

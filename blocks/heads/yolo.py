@@ -28,6 +28,10 @@ _OUTPUTS = {
 
 @block(
     "Integral of distributions", category="Postprocess", paper=_DFL, icon="sigma",
+    helps="Heads in the manner of YOLOv8 or generalised focal loss, between their scores and Decode distances; at "
+          "training the loss also looks at the scores before it.",
+    hurts="It cannot say more than the number of steps less one: with 16 at stride 32, 480 pixels a side; larger "
+          "objects are cut. Exports for int8 chips often cut it off and compute it apart.",
     aliases=("dfl", "distribution focal loss", "expectation", "yolov8"),
     inputs={"x": port("B C%4 L", "For each of four sides one score a step.")},
     outputs={"out": port("B L 4", "The four distances, in steps.")}, exempt=_FIXED,
@@ -50,6 +54,10 @@ class DistributionIntegral(nn.Module):
 
 @block(
     "YOLOv8 head", category="Head", paper=V8, icon="scan",
+    helps="Real-time detection behind CSP-PAN: separate branches for boxes and classes and a distribution for each "
+          "side give more AP than YOLOv5's joint, anchored outputs.",
+    hurts="Its targets need a task-aligned assignment and the DFL loss, more than focal loss on anchors asks. "
+          "Branches are not shared among levels as in FCOS, and NMS is still needed; YOLOv10 trained it away.",
     aliases=("yolo", "detection", "anchor-free", "dfl", "decoupled", "detector"),
     inputs={"x": LEVELS_IN}, outputs=_OUTPUTS, classes=CLASSES, bins=_BINS, exempt=_FIXED,
 )  # fmt: skip
@@ -80,6 +88,10 @@ class YOLOHead(nn.Module):
 
 @block(
     "Mask prototypes", category="Head", paper="Bolya et al. 2019, arXiv:1904.02689", icon="image",
+    helps="Instance masks in real time, beside a head that gives coefficients, as in YOLACT: its 3x3 convolutions run "
+          "once an image, however many objects there are.",
+    hurts="Feed it the finest level: masks have but twice its size. Prototypes see the whole image, so touching twins "
+          "leak into each other; RoI align and a small FCN, as in Mask R-CNN, are sharper.",
     aliases=("proto", "yolact", "yolov8", "instance segmentation"), inputs={"x": "B C H W"},
     outputs={"out": port("B K h w", "Prototypes at twice the size.")},
     prototypes=setting("How many prototypes come out.", min=1, shown=True),
@@ -104,6 +116,10 @@ class MaskPrototypes(nn.Module):
 
 @block(
     "YOLOv8 segmentation head", category="Head", paper=V8, icon="scan",
+    helps="Instances with outlines at almost the speed of boxes: one more branch a level and prototypes at a quarter "
+          "of the image for strides 8, 16, 32.",
+    hurts="Masks at stride 4 lose thin parts, and boxes too tight cut them off. Data needs outlines, not boxes alone: "
+          "else take YOLOv8 head. Whole-image classes want a semantic head.",
     aliases=("yolo", "instance segmentation", "masks", "proto", "yolact"), inputs={"x": LEVELS_IN},
     outputs={
         **_OUTPUTS,

@@ -23,6 +23,10 @@ _CHANNELS = setting("Channels of every level that comes out.", min=1, shown=True
 
 @block(
     "Halve by max, windows of 3", category="Layer", paper=BIFPN, icon="minimize-2",
+    helps="In BiFPN, where levels made from TensorFlow weights must fall on the same places: windows of 3 overlap, "
+          "and odd sizes round up.",
+    hurts="At even sizes the padding is lopsided, to the right and below alone, so it does not match torch's own 3x3 "
+          "pool with padding 1. Elsewhere take Max pool 2d, or a strided convolution that learns.",
     aliases=("pooling", "downsample", "same padding", "bifpn"), inputs={"x": "B C H W"}, outputs={"out": "B C h w"},
 )  # fmt: skip
 class HalveOverlapping(nn.Module):
@@ -38,6 +42,10 @@ class HalveOverlapping(nn.Module):
 
 @block(
     "BiFPN cell", category="Neck", paper=BIFPN, icon="pyramid", aliases=("efficientdet", "bidirectional", "fusion"),
+    helps="Repeats of your own between other layers, or cells with unlike channels; each cell costs only depthwise "
+          "and 1x1 convolutions.",
+    hurts="It adds no levels and one pass mixes neighbours' views just once each way: BiFPN repeats it and adds "
+          "coarser levels. Many small steps and resizes leave a GPU waiting.",
     inputs={"x": SEVERAL_LEVELS_IN},
     outputs={"out": port("[B c h w]", "As many levels of the same sizes, all with `channels` channels.")},
     channels=_CHANNELS, weights=WEIGHTS,
@@ -84,6 +92,10 @@ class BiFPNCell(nn.Module):
 
 @block(
     "BiFPN", category="Neck", paper=BIFPN, icon="pyramid",
+    helps="Detectors with few weights and MACs: the sums learn which level counts, and depth replaces width. `fast` "
+          "weights run some 30 % faster than a softmax at about the same accuracy.",
+    hurts="Separable convolutions and many resizes make it slow on GPUs for its MACs, and its batch norms want real "
+          "batches. Where a GPU does the work CSP-PAN or a single PAFPN is quicker.",
     aliases=("efficientdet", "bidirectional", "feature pyramid", "weighted fusion"), inputs={"x": SEVERAL_LEVELS_IN},
     outputs={"out": port("[B c h w]", "The levels and then the extra ones, all with `channels` channels.")},
     channels=_CHANNELS, depth=setting("How many cells follow one another.", min=1, max=64, shown=True),

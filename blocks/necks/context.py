@@ -19,6 +19,10 @@ _OUT = port("[B c h w]", "The same levels; the coarsest is the new one.")
 
 @block(
     "ASPP", category="Neck", paper="Chen et al. 2017, arXiv:1706.05587", icon="focus",
+    helps="Semantic segmentation with DeepLab heads on a backbone dilated to stride 16 or 8: rates 6, 12, 18 at "
+          "stride 16, the doubled ones at 8.",
+    hurts="Where a rate nears the map's side only the window's middle hits the map, and it becomes a 1x1 convolution. "
+          "On 2048 channels the dilated windows hold 14 M weights and run slowly: LR-ASPP head has none.",
     aliases=("atrous spatial pyramid pooling", "dilated", "deeplab", "context"),
     inputs={"x": LEVELS_IN}, outputs={"out": _OUT},
     channels=setting("Channels of every branch, and of the coarsest level that comes out.", min=1, shown=True),
@@ -56,6 +60,10 @@ class ASPP(nn.Module):
 
 @block(
     "PPM", category="Neck", paper="Zhao et al. 2016, arXiv:1612.01105", icon="focus",
+    helps="Scenes whose classes depend on the whole picture: a boat belongs on water. Pools and 1x1 convolutions cost "
+          "little beside ASPP, and bins of 1, 2, 3 and 6 need no tuning by size.",
+    hurts="Means know no outlines, so it must be followed by a 3x3 head such as PSP head, on a dilated backbone. "
+          "Pooling to 1 leaves one value a sample: its batch norm fails in training with a batch of 1.",
     aliases=("pyramid pooling module", "psp", "pspnet", "context"), inputs={"x": LEVELS_IN}, outputs={"out": _OUT},
     bins=setting("Into how many rows and columns each branch divides the image.", min=1, shown=True),
     channels=setting("Channels of every branch; empty: the coarsest level's, divided by their number.", min=1),

@@ -20,6 +20,10 @@ Extra = Literal["none", "pool", "p5", "c5"]
 
 @block(
     "FPN", category="Neck", paper="Lin et al. 2017, arXiv:1612.03144", icon="pyramid",
+    helps="The neck to begin with, for detection and semantic heads on any backbone: in the paper recall of small "
+          "objects rose by 12.9 points. `extra` makes it that of RetinaNet, FCOS or Faster R-CNN.",
+    hurts="Fine detail reaches the coarse levels only through the whole backbone: PAFPN adds the way back. At 256 "
+          "channels its 3x3 convolutions on the finest level take most of its time: BiFPN or CSP-PAN are lighter.",
     aliases=("feature pyramid", "pyramid", "top-down", "p6", "p7"), inputs={"x": SEVERAL_LEVELS_IN},
     outputs={"out": port("[B c h w]", "As many levels of the same sizes, all with `channels`; then the extra ones.")},
     channels=setting("Channels of every level that comes out.", min=1, shown=True),

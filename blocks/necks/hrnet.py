@@ -19,6 +19,10 @@ LEVELS = port("[B c h w]", "Levels, finest first, each half the size of the one 
 
 @block(
     "Widen levels", category="Neck", paper=HRNET, icon="pyramid", aliases=("hrnet", "increase", "bottleneck"),
+    helps="Classification with HRNet: branches of 18 to 144 channels become 128 to 1024 before Gather levels "
+          "downwards adds them.",
+    hurts="Dense heads do not need it: at the finest size the bottlenecks cost more than they bring. It mixes nothing "
+          "between levels; to bring all to one width FPN does it with an exchange.",
     inputs={"x": LEVELS}, outputs={"out": port("[B c h w]", "As many levels of the same sizes with more channels.")},
     channels=setting("Channels of the finest level; each coarser one has twice as many as the one before.", min=4,
                      shown=True),
@@ -42,6 +46,10 @@ class WidenLevels(nn.Module):
 
 @block(
     "Gather levels downwards", category="Neck", paper=HRNET, icon="pyramid",
+    helps="HRNet classifiers, or any pyramid whose fine levels hold what decides: the coarsest map that comes out has "
+          "heard of all.",
+    hurts="Places are lost, so it is no neck for segmentation or boxes: there go the other way by FPN or U-Net "
+          "decoder. A plain ResNet's last level needs none of it, as it has passed all stages already.",
     aliases=("hrnet", "aggregate", "bottom-up", "classifier"),
     inputs={"x": LEVELS}, outputs={"out": port("B K H W", "One feature map of the coarsest level's size.")},
     channels=setting("How many channels come out.", min=1, shown=True), activation=ACTIVATION,

@@ -22,6 +22,10 @@ _PANET = "Liu et al. 2018, arXiv:1803.01534"
 
 @block(
     "PAFPN", category="Neck", paper=_PANET, icon="pyramid",
+    helps="Detection and instance segmentation where large objects profit from sharp edges: it won COCO's instance "
+          "segmentation in 2017 as PANet, and two-stage heads take its levels as those of FPN.",
+    hurts="A second round of 3x3 convolutions costs time for less than a point of AP over FPN in the paper. Its sums "
+          "want equal channels: CSP-PAN keeps each level's own and suits YOLO heads.",
     aliases=("panet", "path aggregation", "feature pyramid", "bottom-up"), inputs={"x": SEVERAL_LEVELS_IN},
     outputs={"out": port("[B c h w]", "As many levels of the same sizes, all with `channels` channels.")},
     channels=setting("Channels of every level that comes out.", min=1, shown=True),
@@ -56,6 +60,10 @@ class PAFPN(nn.Module):
 
 @block(
     "CSP-PAN", category="Neck", paper=V8, icon="pyramid",
+    helps="With YOLO backbone and YOLOv8 head, after SPPF: every level keeps the channels of its stage, and joining "
+          "lets the stage choose what to take from whom.",
+    hurts="Joined levels double the channels each stage sees, so with wide ResNet levels of 512 to 2048 it gets far "
+          "dearer than FPN at 256. Heads that share weights, FCOS or RetinaNet, want one width.",
     aliases=("yolov8", "yolov5", "pan", "path aggregation", "feature pyramid", "c2f"), inputs={"x": SEVERAL_LEVELS_IN},
     outputs={"out": port("[B c h w]", "As many levels of the same sizes and channels.")},
     kind=KIND,

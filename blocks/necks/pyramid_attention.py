@@ -23,6 +23,10 @@ _CHANNELS = setting("How many channels come out.", min=1, shown=True)
 
 @block(
     "Halve by max", category="Layer", paper="torch.nn.MaxPool2d", icon="minimize-2", aliases=("pooling", "downsample"),
+    helps="Pyramids of pools on maps whose size is not known: feature pyramid attention halves three times even where "
+          "4x4 is left, and no setting fails.",
+    hurts="From a single place on it changes nothing, so three halvings may be none: views then coincide silently. "
+          "Elsewhere a Max pool 2d says by an error that the image is too small.",
     inputs={"x": "B C H W"}, outputs={"out": "B C h w"},
 )  # fmt: skip
 class Halve(nn.Module):
@@ -38,6 +42,10 @@ class Halve(nn.Module):
 
 @block(
     "Feature pyramid attention", category="Attention", paper=_PAN, icon="focus", aliases=("fpa", "pan", "context"),
+    helps="The coarsest level of a segmentation network, 16x16 or larger: it sees pixel by pixel at three scales for "
+          "a few one-channel convolutions, without ASPP's gridding.",
+    hurts="Below 8x8 its two coarser views shrink to a single place. Each view is one channel behind a ReLU, which "
+          "may die and leave the gate constant: ASPP has 256 channels a view and is steadier.",
     inputs={"x": "B C H W"}, outputs={"out": port("B K H W", "Feature maps with the channels that you set.")},
     channels=_CHANNELS, exempt=_DEAD,
 )  # fmt: skip
@@ -73,6 +81,10 @@ class FeaturePyramidAttention(nn.Module):
 
 @block(
     "Global attention upsample", category="Attention", paper=_PAN, icon="maximize-2", aliases=("gau", "pan", "decoder"),
+    helps="Decoders that stay light: a 3x3 convolution on the fine level and a gate from the coarse one's mean, in "
+          "the place of U-Net's joined double convolutions.",
+    hurts="Its gate is one number a channel for the whole image, so it chooses details but not places. Large images "
+          "with many scenes average it out: U-Net up step decides place by place.",
     inputs={"fine": port("B C H W", "The finer level."), "coarse": port("B K h w", "The coarser level, enlarged.")},
     outputs={"out": port("B K H W", "The finer level's size with the coarser one's channels.")},
 )  # fmt: skip
@@ -103,6 +115,10 @@ def _conv(C: int, channels: int, kernel_size: int, activation: str = "relu") -> 
 
 @block(
     "Pyramid attention neck", category="Neck", paper=_PAN, icon="pyramid", aliases=("pan", "fpa", "gau", "decoder"),
+    helps="Segmentation on few GPUs: 32 channels throughout and no dilation in the backbone, yet a view of the whole "
+          "image at every step down.",
+    hurts="The finest level that comes out is the backbone's, a quarter or half of the image: thin outlines need "
+          "U-Net decoder. At 32 channels many classes share little room: raise it for more than about 20.",
     inputs={"x": SEVERAL_LEVELS_IN},
     outputs={"out": port("[B c h w]", "As many levels, all with `channels` channels.")},
     channels=setting("Channels of every level that comes out.", min=1, shown=True), exempt=_DEAD,

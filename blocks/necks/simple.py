@@ -17,6 +17,10 @@ from blocks.layers.pooling import MaxPool2d
 
 @block(
     "Simple feature pyramid", category="Neck", paper="Li et al. 2022, arXiv:2203.16527", icon="pyramid",
+    helps="ViT backbone before detection heads: four strides from the last map alone, as accurate in ViTDet as an FPN "
+          "over several layers of a plain ViT.",
+    hurts="A convolutional or Swin backbone has real fine levels: making them up from the coarsest throws those away, "
+          "take FPN. Transposed convolutions at stride 4 of a wide ViT cost memory.",
     aliases=("sfp", "vitdet", "vit", "feature pyramid"),
     inputs={"x": port("[B c h w]", "A plain backbone's pyramid; its last level is taken.")},
     outputs={"out": port("[B c h w]", "4, 2, 1 and half the size of that level: strides 4, 8, 16, 32 for ViT/16.")},

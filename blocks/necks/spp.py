@@ -18,6 +18,10 @@ _OUT = port("[B c h w]", "The same levels; the coarsest is the new one, with as 
 
 @block(
     "SPP", category="Neck", paper="He et al. 2014, arXiv:1406.4729", icon="focus",
+    helps="YOLOv3-SPP and YOLOv4, or windows of unrelated sizes such as 3, 7 and 11: the view grows at once without a "
+          "stride or many weights.",
+    hurts="For windows of 5, 9 and 13 SPPF gives the same with little more than a quarter of the comparisons. He's "
+          "pool in the paper is another: for a vector of fixed length take Spatial pyramid pool.",
     aliases=("spatial pyramid pooling", "yolov3", "yolov4", "context"), inputs={"x": LEVELS_IN}, outputs={"out": _OUT},
     kernels=setting("Windows of the pools; odd.", min=1, shown=True),
 )  # fmt: skip
@@ -44,6 +48,10 @@ class SPP(nn.Module):
 
 @block(
     "SPPF", category="Neck", paper=V5, icon="focus", aliases=("spatial pyramid pooling", "yolov5", "yolov8", "context"),
+    helps="On the coarsest level of YOLOv5, v8 and their kin, before CSP-PAN: a cheap wider view that exports as "
+          "three small max pools.",
+    hurts="It knows maxima only, no means or directions, and its window reaches 13 places: scenes want PPM, "
+          "segmentation ASPP. On maps of 3x3 and less all three pools see the same.",
     inputs={"x": LEVELS_IN}, outputs={"out": _OUT},
     kernel_size=setting("Window of the pool; odd.", min=1, shown=True),
     repeats=setting("How often the pool follows itself; each time it sees farther.", min=1, max=32),

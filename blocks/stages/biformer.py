@@ -25,6 +25,10 @@ _SPARSE = REGIONS._replace(help=REGIONS.help[:-1] + "; without effect where `top
 
 @block(
     "BiFormer block", category="Backbone", paper=BIFORMER, icon="workflow",
+    helps="Large maps on which things far apart belong together: each region picks by content the top_k regions that "
+          "it attends to, where a Swin block sees a fixed square and a pyramid block a blurred map.",
+    hurts="Picking copies keys and values, so that a Swin block of the same MACs runs faster on a GPU. Top-k and "
+          "gather are also poorly supported by quantisers and small runtimes.",
     aliases=("bi-level routing", "transformer", "sparse"),
     inputs={"x": "B C%heads H W"}, outputs={"out": "B C H W"},
     heads=HEADS, top_k=ROUTES, regions=_SPARSE, local_kernel=LOCAL_KERNEL, expansion=EXPANSION,
@@ -60,6 +64,10 @@ class BiFormerBlock(TwoBranches):
 
 @block(
     "BiFormer stage", category="Backbone", paper=BIFORMER, icon="square-stack",
+    helps="One of four stages of a pyramid. Let top_k rise as the map shrinks, as in 1, 4, 16 and then 0: on fine "
+          "maps a few regions suffice, on the coarsest full attention is cheap.",
+    hurts="On a map of 7x7 and less each of the 7x7 regions is one place and the choice only adds work: set top_k to "
+          "0. Sides that `regions` does not divide are padded, and the padding is computed as well.",
     aliases=("bi-level routing", "transformer", "blocks"),
     inputs={"x": "B C H W"}, outputs={"out": port("B K h w", "Feature maps; half the size where `channels` is set.")},
     channels=CHANNELS, depth=DEPTH, heads=HEADS, top_k=ROUTES, regions=_SPARSE, local_kernel=LOCAL_KERNEL,

@@ -24,6 +24,10 @@ _EPS = 1e-6
 
 @block(
     "ConvNeXt block", category="Backbone", paper=CONVNEXT, icon="git-merge",
+    helps="Where Swin's accuracy is wanted without windows, shifts or positions: only convolutions, so that it takes "
+          "maps of any size. It is trained like a transformer: AdamW, long schedules, drop path.",
+    hurts="Its 7x7 depthwise window waits for memory, so a GPU runs it slower than a bottleneck of as many MACs, "
+          "above all without channels-last. A layer norm cannot be folded into a convolution for int8.",
     aliases=("convnext", "convnext v2", "depthwise", "inverted bottleneck", "residual"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     kernel_size=KERNEL, expansion=EXPANSION, layer_scale=LAYER_SCALE, response_norm=RESPONSE_NORM, drop_path=DROP_PATH,
@@ -66,6 +70,10 @@ class ConvNeXtBlock(nn.Module):
 
 @block(
     "ConvNeXt stage", category="Backbone", paper=CONVNEXT, icon="square-stack",
+    helps="Depths 3, 3, 9, 3 of it make ConvNeXt-T. The layer norm before the step that halves the map is what keeps "
+          "the training of such a network steady.",
+    hurts="With the default layer scale of 1e-6 all blocks begin as nearly nothing and wake late in a short training: "
+          "raise it or leave it empty. The 2x2 step drops the last row of an odd map, 7 becomes 3.",
     aliases=("convnext", "convnext v2", "blocks"),
     inputs={"x": "B C H W"}, outputs={"out": port("B K h w", "Feature maps; half the size where `channels` is set.")},
     channels=CHANNELS, depth=DEPTH, kernel_size=KERNEL, expansion=EXPANSION, layer_scale=LAYER_SCALE,

@@ -26,6 +26,10 @@ _BRANCHES: dict[int, tuple[tuple[int, int], ...]] = {
 
 @block(
     "ELAN", category="Backbone", paper="Wang et al. 2022, arXiv:2207.02696", icon="layers",
+    helps="Real-time detectors on GPUs: plain convolutions of equal width, which keeps memory traffic low, and a join "
+          "that sees every second of them. YOLOv7 has 4 convolutions in each, its X form 6.",
+    hurts="Nothing is added, so it cannot be stacked at will: with ever more convolutions each weight is used less "
+          "(YOLOv7, section 3). GELAN lets blocks with connections stand inside it.",
     aliases=("yolov7", "efficient layer aggregation"), inputs={"x": "B C H W"}, outputs={"out": MAPS},
     channels=CHANNELS, width=setting("Channels of the two 1x1 convolutions.", min=1, shown=True),
     inner=setting("Channels of the 3x3 convolutions; empty: `width`.", min=1),
@@ -73,6 +77,10 @@ class ELAN(nn.Module):
 
 @block(
     "GELAN", category="Backbone", paper="Wang et al. 2024, arXiv:2402.13616", icon="layers",
+    helps="YOLOv9 gets the accuracy of YOLOv7's ELAN with markedly fewer weights and operations by it. Any block "
+          "could stand in its branches; here these are C3 stages of bottlenecks that can be folded.",
+    hurts="Two whole C3 stages in a row make it the deeper and slower block in training than C2f. Measured unfolded "
+          "it looks worse than it is: the 1x1 convolution beside each first 3x3 one still runs.",
     aliases=("yolov9", "repncspelan4", "generalized elan", "csp-elan"), inputs={"x": "B C H W"}, outputs={"out": MAPS},
     channels=CHANNELS, width=setting("Channels before the split; even.", min=2, shown=True),
     inner=setting("Channels of each of the two branches in a row.", min=1, shown=True),
@@ -103,6 +111,10 @@ class GELAN(nn.Module):
 
 @block(
     "MSBlock", category="Backbone", paper="Chen et al. 2023, arXiv:2308.05480", icon="layers",
+    helps="Detection where sizes of objects differ much: three parts see ever farther through cheap depthwise "
+          "windows. YOLO-MS takes windows of 3, 5, 7 and 9 from its first to its last stage.",
+    hurts="Each part waits for the one before and consists of small depthwise steps, which fill a GPU badly: at equal "
+          "MACs C2f or ELAN are faster. The first convolution widens to 3 C channels.",
     aliases=("yolo-ms", "multi-scale"), inputs={"x": "B C H W"}, outputs={"out": MAPS},
     channels=CHANNELS, kernels=setting("Window of each part; 1 hands the part on as it is.", min=1, shown=True),
     depth=setting("Inverted bottlenecks of each part.", min=1, max=100, shown=True),
@@ -162,6 +174,10 @@ def _inverted(C: int, width: int, kernel_size: int, activation: Activation) -> n
 
 @block(
     "Re-parameterised large kernel", category="Layer", paper="Ding et al. 2023, arXiv:2311.15599", icon="grid-3x3",
+    helps="Depthwise windows of 7 to 17 that shall learn fine patterns as well, as in UniRepLKNet and MAF-YOLO: small "
+          "dilated branches teach it what a single large window misses.",
+    hurts="Until they are folded 2 to 5 further convolutions with norms run beside the large one and keep their maps "
+          "in training. For a window of 3 or 5 a plain Depthwise conv 2d does.",
     aliases=("unireplknet", "dilated reparam", "depthwise", "large kernel"), inputs={"x": "B C H W"},
     outputs={"out": SAME}, kernel_size=setting("The large window: odd, 3 to 17.", min=3, max=17, shown=True),
     activation=ACTIVATION,
@@ -196,6 +212,10 @@ def _depthwise(C: int, kernel_size: int, dilation: int = 1) -> ConvNormAct:
 
 @block(
     "RepHMS", category="Backbone", paper=_MAF, icon="layers",
+    helps="The stage of MAF-YOLO: wider windows from stage to stage enlarge what a detector sees without more levels "
+          "or attention, and after folding they cost as plain depthwise ones.",
+    hurts="The dearest of the YOLO stages in training: every bottleneck has two large windows with their branches, "
+          "and the parts wait for one another. C2f trains far quicker.",
     aliases=("maf-yolo", "mhaf-yolo", "heterogeneous kernels", "multi-scale"), inputs={"x": "B C H W"},
     outputs={"out": MAPS}, channels=CHANNELS,
     parts=setting("Into how many parts the channels are split; the first is handed on as it is.", min=2, shown=True),

@@ -15,6 +15,10 @@ SQUEEZENET = "Iandola et al. 2016, arXiv:1602.07360"
 
 @block(
     "Fire module", category="Backbone", paper=SQUEEZENET, icon="flame", aliases=("squeezenet", "squeeze", "expand"),
+    helps="The file of weights must be tiny: SqueezeNet has AlexNet's accuracy with a fiftieth of its weights. Plain "
+          "convolutions without norms quantise and export anywhere.",
+    hurts="Few weights are not few operations, as the maps stay large. Without norm and connection long rows of it "
+          "train badly; an inverted residual block is more accurate for its cost.",
     inputs={"x": "B C H W"}, outputs={"out": OUT},
     channels=CHANNELS,
     squeeze=setting("Channels of the 1x1 convolution in the middle; empty: an eighth of what comes out.", min=1),

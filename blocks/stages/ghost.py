@@ -20,6 +20,10 @@ GHOST_V2 = "Tang et al. 2022, arXiv:2211.12905"
 
 @block(
     "Ghost module", category="Layer", paper=GHOST, icon="layers", aliases=("ghostnet", "cheap", "convolution"),
+    helps="In the place of a 1x1 or 3x3 convolution on a phone's processor: with a ratio of 2 it needs about half of "
+          "the weights and MACs, at a small loss.",
+    hurts="On GPUs the depthwise step and the join wait for memory and eat up what was saved; the authors made "
+          "another form for them (G-GhostNet). There a full Conv 2d is often as fast and loses nothing.",
     inputs={"x": "B C H W"}, outputs={"out": OUT},
     channels=CHANNELS,
     ratio=setting("Of how many channels one is made by the costly convolution.", min=2, shown=True),
@@ -60,6 +64,10 @@ class GhostModule(nn.Module):
 
 @block(
     "DFC attention", category="Attention", paper=GHOST_V2, icon="sliders-horizontal",
+    helps="In GhostNetV2's bottlenecks, whose windows of 3 otherwise see little: at half the size a row of 5 and a "
+          "column of 5 reach far for two cheap convolutions.",
+    hurts="It hands out the gate alone, not gated features: multiply by it. The map must have two places a side or "
+          "more. Where whole rows and columns should count, take Coordinate attention.",
     aliases=("ghostnetv2", "decoupled fully connected", "long range"),
     inputs={"x": "B C H W"}, outputs={"out": OUT},
     channels=setting("Channels of the gate; as many as the features that it is for.", min=1, shown=True),
@@ -89,6 +97,10 @@ class DFCAttention(nn.Module):
 
 @block(
     "Ghost bottleneck", category="Backbone", paper=GHOST, icon="git-merge",
+    helps="Networks of 50 to 300 M MACs for ARM processors: in the paper more accurate than MobileNetV3's blocks at "
+          "the same latency.",
+    hurts="A chain of small depthwise steps and joins, on which a GPU idles: a basic block with far more MACs may be "
+          "faster there. Inside, `width` and `channels` must be even.",
     aliases=("ghostnet", "ghostnetv2", "inverted residual"), inputs={"x": "B C H W"}, outputs={"out": OUT},
     channels=CHANNELS,
     width=setting("Channels inside the block.", min=2, shown=True),

@@ -41,6 +41,10 @@ def kept(levels: tuple[int, ...], count: int) -> tuple[int, ...]:
 
 @block(
     "High-resolution fusion", category="Backbone", paper=HRNET, icon="share-2",
+    helps="Parallel branches of your own kind that shall exchange what they see more than once; High-resolution "
+          "module brings basic blocks with it.",
+    hurts="With 4 branches there are 12 paths of convolutions, some of three strided steps, and their number grows "
+          "with the square. For a single exchange at the end a neck such as FPN is cheaper.",
     aliases=("hrnet", "exchange", "multi-resolution", "fuse"), inputs={"x": IN}, outputs={"out": SAME},
     activation=ACTIVATION, levels=KEPT,
 )  # fmt: skip
@@ -80,6 +84,10 @@ def _path(C: int, channels: int, steps: int, activation: Activation) -> nn.Modul
 
 @block(
     "High-resolution module", category="Backbone", paper=HRNET, icon="square-stack",
+    helps="Poses, landmarks and segmentation: the branch at a quarter of the image stays sharp and still hears of the "
+          "context. HRNet takes depth 4 and several modules in a row.",
+    hurts="Work at the fine size costs much memory in training, and many small branches leave a GPU idle. To classify "
+          "whole images a residual stage is as good for less.",
     aliases=("hrnet", "branches", "multi-resolution", "parallel"), inputs={"x": IN}, outputs={"out": SAME},
     depth=DEPTH, attention=ATTENTION, activation=ACTIVATION, levels=KEPT,
 )  # fmt: skip
@@ -109,6 +117,10 @@ class HighResolutionModule(nn.Module):
 
 @block(
     "High-resolution transition", category="Backbone", paper=HRNET, icon="git-branch",
+    helps="At the seams of an HRNet: before the modules with one more branch, and at its start to bring the first "
+          "stage's channels to those of two branches.",
+    hurts="It cannot drop branches, and new ones come from the coarsest alone. To give a detector coarser levels take "
+          "the extra ones of FPN or BiFPN; they cost far less than a branch to be worked on.",
     aliases=("hrnet", "new branch", "multi-resolution"), inputs={"x": IN},
     outputs={"out": port("[B c h w]", "The branches with the channels that you set, and new ones below them.")},
     widths=setting("Channels of every branch that comes out, finest first; more than come in make new ones.", min=1,

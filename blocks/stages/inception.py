@@ -43,6 +43,10 @@ def _widths(widths: tuple[int, ...], names: str) -> tuple[int, ...]:
 
 @block(
     "Inception, naive", category="Backbone", paper=V1, icon="git-fork", aliases=("googlenet", "branches"),
+    helps="To show why the later modules begin with 1x1 convolutions, or for a network of one or two modules on few "
+          "channels.",
+    hurts="The 5x5 window sees all C channels and the pool hands all of them on, so at the defaults C + 224 come out "
+          "and the next module costs more still. Inception v1 bounds both.",
     inputs={"x": "B C H W"}, outputs={"out": JOINED},
     widths=setting("Channels of the 1x1, 3x3 and 5x5 convolutions.", min=1, shown=True),
     norm=NORM, activation=ACTIVATION, eps=EPS,
@@ -69,6 +73,10 @@ class InceptionNaive(Branches):
 
 @block(
     "Inception v1", category="Backbone", paper=V1, icon="git-fork", aliases=("googlenet", "branches"),
+    helps="Rebuilding GoogLeNet, or looking for several sizes at once with few weights: the whole network has about 7 "
+          "M, where AlexNet has 60.",
+    hurts="Six widths to choose by hand, many small kernels for a GPU, and no connection around it: past some twenty "
+          "layers it trains badly. Bottleneck or Inception-ResNet block are easier to scale.",
     inputs={"x": "B C H W"}, outputs={"out": JOINED},
     widths=setting("Channels: 1x1; before the 3x3, 3x3; before the 5x5, 5x5; after the pool.", min=1, shown=True),
     kernel=setting("Window of the largest branch: 5 as published, 3 as torchvision has it.", shown=True),
@@ -105,6 +113,10 @@ class InceptionV1(Branches):
 
 @block(
     "Inception v2", category="Backbone", paper=V2, icon="git-fork", aliases=("bn-inception", "branches"),
+    helps="BN-Inception, on whose weights much of action recognition and metric learning was built. With its batch "
+          "norms it needed 14 times fewer steps than Inception v1 for the same accuracy.",
+    hurts="All its convolutions are followed by batch norms, so batches of a few samples harm it. In the reducing "
+          "form the pool hands its C channels on, on top of what the branches give.",
     inputs={"x": "B C H W"}, outputs={"out": JOINED},
     widths=setting("Channels: 1x1; before the 3x3, 3x3; before the two 3x3, both of them; after the pool.", min=0,
                    shown=True),
@@ -141,6 +153,10 @@ class InceptionV2(Branches):
 
 @block(
     "Inception v3", category="Backbone", paper=V3, icon="git-fork", aliases=("branches", "factorised"),
+    helps="Classifiers for 299 pixels and the features that FID compares. Take the kind by the map's side: rows and "
+          "columns of 7 pay between 12 and 20 places (the paper's finding).",
+    hurts="The widths are those of the tables, so it scales badly. The reducing kinds have no padding: levels are no "
+          "exact halves, and maps of less than 3 places fail. Bottlenecks are the simpler choice.",
     inputs={"x": "B C H W"}, outputs={"out": JOINED}, kind=KIND,
     width=setting("a: channels after the pool (32); c: of the 7x7 branches (128); empty: as in brackets.", min=1),
     activation=ACTIVATION,
@@ -208,6 +224,10 @@ _V4: dict[V4Kind, list[Branch]] = {
 
 @block(
     "Inception v4", category="Backbone", paper=V4, icon="git-fork", aliases=("branches", "factorised"),
+    helps="Rebuilding Inception v4, which shows that depth works without connections too: 20.0 % top-1 error on a "
+          "single crop, Inception-ResNet-v2 19.9.",
+    hurts="It takes longer to train than Inception-ResNet blocks, which is what the paper found. The kinds have to "
+          "follow in their order, as each is cut for the channels and sizes of one grid.",
     inputs={"x": "B C H W"}, outputs={"out": JOINED}, kind=KIND, activation=ACTIVATION,
 )  # fmt: skip
 class InceptionV4(Branches):
@@ -249,6 +269,10 @@ VERSION = setting("v1 is the smaller network, which FaceNet uses; v2 the larger 
 
 @block(
     "Inception-ResNet reduction", category="Backbone", paper=V4, icon="git-fork", aliases=("branches",),
+    helps="Only between rows of Inception-ResNet blocks: a pool and strided convolutions side by side halve the map, "
+          "and the channels grow at the same time.",
+    hurts="Windows without padding lose the edge, 35 becomes 17 and 17 becomes 8, so that necks must resize. Its "
+          "`version` has to be that of the blocks around it; elsewhere a strided convolution does.",
     inputs={"x": "B C H W"}, outputs={"out": JOINED}, kind=KIND, version=VERSION, activation=ACTIVATION,
 )  # fmt: skip
 class InceptionResNetReduction(Branches):
@@ -265,6 +289,10 @@ class InceptionResNetReduction(Branches):
 
 @block(
     "Inception-ResNet block", category="Backbone", paper=V4, icon="git-merge", aliases=("branches", "residual"),
+    helps="FaceNet's network and classifiers for 299 pixels: with the connection an Inception network trains much "
+          "faster than without, and the scale keeps widths of a thousand filters and more alive.",
+    hurts="Scaled by 1, wide networks of it die early in training: all outputs turn to zero, and neither a lower rate "
+          "nor more norms prevent it. Windows of 1x7 are wasted on maps smaller than that.",
     inputs={"x": "B C H W"}, outputs={"out": port("B C H W", "As many channels as come in.")}, kind=KIND,
     version=VERSION, scale=setting("By how much the branches are scaled before the addition.", min=0),
     activation=ACTIVATION, final_activation=setting("The bend after the addition; the last block has none."),

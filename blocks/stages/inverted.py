@@ -33,6 +33,10 @@ OUT = port("B K H W", "Feature maps with the channels that you set.")
 
 @block(
     "Inverted residual block", category="Backbone", paper=V2, icon="git-merge",
+    helps="Networks for phone processors: few weights and MACs, and between blocks only narrow maps need to be kept "
+          "at inference. EfficientNet, MnasNet and MobileNet V2 and V3 are built of it.",
+    hurts="On GPUs it is slower than its MACs promise, above all in early stages: there take the fused block. "
+          "Squeeze-and-excitation and SiLU hamper int8; with ReLU6 and without attention it quantises better.",
     aliases=("mbconv", "mobilenet", "efficientnet", "mnasnet", "bottleneck", "linear bottleneck"),
     inputs={"x": "B C H W"}, outputs={"out": OUT},
     channels=CHANNELS, expansion=EXPANSION, width=WIDTH, kernel_size=KERNEL, stride=STRIDE,
@@ -95,6 +99,10 @@ class InvertedResidual(nn.Module):
 
 @block(
     "Fused inverted residual block", category="Backbone", paper="Tan and Le 2021, arXiv:2104.00298", icon="git-merge",
+    helps="The early stages of networks for GPUs and accelerators, where channels are few: EfficientNetV2 has it in "
+          "its first three, and trains faster by it.",
+    hurts="A 3x3 window at expansion 4 holds 36 C^2 weights. With it in all stages an EfficientNet-B4 grew from 19 M "
+          "to 132 M weights and got slower and less accurate: late stages need the plain one.",
     aliases=("fused mbconv", "efficientnetv2", "bottleneck"), inputs={"x": "B C H W"}, outputs={"out": OUT},
     channels=CHANNELS, expansion=EXPANSION, width=WIDTH, kernel_size=KERNEL, stride=STRIDE,
     activation=ACTIVATION, drop_path=DROP_PATH, eps=EPS, momentum=MOMENTUM,

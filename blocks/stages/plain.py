@@ -16,6 +16,10 @@ VGG = "Simonyan and Zisserman 2014, arXiv:1409.1556"
 
 @block(
     "Plain stage", category="Backbone", paper=VGG, icon="square-stack", aliases=("vgg", "convolutions", "stage"),
+    helps="Perceptual and style losses, teaching, and shallow networks: dense 3x3 convolutions are what GPUs and all "
+          "runtimes do best, and without norms no batch matters.",
+    hurts="With nothing around the convolutions, the error on the training set itself rises again past some 20 "
+          "layers. A residual stage cures that, a RepVGG block does at a plain stage's speed.",
     inputs={"x": "B C H W"}, outputs={"out": port("B K H W", "Feature maps with the channels that you set.")},
     channels=setting("How many channels come out.", min=1, shown=True),
     depth=setting("How many 3x3 convolutions follow one another.", min=1, max=100, shown=True),

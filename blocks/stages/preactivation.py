@@ -32,6 +32,10 @@ class Preactivated(Residual):
 
 @block(
     "Pre-activation basic block", category="Backbone", paper=V2, icon="git-merge",
+    helps="Very deep ResNets on small images: on CIFAR-10 the error of a ResNet-110 fell from 6.6 to 6.4 % by the "
+          "order alone.",
+    hurts="In networks of 18 to 50 layers it is hardly better than a basic block. The norm after each sum cannot be "
+          "folded into a convolution, and a forgotten last norm hands raw sums to the head.",
     aliases=("residual", "resnet v2", "preact", "skip"), inputs={"x": "B C H W"}, outputs={"out": OUT},
     channels=CHANNELS, stride=STRIDE, dilation=DILATION, attention=ATTENTION, activation=ACTIVATION,
     shortcut=SHORTCUT, drop_path=DROP_PATH,
@@ -66,6 +70,10 @@ class PreActBasicBlock(Preactivated):
 
 @block(
     "Pre-activation bottleneck", category="Backbone", paper=V2, icon="git-merge",
+    helps="Hundreds of layers: on CIFAR-10 a ResNet-1001 went from 7.6 to 4.9 % error, on ImageNet a ResNet-200 "
+          "gained 1.1 points of top-1.",
+    hurts="At 152 layers the gain on ImageNet is 0.2 points. Weights of the usual ResNet-50 do not fit, and one "
+          "ordinary bottleneck in the row puts a bend back on the clean path.",
     aliases=("residual", "resnet v2", "preact", "skip"), inputs={"x": "B C H W"}, outputs={"out": OUT},
     channels=CHANNELS,
     width=setting("Channels of the 3x3 convolution in the middle; empty: a quarter of what comes out.", min=1),

@@ -32,6 +32,10 @@ _EMBED_EPS = 1e-5
 
 @block(
     "Learned positions 2d", category="Layer", paper=PVT, icon="ruler",
+    helps="Attention on maps of one known size, as in PVT v1 or a ViT on maps: C H W numbers and one addition, as "
+          "cheap as positions get.",
+    hurts="Other sizes get blended numbers and lose accuracy, and a large map has as many weights as places times C. "
+          "Sine-cosine positions 2d or a Mix feed-forward carry over to any size.",
     aliases=("position embedding", "absolute", "pvt"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     size=setting("Height and width of the learned map; empty: those of the map that comes in.", min=1, shown=True),
@@ -57,6 +61,10 @@ class LearnedPositions2d(nn.Module):
 
 @block(
     "Pyramid transformer block", category="Backbone", paper=PVT, icon="pyramid",
+    helps="Maps at a quarter to a 32nd of the image that need a view of the whole: with reduction 8 each place "
+          "compares itself with a 64th of the places.",
+    hurts="At a fixed reduction the cost is still quadratic in H W; kind `pool` makes it linear. Shrunk keys blur "
+          "small things, which a Swin block sees sharply within its window.",
     aliases=("pvt", "pvt v2", "mit", "segformer", "transformer", "spatial reduction"),
     inputs={"x": "B C%heads H W"}, outputs={"out": "B C H W"},
     heads=HEADS, reduction=REDUCTION, kind=KIND, expansion=EXPANSION,
@@ -105,6 +113,10 @@ class PyramidBlock(nn.Module):
 
 @block(
     "Pyramid transformer stage", category="Backbone", paper=PVT, icon="square-stack",
+    helps="Transformer levels for detection and segmentation heads. With v2 patches overlap and no positions are "
+          "stored, so that one trained network takes any image.",
+    hurts="Reductions belong to sizes: 8, 4, 2, 1 from fine to coarse. With 1 on a fine map the attention is full and "
+          "memory runs out. Without v2 it is tied to the size it was drawn for.",
     aliases=("pvt", "pvt v2", "mit", "segformer", "transformer", "blocks"),
     inputs={"x": "B C H W"}, outputs={"out": port("B K h w", "Feature maps; half the size where `channels` is set.")},
     channels=setting(

@@ -23,6 +23,10 @@ DEPLOY = setting("The form for inference: one 3x3 convolution with a bias in pla
 
 @block(
     "RepVGG block", category="Backbone", paper=REPVGG, icon="git-merge",
+    helps="Low latency on GPUs and accelerators built for 3x3 convolutions: once folded no branch has to wait or be "
+          "kept in memory. YOLOv6 and YOLOv9 use it so.",
+    hurts="Only folding makes it fast: in training it runs up to three branches. Folded weights lose much accuracy in "
+          "plain int8 quantisation (QARepVGG was made against that); a basic block is easier there.",
     aliases=("re-parameterisation", "reparam", "plain", "deploy"),
     inputs={"x": "B C%groups H W"}, outputs={"out": OUT},
     channels=CHANNELS, stride=setting("Steps of the convolutions: 2 halves height and width.", min=1, shown=True),

@@ -21,6 +21,10 @@ SCALES = setting("Into how many shares the channels are split; each but the last
 
 @block(
     "Multi-scale convolution", category="Layer", paper=RES2NET, icon="list-tree",
+    helps="In the place of the 3x3 convolution of a bottleneck, when things differ in size: with 4 shares windows of "
+          "3, 5 and 7 for 3/16 of its weights.",
+    hurts="The convolutions wait for one another, so a GPU runs them slower than one wide one. With a stride the "
+          "chain is broken and all windows are 3. For two sizes with a choice take a selective kernel.",
     aliases=("res2net", "hierarchical", "split", "multi-scale"),
     inputs={"x": "B C%scales H W"}, outputs={"out": "B C H W"},
     scales=SCALES, stride=setting("Steps of the convolutions: 2 halves height and width.", min=1),
@@ -66,6 +70,10 @@ class MultiScaleConv(nn.Module):
 
 @block(
     "Res2Net bottleneck", category="Backbone", paper=RES2NET, icon="git-merge",
+    helps="Detection, segmentation and salient objects on a ResNet's plan: Res2Net-50 has 1.8 points less top-1 error "
+          "than ResNet-50 at about its cost.",
+    hurts="The row of small convolutions makes it slower than a bottleneck of the same MACs. Blocks that change size "
+          "or channels see one scale only, so a stage of one block gains nothing.",
     aliases=("res2net", "residual", "multi-scale", "bottle2neck"), inputs={"x": "B C H W"}, outputs={"out": OUT},
     channels=CHANNELS,
     width=setting("Channels of the multi-scale convolution in the middle; empty: as published, of width 26.", min=1),

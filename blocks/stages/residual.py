@@ -44,6 +44,10 @@ PREACTIVATION = setting(
 
 @block(
     "Basic block", category="Backbone", paper=RESNET, icon="git-merge", aliases=("residual", "resnet", "skip"),
+    helps="ResNet-18 and 34, small images, first baselines: dense 3x3 convolutions run fast everywhere and their "
+          "norms fold away for inference.",
+    hurts="It has 18 C^2 weights: 1.2 M at 256 channels, where a bottleneck has 70,000. So deeper networks than about "
+          "34 layers take the bottleneck, and phones an inverted residual block.",
     inputs={"x": "B C H W"}, outputs={"out": OUT},
     channels=CHANNELS, stride=STRIDE, dilation=DILATION, attention=ATTENTION, activation=ACTIVATION,
     shortcut=SHORTCUT, drop_path=DROP_PATH, bent_branch=setting(BENT_BRANCH),
@@ -79,6 +83,10 @@ class BasicBlock(Residual):
 
 @block(
     "Bottleneck", category="Backbone", paper=RESNET, icon="git-merge",
+    helps="ResNet-50, 101 and 152 and nearly everything that starts from their weights. At 256 channels it has 70,000 "
+          "weights, two basic convolutions 1.2 M, so depth stays affordable.",
+    hurts="Two of its three convolutions see no neighbour, so in shallow networks a basic block sees farther. `first` "
+          "as the strided one leaves three quarters of the places unseen; `middle` does not.",
     aliases=("residual", "resnet", "resnext", "skip"), inputs={"x": "B C H W"}, outputs={"out": OUT},
     channels=CHANNELS,
     width=setting("Channels of the 3x3 convolution in the middle; empty: a quarter of what comes out.", min=1),
@@ -133,6 +141,10 @@ class Bottleneck(Residual):
 
 @block(
     "Residual stage", category="Backbone", paper=RESNET, icon="square-stack", aliases=("resnet", "blocks"),
+    helps="Backbones of your own: depth, width and kind a stage, and dilation in place of a stride where segmentation "
+          "needs finer maps.",
+    hurts="With bottlenecks 4 times `channels` come out, which is easily overlooked in the next block. On phones "
+          "stages of inverted residuals cost far less; for a whole ResNet take Residual backbone.",
     inputs={"x": "B C H W"}, outputs={"out": port("B K H W", "Feature maps; bottlenecks give 4 times the channels.")},
     channels=setting("Channels of the 3x3 convolutions.", min=1, shown=True),
     depth=setting("How many blocks follow one another.", min=1, max=1000, shown=True),

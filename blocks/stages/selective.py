@@ -16,6 +16,10 @@ from blocks.stages.shortcut import CHANNELS, DILATION, OUT, STRIDE, Residual
 
 @block(
     "Selective-kernel basic block", category="Backbone", paper=SK, icon="git-merge",
+    helps="Nets of ResNet-18's size for objects at several scales: each channel blends windows of 3 and 5 as the "
+          "image asks. With `halved` this costs about what a basic block does.",
+    hurts="The dilated second window runs slower than a dense one, and without `halved` the first convolution counts "
+          "twice. Where only the weighing of channels matters, Squeeze-and-Excitation is cheaper.",
     aliases=("sk", "sknet", "residual", "skresnet"), inputs={"x": "B C H W"}, outputs={"out": OUT},
     channels=CHANNELS, stride=STRIDE, dilation=DILATION, hidden=HIDDEN, halved=HALVED, attention=ATTENTION,
     activation=ACTIVATION,
@@ -48,6 +52,10 @@ class SelectiveBasicBlock(Residual):
 
 @block(
     "Selective-kernel bottleneck", category="Backbone", paper=SK, icon="git-merge",
+    helps="SKNet-50 with 32 groups, which keep two windows cheap: 20.8 % top-1 error in the paper, where an SENet-50 "
+          "has 21.1.",
+    hurts="At one group both windows are full 3x3 convolutions and double the middle's cost; with 32 they are slow on "
+          "GPUs for their MACs. Res2Net's bottleneck sees more scales without attention.",
     aliases=("sk", "sknet", "residual", "skresnext"), inputs={"x": "B C H W"}, outputs={"out": OUT},
     channels=CHANNELS,
     width=setting("Channels of the selective kernel in the middle; empty: a quarter of what comes out.", min=1),

@@ -80,6 +80,10 @@ def make_shortcut(
 
 @block(
     "Zero-padded shortcut", category="Layer", paper=RESNET, icon="git-merge",
+    helps="ResNets for CIFAR as published, when the count of weights must agree with the paper: 0.27 M for ResNet-20. "
+          "The connection then adds no weights at all.",
+    hurts="The new channels get nothing from the connection and learn no residual; on ImageNet a 1x1 convolution was "
+          "slightly better. It can only add channels, never drop some.",
     aliases=("option a", "identity", "skip", "residual"), inputs={"x": "B C H W"}, outputs={"out": OUT},
     channels=CHANNELS, stride=setting("Keep every n-th row and column: 2 halves height and width.", min=1, shown=True),
 )  # fmt: skip

@@ -22,6 +22,10 @@ _V2 = setting(
 
 @block(
     "Space to depth", category="Layer", paper="Shi et al. 2016, arXiv:1609.05158", icon="minimize-2",
+    helps="To halve a map without losing a value: at the start of detectors for small objects (YOLOv5's Focus) and "
+          "before a patch merging's 1x1 convolution.",
+    hurts="The next convolution sees 4 C channels and costs as much more at each place. YOLOv5 itself later took a "
+          "6x6 convolution with stride 2, which computes the same and exports more simply.",
     aliases=("focus", "unshuffle", "patch merging", "reorganise"),
     inputs={"x": "B C H W"}, outputs={"out": port("B K h w", "Half the size, 4 times the channels.")},
 )  # fmt: skip
@@ -41,6 +45,10 @@ class SpaceToDepth(nn.Module):
 
 @block(
     "Patch merging", category="Layer", paper=SWIN, icon="minimize-2", aliases=("swin", "downsample", "pyramid"),
+    helps="Between the stages of a Swin transformer: all four places are kept until the 8 C^2 weights have seen them, "
+          "and its layer norm needs no batch.",
+    hurts="Windows of 2x2 do not overlap, so borders fall between them; PVT v2 overlaps its patches for that reason. "
+          "In a network with batch norms a strided 3x3 convolution is simpler to fold.",
     inputs={"x": "B C H W"}, outputs={"out": port("B K h w", "Half the size, twice the channels.")},
     norm_last=setting("Normalise after the 1x1 convolution, as Swin v2 does, rather than before it."), eps=EPS,
 )  # fmt: skip
@@ -64,6 +72,10 @@ class PatchMerging(nn.Module):
 
 @block(
     "Swin block", category="Backbone", paper=SWIN, icon="grid-3x3",
+    helps="Fine maps where full attention is out of reach: at a fixed window the cost is linear in H W, and all "
+          "windows are computed as one batch.",
+    hurts="A single block never looks out of its window: use pairs, the second shifted. Other sizes than multiples of "
+          "the window are padded with zeros that get looked at; a ConvNeXt block has no such edges.",
     aliases=("swin", "swin v2", "transformer", "shifted window"),
     inputs={"x": "B C%heads H W"}, outputs={"out": "B C H W"},
     heads=HEADS, window=WINDOW, shift=SHIFT, expansion=EXPANSION,
@@ -110,6 +122,10 @@ class SwinBlock(nn.Module):
 
 @block(
     "Swin stage", category="Backbone", paper=SWIN, icon="square-stack",
+    helps="A pyramid level in even depth, so that each block has its shifted partner: 2, 2, 6, 2 in Swin-T. Take v2 "
+          "where larger images or windows are to come after training.",
+    hurts="At depth 1 nothing is shifted and windows never meet; on maps no larger than the window, shifting is "
+          "skipped. Rolling and partitioning are awkward for mobile runtimes: a ConvNeXt stage has neither.",
     aliases=("swin", "swin v2", "transformer", "blocks", "shifted window"),
     inputs={"x": "B C H W"}, outputs={"out": port("B K h w", "Feature maps; half the size with `merge`.")},
     depth=DEPTH, heads=HEADS, window=WINDOW,

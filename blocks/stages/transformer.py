@@ -51,6 +51,10 @@ _FINAL_NORM = setting("Normalise once more at the end, as stacks with `pre` need
 
 @block(
     "Feed-forward", category="Layer", paper=VASWANI, icon="network", aliases=("mlp", "ffn", "perceptron"),
+    helps="Transformers of your own on B L D: at 4 D inside it has 8 D^2 weights where the attention has 4 D^2, so "
+          "this is the place to save or to spend.",
+    hurts="Tokens never meet in it. While L is below 2 D it costs more than attention does; large language models "
+          "have replaced it by gated forms (SwiGLU). On maps Feed-forward 2d spares the permutes.",
     inputs={"x": port("B *S D", "Features in the last size.")}, outputs={"out": "B *S D"},
     hidden=setting("Features in the middle; empty: 4 times as many as come in.", min=1, shown=True),
     activation=setting("The bend in the middle.", shown=True),
@@ -94,6 +98,10 @@ def rising(drop_path: float, depth: int) -> list[float]:
 
 @block(
     "Transformer encoder layer", category="Attention", paper=VASWANI, icon="layers",
+    helps="Sequences of up to a few thousand tokens with far relations, worked on in parallel, not step by step as in "
+          "an LSTM. `pre` trains without warm-up and deeper.",
+    hurts="Work grows with L^2, and little data is learnt by heart. `post` needs a warm-up of the learning rate. With "
+          "positions `none` and none added before, the order of tokens is invisible.",
     aliases=("transformer", "bert", "gpt", "self-attention"),
     inputs={"x": TOKENS, "mask?": MASK}, outputs={"out": "B L D"},
     heads=HEADS, hidden=HIDDEN, norm=_NORM, activation=_ACTIVATION, causal=CAUSAL, positions=_POSITIONS,
@@ -141,6 +149,10 @@ class TransformerEncoderLayer(nn.Module):
 
 @block(
     "ViT block", category="Attention", paper=VIT, icon="layers",
+    helps="Patches of images with weights of ViT or DeiT: norms, GELU and eps are set as published. Layer scale of "
+          "1e-5 or so lets stacks of 24 and more train.",
+    hurts="It takes no mask and looks both ways: for padded text or language models take the encoder layer. It knows "
+          "no neighbourhood, so on small data sets a ResNet is ahead.",
     aliases=("transformer", "vision transformer", "encoder layer", "deit"),
     inputs={"x": TOKENS}, outputs={"out": "B L D"},
     heads=HEADS, hidden=HIDDEN, dropout=DROPOUT, attention_dropout=ATTENTION_DROPOUT, layer_scale=LAYER_SCALE,
@@ -173,6 +185,10 @@ class ViTBlock(TransformerEncoderLayer):
 
 @block(
     "Transformer decoder layer", category="Attention", paper=VASWANI, icon="layers",
+    helps="Sequences made from another one: translation, captions, speech, or object queries as in DETR with `causal` "
+          "off.",
+    hurts="A language model has no second sequence: an encoder layer with `causal` does it with a quarter fewer "
+          "weights. Nothing is cached, so writing L tokens one by one recomputes all that came before.",
     aliases=("transformer", "cross-attention", "seq2seq"),
     inputs={"x": TOKENS, "memory": MEMORY, "mask?": MASK, "memory_mask?": MEMORY_MASK}, outputs={"out": "B L D"},
     heads=HEADS, hidden=HIDDEN, norm=_NORM, activation=_ACTIVATION, causal=CAUSAL,
@@ -228,6 +244,10 @@ class TransformerDecoderLayer(nn.Module):
 
 @block(
     "Transformer encoder", category="Backbone", paper=VASWANI, icon="square-stack",
+    helps="BERT (`post`, GELU), GPT-2 (`causal`, `pre`, `final_norm`) or features of series; a stack in one node "
+          "where single layers would crowd the drawing.",
+    hurts="`pre` without `final_norm` hands unnormed sums on, and `post` grows hard to train past a dozen layers. "
+          "Attention is quadratic in L, and without positions word order counts for nothing.",
     aliases=("transformer", "bert", "gpt", "stack"),
     inputs={"x": TOKENS, "mask?": MASK}, outputs={"out": "B L D"},
     depth=DEPTH, heads=HEADS, hidden=HIDDEN, norm=_NORM, activation=_ACTIVATION, causal=CAUSAL, positions=_POSITIONS,
@@ -277,6 +297,10 @@ class TransformerEncoder(nn.Module):
 
 @block(
     "Transformer decoder", category="Backbone", paper=VASWANI, icon="square-stack",
+    helps="The second half of translation and of DETR: every layer reads the same tokens of the encoder, which runs "
+          "only once however many tokens are written.",
+    hurts="Each layer costs L x K for the look at the source. For speed make the encoder deep and this shallow, down "
+          "to one layer (Kasai et al. 2020). For text alone take a causal Transformer encoder.",
     aliases=("transformer", "seq2seq", "stack"),
     inputs={"x": TOKENS, "memory": MEMORY, "mask?": MASK, "memory_mask?": MEMORY_MASK}, outputs={"out": "B L D"},
     depth=DEPTH, heads=HEADS, hidden=HIDDEN, norm=_NORM, activation=_ACTIVATION, causal=CAUSAL,
@@ -328,6 +352,10 @@ class TransformerDecoder(nn.Module):
 
 @block(
     "Mixer block", category="Backbone", paper=_MIXER, icon="shuffle", aliases=("mlp-mixer", "mlp"),
+    helps="A fixed number of tokens, much data and a wish for plain matrix products: at fixed widths the cost is "
+          "linear in L and nothing but GEMMs remains.",
+    hurts="The weights belong to one L, so other sizes of image, masks and padding are out. On small data it overfits "
+          "sooner than a ViT block, which has none of these limits.",
     inputs={"x": port("B L D", "Tokens, always as many as the block was made for.")}, outputs={"out": "B L D"},
     token_hidden=setting("Features inside the part that mixes places; empty: half as many as come in.", min=1),
     hidden=HIDDEN, dropout=DROPOUT, drop_path=DROP_PATH,

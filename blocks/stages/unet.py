@@ -29,6 +29,10 @@ UP = setting(
 
 @block(
     "Double convolution", category="Backbone", paper=UNET, icon="layers", aliases=("unet", "u-net", "conv"),
+    helps="Medical segmentation trained from scratch on few images, at each size of a U-Net. Take group or instance "
+          "norm where a batch holds one or two scans.",
+    hurts="At the image's full size its maps are most of a U-Net's memory. `valid` cuts 4 rows and 4 columns off. "
+          "Nothing goes around it: for more depth a basic block trains better.",
     inputs={"x": "B C H W"}, outputs={"out": port("B K H W", "Feature maps with the channels that you set.")},
     channels=CHANNELS, fit=FIT, norm=NORM, activation=ACTIVATION,
 )  # fmt: skip
@@ -57,6 +61,10 @@ class DoubleConv(nn.Module):
 
 @block(
     "U-Net up step", category="Neck", paper=UNET, icon="corner-down-right", aliases=("unet", "decoder", "skip", "up"),
+    helps="A decoder of your own, one step at a time, or attention of your own on `skip`: joined, not added, so that "
+          "fine details survive in channels of their own.",
+    hurts="Both convolutions work at the finer size, the first on C + K channels (`channels` + K with `transposed`): "
+          "dear on fine maps, where an FPN adds 1x1 convolutions instead.",
     inputs={"x": port("B C H W", "The coarse map."), "skip": port("B K h w", "The finer map of the way down.")},
     outputs={"out": port("B N h w", "Feature maps with the channels that you set, in the finer map's size.")},
     channels=CHANNELS, up=UP, fit=FIT, norm=NORM, activation=ACTIVATION,

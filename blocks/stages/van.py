@@ -16,6 +16,10 @@ _EPS = 1e-6
 
 @block(
     "VAN block", category="Backbone", paper=VAN, icon="maximize",
+    helps="Windows of 23x23 and a gate that depends on the content, without attention's square. Each batch norm "
+          "stands just before a 1x1 convolution and so can be folded into it for inference.",
+    hurts="A 5x5 and a dilated 7x7 depthwise window are slow on GPUs for their MACs. Batches of a few samples harm "
+          "its norms: a ConvNeXt block has layer norms and one window, and runs faster.",
     aliases=("visual attention network", "large kernel", "lka"), inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     expansion=EXPANSION, layer_scale=LAYER_SCALE, dropout=DROPOUT, drop_path=DROP_PATH,
 )  # fmt: skip
@@ -41,6 +45,10 @@ class VANBlock(TwoBranches):
 
 @block(
     "VAN stage", category="Backbone", paper=VAN, icon="square-stack",
+    helps="One of four stages for segmentation and detection. Expansions of 8 in the first two and 4 in the last two, "
+          "layer scale 0.01, as all published sizes have them.",
+    hurts="On a last map of 7x7 most of the 23x23 window is padding; full attention is affordable there. Expansion 8 "
+          "on the finest map keeps several maps of 8 C channels in training.",
     aliases=("visual attention network", "large kernel", "blocks"),
     inputs={"x": "B C H W"}, outputs={"out": port("B K h w", "Feature maps; half the size where `channels` is set.")},
     channels=CHANNELS, depth=DEPTH, expansion=EXPANSION, layer_scale=LAYER_SCALE, attention=ATTENTION,

@@ -21,6 +21,10 @@ CHANNELS = setting("How many channels come out.", min=1, shown=True)
 
 @block(
     "Separable conv and norm", category="Layer", paper=XCEPTION, icon="combine",
+    helps="Xception's blocks, or any 3x3 convolution on many channels to be had for a ninth of its MACs. Without a "
+          "bend in between it converged faster and higher in the paper.",
+    hurts="With the default `none` two in a row bend nowhere: put an activation between. Networks after MobileNet's "
+          "pattern want Depthwise-separable block; GPUs often prefer a full convolution.",
     aliases=("xception", "depthwise", "pointwise"), inputs={"x": "B C H W"},
     outputs={"out": port("B K H W", "Feature maps with the channels that you set.")},
     channels=CHANNELS, activation=ACTIVATION,
@@ -44,6 +48,10 @@ class SeparableNorm(nn.Module):
 
 @block(
     "Xception block", category="Backbone", paper=XCEPTION, icon="git-merge", aliases=("separable", "residual", "skip"),
+    helps="Image classifiers, detectors of forged faces among them: with as many weights as Inception v3 the network "
+          "has 79.0 % top-1 where that has 78.2.",
+    hurts="The pool stands at the end, so all separable convolutions of a strided block run at the larger size. For "
+          "segmentation take the aligned block, which steps by a convolution and gives `fine`.",
     inputs={"x": "B C H W"}, outputs={"out": port("B K H W", "Feature maps with the channels that you set.")},
     channels=CHANNELS, depth=setting("How many separable convolutions follow one another.", min=1, max=100, shown=True),
     stride=setting("Steps of a 3x3 max pool at the end; 1: no pool.", min=1, shown=True),
@@ -87,6 +95,10 @@ class XceptionBlock(nn.Module):
 
 @block(
     "Aligned Xception block", category="Backbone", paper=ALIGNED, icon="git-merge",
+    helps="DeepLabv3+ and other decoders that need sharp maps: `fine` comes from just before the step, costs nothing "
+          "extra, and the step itself is learned.",
+    hurts="Always three convolutions and six norms, where an Xception block has as many or as few as you set and half "
+          "the norms. Leave it to segmentation; phones want inverted residual blocks.",
     aliases=("xception65", "deeplab", "separable", "residual", "skip"), inputs={"x": "B C H W"},
     outputs={
         "out": port("B K H W", "Feature maps with the channels that you set."),

@@ -33,6 +33,10 @@ def conv(
 
 @block(
     "Re-parameterised bottleneck", category="Backbone", paper="Wang et al. 2024, arXiv:2402.13616", icon="git-merge",
+    helps="The bottlenecks of YOLOv9's stages, on the narrow channels inside them: the 1x1 branch helps training and "
+          "is gone once folded.",
+    hurts="At full width it has 18 C^2 weights and more, where a Darknet block with windows of 1 and 3 has 5 C^2. "
+          "Unfolded it is slower than a plain pair of 3x3 convolutions.",
     aliases=("repconv", "yolov9", "gelan", "residual"), inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     skip=setting("Add what comes in to what comes out."),
 )  # fmt: skip
@@ -55,6 +59,10 @@ class RepBottleneck(nn.Module):
 
 @block(
     "C3", category="Backbone", paper=V5, icon="split", aliases=("csp", "yolov5", "cross stage partial", "repcsp"),
+    helps="YOLOv5 and its many offshoots, and devices whose compilers want nothing but convolutions and one join. "
+          "With `reparameterised` it is the inner stage of GELAN.",
+    hurts="The last convolution hears of the final bottleneck alone; C2f joins all of them and is more accurate in "
+          "detectors. At a depth of 1 nearly half of the weights are in the three 1x1 convolutions.",
     inputs={"x": "B C H W"}, outputs={"out": MAPS}, channels=CHANNELS, depth=DEPTH, skip=SKIP, share=SHARE,
     reparameterised=setting("Bottlenecks of two 3x3 convolutions, the first with a 1x1 one beside it (YOLOv9)."),
 )  # fmt: skip
@@ -93,6 +101,10 @@ class C3(nn.Module):
 
 @block(
     "C2f", category="Backbone", paper=V8, icon="split", aliases=("csp", "yolov8", "cross stage partial"),
+    helps="The first choice in a YOLO-like backbone or neck: each bottleneck has a direct way to the loss, and one "
+          "1x1 convolution does what two do in C3.",
+    hurts="All 2 + depth parts are kept until the join, whose cost grows with the depth. Two 3x3 windows a bottleneck "
+          "make it heavier than C3; YOLO11 made its bottlenecks narrower for that reason (C3k2).",
     inputs={"x": "B C H W"}, outputs={"out": MAPS}, channels=CHANNELS, depth=DEPTH, skip=SKIP, share=SHARE,
 )  # fmt: skip
 class C2f(nn.Module):
