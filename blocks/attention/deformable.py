@@ -283,7 +283,8 @@ class DistanceBias(nn.Module):
     helps="The last two stages of a backbone, 14 x 14 and 7 x 7, where DAT has it: keys lie on objects rather than in "
           "a fixed grid, and at stride 2 they are a quarter as many as the places.",
     hurts="All queries share the same points, so that fine detail suffers: DAT alternates it with attention in "
-          "windows. `table` binds it to one H x W, and reading between pixels is slow on phones.",
+          "windows. `table` is made for one H x W and stretched for others, and reading between pixels is slow on "
+          "phones.",
     aliases=("dat", "deformable transformer", "offsets", "self-attention", "sampling"),
     inputs={"x": "B C%heads H W"}, outputs={"out": "B C H W"},
     heads=HEADS, groups=_GROUPS,

@@ -18,8 +18,8 @@ DILATION = setting("Distance between the points of the second window.", min=1)
 
 @block(
     "Large kernel attention", category="Attention", paper=VAN, icon="maximize",
-    helps="A gate that hears 23 x 23 places for 5 x 5 + 7 x 7 + C weights a channel, as part of Visual attention or "
-          "in a block of your own, at any map size and without positions.",
+    helps="A gate that sees 23 x 23 places for 5 x 5 + 7 x 7 + C weights a channel, as part of Visual attention or in "
+          "a block of your own, at any map size and without positions.",
     hurts="The gate has no bound and is multiplied with what it came from, so that large values grow: norm before it, "
           "Layer scale 2d behind. Its weights do not depend on content; Window attention compares places.",
     aliases=("lka", "van", "spatial attention", "dilated", "gate"), inputs={"x": "B C H W"}, outputs={"out": "B C H W"},

@@ -92,7 +92,7 @@ class QueryKeyValueHeads(nn.Module):
     "Merge heads", category="Attention", paper=VASWANI, icon="combine", aliases=("multi-head", "heads", "join"),
     helps="Between Dot-product attention and its last Linear: heads come back side by side, each token's features "
           "together, as B x L x (heads x D).",
-    hurts="Without a Linear behind it heads stay strangers to one another. Flatten or Reshape in its place would fit "
+    hurts="Without a Linear behind it what the heads found is never mixed. Flatten or Reshape in its place would fit "
           "in size and line up head by head, so that each row holds pieces of several tokens.",
     inputs={"x": port("B H L D", "What each head found.")},
     outputs={"out": port("B L D", "The heads' features behind one another.")},

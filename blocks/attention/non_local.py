@@ -26,7 +26,8 @@ GLOBAL_CONTEXT = "Cao et al. 2019, arXiv:1904.11492"
     helps="A non-local block of your own: keys from another map or a pooled one, or products without softmax, as the "
           "paper's `dot_product` has them.",
     hurts="Scores are not divided by the root of the channels, so that wide queries saturate the softmax: keep them "
-          "narrow, or take Attend 2d, which scales, has heads and a fused kernel. All weights are stored.",
+          "narrow, or take Attend 2d, which scales, has heads and a fused kernel. All H x W by h x w weights stay in "
+          "memory.",
     aliases=("non-local", "self-attention", "affinity", "spatial"),
     inputs={
         "query": port("B K H W", "What each place asks for."),
@@ -57,7 +58,7 @@ class PlaceAttention(nn.Module):
     helps="Video and detection, where far places explain one another: the paper puts five into res3 and res4 of a "
           "ResNet for clips, one into res4 for COCO.",
     hurts="On 56 x 56 its weights alone take 39 MB an image in 32 bits. They turned out to depend little on the place "
-          "that looks, so that Global context does as well for far less; heads there are none.",
+          "that looks, so that Global context does as well for far less. It has a single head.",
     aliases=("nl", "self-attention", "spatial attention", "long range"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     affinity=setting("How well two places fit: `gaussian` the softmax of their inner product, `embedded_gaussian` that "

@@ -112,7 +112,7 @@ class PatchAttention(nn.Module):
     helps="Only in front of Separable attend, whose query is a single score a place: 1 + 2 x C channels rather than 3 "
           "x C.",
     hurts="Attend 2d, Window attend and all that have heads want queries of C channels: there take Queries, keys, "
-          "values 2d. 1 + 2 x C is odd, so that kernels which like multiples of 8 fill up.",
+          "values 2d. Being odd, 1 + 2 x C misses the multiples of 8 that fast kernels want.",
     aliases=("qkv", "projection", "mobilevit v2", "separable"), inputs={"x": "B C H W"},
     outputs={
         "q": port("B K H W", "One number a place: how much it counts."),

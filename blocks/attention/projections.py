@@ -22,7 +22,7 @@ DROPOUT = setting("The share of values set to 0 in training, after each layer th
     "Queries, keys, values 2d", category="Attention", paper=_PAPER, icon="split", aliases=("qkv", "projection"),
     helps="In front of Axial attend, Window attend or Attend 2d when all three come from one map: one product with 3 "
           "x C outputs reads the map once.",
-    hurts="Where keys belong to a smaller or another map, two thirds of it are wasted: take Keys, values 2d, and "
+    hurts="Where keys belong to a smaller or another map, a part of it is wasted on either: take Keys, values 2d, and "
           "Pointwise conv 2d for the queries. Weights that were saved as three layers must be joined first.",
     inputs={"x": "B C H W"},
     outputs={

@@ -58,11 +58,11 @@ class ScalePlaces(nn.Module):
 
 @block(
     "Spatial attention", category="Attention", paper=CBAM_PAPER, icon="map", aliases=("cbam", "spatial gate", "where"),
-    helps="Clutter in the background, behind a gate of channels: 98 weights and a norm of one channel decide place by "
-          "place.",
+    helps="Objects before a cluttered background, behind a gate of channels: for 98 weights and a norm of one channel "
+          "it turns down the places where nothing is.",
     hurts="It judges by the largest and the mean channel within 7 x 7 only: Coordinate attention hears whole rows and "
-          "columns, Large kernel attention 23 x 23 places. Alone, or before the channel gate, CBAM's authors found it "
-          "weaker.",
+          "columns, Large kernel attention 23 x 23 places. CBAM's authors found it weaker before the channel gate "
+          "than behind it.",
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"}, kernel_size=KERNEL,
 )  # fmt: skip
 class SpatialAttention(nn.Module):
@@ -110,8 +110,8 @@ class CBAM(nn.Module):
 
 @block(
     "BAM", category="Attention", paper="Park et al. 2018, arXiv:1807.06514", icon="sliders-horizontal",
-    helps="Three in a network, before each step at which the map shrinks: a last look over channels and places, with "
-          "1 + gate, so that the gradient always finds a way.",
+    helps="Three in a whole network, each before a step at which the map shrinks: a last look at channels and places. "
+          "Values are multiplied by 1 + gate, so that the gradient always passes.",
     hurts="In every block its dilated convolutions are too dear: CBAM is made for that. It can double a value but "
           "never shut it off, and its batch norm on 1 x 1 refuses to train with B = 1.",
     aliases=("bottleneck attention module", "channel attention", "spatial attention"),
@@ -149,8 +149,8 @@ class BAM(nn.Module):
 
 @block(
     "scSE", category="Attention", paper="Roy et al. 2018, arXiv:1803.02579", icon="sliders-horizontal",
-    helps="Encoders and decoders of U-Nets: every pixel gets a gate of C more weights, and small structures in "
-          "medical images gained by it in the paper.",
+    helps="Encoders and decoders of U-Nets: for C weights more than Squeeze-and-Excitation every pixel gets a gate of "
+          "its own, by which small structures in medical images gained in the paper.",
     hurts="Two gated copies are added, so that values may come out up to twice as large, and a place is judged "
           "without its neighbours. Where one answer holds for the whole image Squeeze-and-Excitation is enough.",
     aliases=("concurrent squeeze and excitation", "spatial", "channel attention", "segmentation"),
@@ -224,7 +224,7 @@ class SplitRowsColumns(nn.Module):
     helps="Detection and segmentation on phones: MobileNetV2 rose to 74.3% on ImageNet with it, against 73.5 with "
           "squeeze-and-excitation and 72.3 without.",
     hurts="A gate is a row times a column, so that neither a diagonal nor two separate spots can be picked out. On 7 "
-          "x 7 it tells little more than Squeeze-and-Excitation, and it does more small steps.",
+          "x 7 it tells little more than Squeeze-and-Excitation, for many small steps that take time.",
     aliases=("ca", "coordatt", "channel attention", "spatial attention"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     hidden=setting("Channels of the bottleneck; empty: a 32nd of C, but 8 at least.", min=1, shown=True),

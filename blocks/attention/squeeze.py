@@ -20,8 +20,8 @@ Gate = Literal["sigmoid", "hardsigmoid"]
     helps="The end of residual branches: ResNet-50 went from 24.8 to 23.3% error on ImageNet for a tenth more weights "
           "and hardly any MACs, and EfficientNet and RegNetY carry it.",
     hurts="The whole map must be averaged before the first value goes on, which costs more time than MACs say and "
-          "bars work on a stream. It is blind to places: Coordinate attention is not, Efficient channel attention is "
-          "lighter.",
+          "rules out tiles and streams. It is blind to places: Coordinate attention is not, Efficient channel "
+          "attention is lighter.",
     aliases=("se", "squeeze", "excitation", "channel attention", "senet"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     reduction=setting("The gate's bottleneck divides C by this.", min=1, shown=True),

@@ -137,7 +137,7 @@ class WindowAttend(_WindowAttend):
     helps="Swin v2: large networks, whose dot products would come to be ruled by a few pairs, and models whose window "
           "grows after pre-training, from 8 to 16 or 24 in the paper.",
     hurts="Normalising queries and keys and running a network of 512 units over all distances costs time at every "
-          "step, which a small model at a fixed window has little from. Weights of Swin v1 want Window attend.",
+          "step and gains a small model with a fixed window little. Weights of Swin v1 want Window attend.",
     aliases=("swin v2", "shifted window", "continuous position bias", "log-spaced"), **_MAPS,
     leaf="The core of an attention: its partition into windows depends on the size of the map.",
     heads=HEADS, window=WINDOW, shift=SHIFT, dropout=ATTENTION_DROPOUT,
@@ -203,7 +203,7 @@ class PadToMultiple(nn.Module):
 @block(
     "Cut to size", category="Layer", paper=SWIN, icon="minimize-2", aliases=("crop", "unpad", "trim"),
     helps="Behind Pad to a multiple, and where a pool that rounds up and a transposed convolution brought a map back "
-          "one row larger than the one to which it is added.",
+          "a little larger than the one to which it is added.",
     hurts="It always keeps the upper left: where a border was lost on all sides, as in the first U-Net's convolutions "
           "without padding, Crop keeps the middle. To change the scale take Interpolate.",
     inputs={"x": "B C H W", "like": port("B c h w", "A map whose height and width to keep.")},

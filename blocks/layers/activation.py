@@ -26,9 +26,8 @@ _ANY: dict[str, Any] = {"inputs": {"x": "B *S"}, "outputs": {"out": "B *S"}, "ca
     "ReLU", paper="torch.nn.ReLU",
     helps="The default behind a convolution and its norm, with `he` weights: one comparison a value, exact zeros, and "
           "engines that run networks merge it into the convolution before it, in eight bits too.",
-    hurts="A unit that is negative for every sample gets no gradient and stays dead, the sooner the higher the "
-          "learning rate: Leaky ReLU keeps it alive. Transformers are mostly trained with GELU, EfficientNets with "
-          "SiLU.",
+    hurts="A unit that is negative for every sample gets no gradient and stays dead, most often at high learning "
+          "rates: Leaky ReLU keeps it alive. Transformers are mostly trained with GELU, EfficientNets with SiLU.",
     icon="trending-up", aliases=("activation", "rectifier"), **_ANY,
 )  # fmt: skip
 class ReLU(nn.ReLU):
@@ -45,8 +44,8 @@ class ReLU(nn.ReLU):
     "ReLU6", paper="torch.nn.ReLU6",
     helps="MobileNetV2 and networks like it that will run in eight bits or less: the range of 0 to 6 is known "
           "beforehand, so that no outlier can coarsen the steps of the quantisation.",
-    hurts="The gradient is 0 above 6 as well as below 0, and strong responses are clipped. In floating point plain "
-          "ReLU loses nothing to it; MobileNetV3 went on to Hardswish in its deeper half.",
+    hurts="The gradient is 0 above 6 as well as below 0, and strong responses are clipped. In floating point it has "
+          "no advantage over ReLU; MobileNetV3 went on to Hardswish in its deeper half.",
     icon="trending-up", aliases=("activation", "rectifier"), **_ANY,
 )  # fmt: skip
 class ReLU6(nn.ReLU6):
@@ -100,7 +99,7 @@ class ELU(nn.ELU):
     helps="Feed-forward layers of transformers and the blocks of ConvNeXt. BERT, GPT-2 and ViT were trained with it: "
           "a checkpoint wants the form it had, which is `tanh` for GPT-2.",
     hurts="It takes an error function or a tanh for every value, and ONNX has an operator for it only from opset 20 "
-          "on; before, it becomes a chain. For phones and eight bits take Hardswish or ReLU.",
+          "on; before, it is a chain of others. For phones and eight bits take Hardswish or ReLU.",
     aliases=("activation",), **_ANY,
     approximate=setting("`none` is exact; `tanh` is the faster formula that some published networks use."),
 )  # fmt: skip
@@ -119,7 +118,8 @@ class GELU(nn.GELU):
     helps="Deep convolutional networks with batch norm, such as EfficientNet and YOLOv5 to v8. Put in ReLU's place it "
           "raised Mobile NASNet-A by 0.9 points on ImageNet, and gained more in deeper networks than in shallow ones.",
     hurts="A sigmoid for every value is slow on small processors, and quantised runtimes approximate it each in their "
-          "own way: take Hardswish there. It dips to -0.28 near -1.3, so that it does not keep order.",
+          "own way: take Hardswish there. It dips to -0.28 near -1.3; below that, a larger input gives a smaller "
+          "output.",
     aliases=("activation", "swish"), **_ANY,
 )  # fmt: skip
 class SiLU(nn.SiLU):

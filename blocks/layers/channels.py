@@ -38,7 +38,7 @@ class ChannelShuffle(nn.ChannelShuffle):
     helps="Blocks that work on one part only, such as ShuffleNetV2 and CSP stages: both outputs are views, so that "
           "nothing is copied.",
     hurts="Without Channel shuffle or a 1x1 convolution behind the Concat the same channels are passed over in every "
-          "block. More than two parts come from Split, parts of another size than the channels from Chunk.",
+          "block. More than two parts come from Split, cuts along other sizes than the channels from Chunk.",
     aliases=("channel split", "chunk", "halves", "csp"),
     inputs={"x": port("number:B C *S", "Feature maps, or any tensor with channels.")},
     outputs={"first": port("B c *S", "The first channels."), "second": port("B d *S", "The channels that remain.")},

@@ -25,7 +25,7 @@ _SIGNALS = port("B K L", "Signals with the channels that you set.")
     helps="Sound, sensors and DNA: all L places are computed at once, where an LSTM goes step by step. With dilations "
           "of 1, 2, 4, ... the view doubles layer by layer, as in WaveNet.",
     hurts="It takes B x C x L: tokens of B x L x D need Permute first. What lies outside its window stays unseen, and "
-          "`padding` looks into the future; where that must not be, pad the front alone.",
+          "`padding` lets it look into the future; where that must not be, set it to kernel - 1 and Slice the end off.",
     aliases=("conv", "convolution", "signal", "audio", "sequence", "temporal"),
     inputs={"x": port("B C%groups L", "Signals: channels and length.")}, outputs={"out": _SIGNALS},
     out_channels=OUT_CHANNELS, kernel_size=_LENGTH, stride=_STEP, padding=_EDGE, dilation=DILATION, groups=GROUPS,
@@ -130,8 +130,8 @@ _ADDED = setting("Places added at the end of what comes out: a stride makes seve
     "Transposed conv 1d", category="Layer", paper="torch.nn.ConvTranspose1d", icon="activity",
     helps="Decoders and vocoders that must learn to fill in samples: HiFi-GAN raises L by 8, 8, 2 and 2 so, with "
           "kernels twice as long as the stride.",
-    hurts="A kernel that is no multiple of the stride writes places unequally often, which sounds as a hum at the "
-          "stride's frequency. Kernel 3, stride 2 and padding 1 give an even L back only with `output_padding` 1.",
+    hurts="A kernel that is no multiple of the stride writes places unequally often, which is heard as a tone. Kernel "
+          "3, stride 2 and padding 1 give an even L back only with `output_padding` 1.",
     aliases=("deconvolution", "upsample", "conv", "signal", "audio"),
     inputs={"x": port("B C%groups L", "Signals: channels and length.")}, outputs={"out": _SIGNALS},
     out_channels=OUT_CHANNELS, kernel_size=setting("Length of the window that each value is spread over.", min=1),

@@ -12,7 +12,7 @@ from blocks.declare import block, setting
 @block(
     "Dropout", category="Layer", paper="torch.nn.Dropout (Hinton et al. 2012, arXiv:1207.0580)", icon="droplets",
     helps="Wide Linear layers and transformers on little data: AlexNet and VGG use 0.5 before their last layers, most "
-          "transformers 0.1. For export it vanishes.",
+          "transformers 0.1.",
     hurts="On feature maps a missing value is guessed from its neighbours: use Spatial dropout 2d or DropBlock. "
           "Before a batch norm it makes the variance in use another than in training (Li et al. 2018).",
     aliases=("regularisation", "regularization"), inputs={"x": "B *S"}, outputs={"out": "B *S"},
@@ -53,7 +53,7 @@ class Dropout2d(nn.Dropout2d):
     helps="Between the layers of a network of SELUs, whose mean and variance ordinary zeros would move off 0 and 1. "
           "Its authors recommend rates of 0.05 to 0.1.",
     hurts="Behind any other activation its fill value of -1.76 stands for nothing and shifts the mean: use Dropout "
-          "behind ReLU or GELU. The default of 0.5 is five times what was recommended.",
+          "behind ReLU or GELU. The default of 0.5 is five times the most that was recommended.",
     icon="droplets", aliases=("dropout", "selu", "regularisation", "regularization"),
     inputs={"x": "B *S"}, outputs={"out": "B *S"},
     p=setting("The share of values set to SELU's lowest value in training.", min=0, max=1, shown=True),

@@ -133,8 +133,8 @@ class BatchNorm1d(nn.BatchNorm1d):
 
 @block(
     "Batch norm 3d", category="Layer", paper="torch.nn.BatchNorm3d (Ioffe and Szegedy 2015, arXiv:1502.03167)",
-    helps="Convolutional networks for clips of which 8 or more fit on a device: it allows high learning rates and "
-          "folds into the Conv 3d before it.",
+    helps="3d convolutional networks of which 8 clips or more fit on a device: each channel's mean is taken over B x "
+          "L x H x W values, and after training it folds into the Conv 3d before it.",
     hurts="Scans and long clips leave memory for one or two samples, whose places all look alike, so that the running "
           "averages miss the data: Group norm takes volumes too, and with C groups is an instance norm.",
     icon="chart-no-axes-combined", aliases=("bn", "batchnorm", "video", "volume", "normalisation", "normalization"),

@@ -57,7 +57,7 @@ class MaxPool2d(nn.MaxPool2d):
     helps="Smoothing before a step of 2, which lessens aliasing, with a gradient for every place: DenseNet's "
           "transitions and the shortcuts of ResNet-D halve their maps so.",
     hurts="One strong response is divided by the window's area, so that small things fade: Max pool 2d keeps them, "
-          "and a Conv 2d with stride 2 learns its filter. Zeros of the padding darken edges unless not counted.",
+          "and a Conv 2d with stride 2 learns its filter. Zeros of the padding darken edges by default.",
     aliases=("pooling", "downsample", "mean"), inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     kernel_size=KERNEL, stride=STRIDE, padding=PADDING, ceil_mode=CEIL, count_include_pad=COUNT_PADDING,
 )  # fmt: skip
@@ -140,8 +140,8 @@ def largest(x: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch
 
 @block(
     "Global average pool", category="Layer", paper="Lin et al. 2013, arXiv:1312.4400", icon="crosshair",
-    helps="Before the last Linear of a classifier: C inputs rather than C x H x W, at any H and W. It took away the "
-          "huge linear layers of AlexNet and VGG, and class activation maps can be read through it.",
+    helps="Before the last Linear of a classifier: C inputs rather than C x H x W, at any H and W, which spared "
+          "GoogLeNet and ResNet the huge layers of VGG. Class activation maps can be read through it.",
     hurts="Where something is gets lost, and what fills a hundredth of the map counts a hundredth: Global max pool "
           "keeps small things, Adaptive average pool 2d a coarse layout. Nothing dense can be predicted behind it.",
     aliases=("gap", "pooling", "mean", "squeeze"), inputs={"x": "B C H W"},

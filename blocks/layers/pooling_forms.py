@@ -102,8 +102,8 @@ class AdaptiveAvgPool1d(nn.AdaptiveAvgPool1d):
     "Max pool 3d", category="Layer", paper="torch.nn.MaxPool3d", icon="minimize-2",
     helps="3d networks for clips, as C3D: first 1,2,2, so that L stays while H and W shrink, then 2,2,2. In volumes a "
           "bright spot of one voxel survives.",
-    hurts="2,2,2 keeps one value of eight, and a clip of 16 images has no length left after four of them. A strided "
-          "Conv 3d learns what to keep; Average pool 3d is better where amounts count.",
+    hurts="2,2,2 keeps one value of eight, and a clip of 16 images is one long after four of them. A strided Conv 3d "
+          "learns what to keep; Average pool 3d is better where amounts count.",
     aliases=("pooling", "downsample", "video", "volume"), inputs={"x": "B C L H W"}, outputs={"out": "B C L H W"},
     kernel_size=_CUBE, stride=_STEPS, padding=_EDGES, ceil_mode=CEIL,
 )  # fmt: skip
@@ -184,8 +184,8 @@ def _cubes(kernel: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int,
 
 @block(
     "LP pool 2d", category="Layer", paper="torch.nn.LPPool2d (Sermanet et al. 2012, arXiv:1204.3968)",
-    helps="A middle way that needs no choice by hand between mean and maximum: with power 2 it measures the energy of "
-          "a window, as in Sermanet's house-number network.",
+    helps="A middle way between mean and maximum, moved by one setting: with power 2 it measures the energy of a "
+          "window, as in Sermanet's house-number network.",
     hurts="Negative values lose their sign at power 2 and turn to NaN at odd or fractional powers: put a ReLU before "
           "it. It sums rather than averages, so that larger windows give larger values; Max pool 2d is cheaper.",
     icon="minimize-2", aliases=("pooling", "l2", "power", "norm"), inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
@@ -239,7 +239,7 @@ class SpatialPyramidPool(nn.Module):
     helps="Small images, where halving runs out of pixels after a few layers: at a ratio of 0.7 a map allows about "
           "twice as many steps, and random windows act as gentle distortions.",
     hurts="More layers at larger sizes cost more time and memory, and sizes such as 22 of 32 seldom meet those of a "
-          "skip connection. With augmented data Max pool 2d does much the same.",
+          "skip connection. Shifting and stretching the training images distorts as well, with plain Max pool 2d.",
     aliases=("pooling", "downsample", "random"), inputs={"x": "B C H W"}, outputs={"out": "B C h w"},
     kernel_size=KERNEL, ratio=setting("What height and width are multiplied by.", min=0.01, max=1, shown=True),
 )  # fmt: skip

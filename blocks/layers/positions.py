@@ -74,7 +74,7 @@ class SineCosinePositions(nn.Module):
     helps="DETR and other attention on maps whose H and W vary from image to image, where a learned table would fit "
           "one size.",
     hurts="Added to the map it reaches the values as well; DETR adds it to queries and keys only, layer by layer. "
-          "Rows and columns are counted, not scaled, so that larger images bring waves never seen in training.",
+          "Rows and columns are counted, not scaled, so that larger images bring values never seen in training.",
     aliases=("sinusoidal", "position encoding", "image", "detr"),
     inputs={"x": "B C%4 H W"}, outputs={"out": "B C H W"}, base=_BASE,
 )  # fmt: skip

@@ -16,7 +16,7 @@ _INITIAL = setting("The scale at the start of training.", shown=True)
     helps="Transformers of 18 layers and more: before Drop path and Add it lets every block begin as nearly nothing. "
           "CaiT starts at 0.1 up to 18 layers, 1e-5 at 24 and 1e-6 beyond.",
     hurts="Off a residual branch it multiplies the signal by 1e-5 and stops the network. Up to some 12 layers it is "
-          "hardly needed, and before a norm without an addition between it has no effect.",
+          "hardly needed, and in a short run branches may not grow out of so small a start.",
     inputs={"x": port("B *S D", "Features in the last size.")}, outputs={"out": "B *S D"}, initial=_INITIAL,
 )  # fmt: skip
 class LayerScale(nn.Module):
@@ -37,8 +37,8 @@ class LayerScale(nn.Module):
     "Layer scale 2d", category="Layer", paper=_CAIT, icon="sliders-horizontal", aliases=("gamma", "residual"),
     helps="The end of residual branches on maps, as in ConvNeXt, which begins at 1e-6, and VAN, which begins at 0.01. "
           "In use it can be multiplied into the convolution before it.",
-    hurts="In a short run or at a low learning rate branches that begin at 1e-6 hardly grow: begin at 0.1, or leave "
-          "it out. ConvNeXt V2 dropped it for Global response norm.",
+    hurts="At 1e-6 a branch is silent for long: few epochs or a low learning rate want 0.1, or none of it. ConvNeXt "
+          "V2 dropped it for Global response norm.",
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"}, initial=_INITIAL,
 )  # fmt: skip
 class LayerScale2d(nn.Module):

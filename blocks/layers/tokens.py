@@ -67,7 +67,7 @@ class TokensToMap(nn.Module):
     helps="ViT and BERT with a classifier on one token, DeiT with two for a teacher, and registers (a few extra "
           "tokens that nobody reads), which take odd peaks out of attention maps.",
     hurts="L grows by `count`, and Learned positions behind it count these too. A plain ViT classifies as well from "
-          "Mean of tokens (Beyer et al. 2022), and without attention behind it the token hears nothing of the input.",
+          "Mean of tokens (Beyer et al. 2022), and without attention behind it the token learns nothing of the sample.",
     aliases=("cls", "distillation token", "register", "vit", "bert"),
     inputs={"x": _TOKENS}, outputs={"out": port("B L D", "The learned tokens, and behind them those that came in.")},
     count=setting("How many learned tokens; 2 for a class and a distillation token.", min=1, shown=True),
