@@ -23,6 +23,10 @@ _SCORES = port("B L K", "How well each query fits each place.")
 
 @block(
     "Additive scores", category="Attention", paper=_BAHDANAU, icon="plus", aliases=("alignment", "bahdanau", "concat"),
+    helps="Queries and places from two networks that share no space, as in Bahdanau's translation model. With many "
+          "features it does better than a dot product that is not scaled.",
+    hurts="It holds B x L x K x D numbers before it sums, D times the memory of Dot scores, and is no matrix product, "
+          "which devices are fast at. Dot scores with `scaled` took its place in transformers.",
     inputs={"query": _QUERY, "memory": _MEMORY}, outputs={"out": _SCORES},
 )  # fmt: skip
 class AdditiveScores(nn.Module):
@@ -42,6 +46,10 @@ class AdditiveScores(nn.Module):
 
 @block(
     "Dot scores", category="Attention", paper=_LUONG, icon="x", aliases=("alignment", "luong", "product"),
+    helps="An alignment of your own, behind layers that bring both sides into one space: a single matrix product "
+          "gives all L x K scores, without weights.",
+    hurts="Unscaled, scores grow with the root of D and the softmax behind them saturates: set `scaled` from some "
+          "tens of features on. Dot-product attention does scores, softmax, mask and sum in one fused call.",
     inputs={"query": _QUERY, "memory": _MEMORY}, outputs={"out": _SCORES},
     scaled=setting("Divide by the root of the number of features, so that many do not make the scores large."),
 )  # fmt: skip
@@ -61,6 +69,10 @@ class DotScores(nn.Module):
 
 @block(
     "Weighted sum", category="Attention", paper=_BAHDANAU, icon="sigma", aliases=("context", "alignment", "bmm"),
+    helps="The end of an attention that is drawn step by step, where the weights are to be changed, shown or trained "
+          "on before they are used.",
+    hurts="Raw scores instead of the output of Softmax (`dim` -1) make sums that grow with K. All L x K weights are "
+          "kept in memory; where nobody looks at them, Dot-product attention spares that.",
     inputs={"weights": port("B L K", "How much of each place."), "values": port("B K D", "The places' features.")},
     outputs={"out": port("B L D", "The features, mixed by the weights.")},
 )  # fmt: skip
@@ -76,6 +88,10 @@ class WeightedSum(nn.Module):
 
 @block(
     "Alignment attention", category="Attention", paper=f"{_BAHDANAU}; {_LUONG}", icon="eye",
+    helps="Recurrent decoders for translation or speech, and wherever one has to show on what an answer rests: the "
+          "weights come out as they are used.",
+    hurts="It has one head and no mask, so that padding in `memory` is looked at, and `additive` needs D times the "
+          "memory. For long or padded sequences take Multi-head cross-attention.",
     aliases=("bahdanau", "luong", "additive", "dot", "general", "seq2seq"),
     inputs={"query": _QUERY, "memory": _MEMORY},
     outputs={

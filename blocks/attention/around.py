@@ -44,6 +44,10 @@ _MADE: dict[SelfAttention, Callable[[int, int], nn.Module]] = {
 
 @block(
     "Residual self-attention", category="Attention", paper="Wang et al. 2017, arXiv:1711.07971", icon="git-merge",
+    helps="Trying self-attention in a convolutional network that exists: behind any block, sizes unchanged, and one "
+          "setting exchanges eight kinds. One or two in the last stages show what it brings.",
+    hurts="It has neither a norm nor a small start, so that in a trained network it disturbs at first what follows. A "
+          "transformer needs norm and feed-forward around attention: take Swin block or Pyramid transformer block.",
     aliases=("skip", "connection", "self-attention", "insert", "add"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     kind=setting(

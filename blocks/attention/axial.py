@@ -29,6 +29,10 @@ _AXIS = setting("`height`: a place looks at those of its column; `width`: at tho
 
 @block(
     "Axial attend", category="Attention", paper=_AXIAL, icon="columns-3", aliases=("row", "column", "criss-cross"),
+    helps="Lines of a map that look along themselves with projections of your own, for instance with positions added "
+          "to queries and keys alone, or with a norm on them.",
+    hurts="Alone it leaves every other line unseen: a second one along the other axis must follow. It knows no order "
+          "along the line, and all three maps need the same H and W; Attend 2d takes two sizes.",
     inputs={"q": QUERIES, "k": KEYS, "v": VALUES}, outputs={"out": "B C H W"},
     heads=HEADS, axis=_AXIS, dropout=ATTENTION_DROPOUT,
 )  # fmt: skip
@@ -57,6 +61,10 @@ class AxialAttend(nn.Module):
 
 @block(
     "Axial attention", category="Attention", paper=_AXIAL, icon="columns-3",
+    helps="Large maps whose places should all hear of one another: `height` and then `width` make H x W x (H + W) "
+          "comparisons, on 64 x 64 a 32nd of full attention.",
+    hurts="A diagonal neighbour is reached over two steps only, and without positions order is unknown. On 14 x 14 "
+          "the 1x1 convolutions cost more than what is saved: Locally enhanced attention compares all places.",
     aliases=("row", "column", "criss-cross", "self-attention"),
     inputs={"x": "B C%heads H W"}, outputs={"out": "B C H W"},
     heads=HEADS, axis=_AXIS, bias=QKV_BIAS, attention_dropout=ATTENTION_DROPOUT, dropout=DROPOUT,

@@ -24,6 +24,10 @@ REDUCTION = setting("The gate's bottleneck divides C by this.", min=1, shown=Tru
 
 @block(
     "Convolution along channels", category="Layer", paper=ECA, icon="sliders-horizontal",
+    helps="Gates as in ECA, on B x C x 1 x 1: each channel sees a few beside it for k weights in all, where two "
+          "linear layers would take 2 x C x C / 16.",
+    hurts="Which channels lie side by side is chance, so that on full maps it mixes hardly anything: Pointwise conv "
+          "2d joins all C. It moves the channels to the end and back, which copies a large map.",
     aliases=("conv", "eca", "channel mixing"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     kernel_size=setting("How many neighbouring channels are mixed into one; odd.", min=1, shown=True), init=INIT,
@@ -46,6 +50,10 @@ class ChannelConv(nn.Conv1d):
 
 @block(
     "Efficient channel attention", category="Attention", paper=ECA, icon="sliders-horizontal",
+    helps="A channel gate in every block at no weight to speak of, 80 in a whole ResNet-50, which gained more than 2 "
+          "points on ImageNet in the paper.",
+    hurts="A gate hears only of the channels next to its own by number; Squeeze-and-Excitation lets all C speak. It "
+          "tells no place from another: where position counts take Coordinate attention or CBAM.",
     aliases=("eca", "eca-net", "channel attention"), inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     kernel_size=setting(
         "How many neighbouring channels a gate is made of, odd; empty: more for more channels, 5 for 256.", min=1,
@@ -73,6 +81,10 @@ class EfficientChannelAttention(nn.Module):
 
 @block(
     "Channel attention", category="Attention", paper="Woo et al. 2018, arXiv:1807.06521", icon="sliders-horizontal",
+    helps="The gate of channels alone out of CBAM: the maximum speaks for a strong but small response that a mean "
+          "over H x W would hide, at the weights of Squeeze-and-Excitation.",
+    hurts="It reduces the map twice where Squeeze-and-Excitation does once, for a few tenths of a point in the paper, "
+          "and the maximum follows single noisy pixels. Without any bottleneck there is Efficient channel attention.",
     aliases=("cbam", "channel gate"), inputs={"x": "B C H W"}, outputs={"out": "B C H W"}, reduction=REDUCTION,
 )  # fmt: skip
 class ChannelAttention(nn.Module):
@@ -98,6 +110,10 @@ class ChannelAttention(nn.Module):
 
 @block(
     "Gather-excite", category="Attention", paper="Hu et al. 2018, arXiv:1810.12348", icon="sliders-horizontal",
+    helps="Scenes in which one gate for the whole image is too coarse: with an extent of 4 or 8 each region opens "
+          "other channels, and with `pool` for no weights at all.",
+    hurts="Gates are repeated over squares of `extent`, so that they jump at the borders. The paper found larger "
+          "extents better and the whole image best: for that Squeeze-and-Excitation is the plain form.",
     aliases=("ge", "genet", "channel attention", "context"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     extent=setting("By how much height and width shrink where context is gathered: a power of 2, or 0 for the whole "

@@ -24,6 +24,10 @@ REACH = setting("By how much offsets and the window itself are stretched.", min=
 
 @block(
     "Deformable aggregation", category="Layer", paper=DCN_V3, icon="spline",
+    helps="DCNv3 with offsets and weights of your own, such as ones that several layers share: the softmax over a "
+          "window's points keeps the result within what was read.",
+    hurts="Offsets are x before y and points go down the columns; those made for Deformable conv 2d run the other "
+          "way, fit in size and are misread. It mixes no channels: 1x1 convolutions must stand round it.",
     aliases=("dcnv3", "deformable", "sampling", "offsets"),
     inputs={
         "x": port("B C%groups H W", "Feature maps to look at."),
@@ -74,6 +78,10 @@ class DeformableAggregation(nn.Module):
 
 @block(
     "Deformable conv v3", category="Layer", paper=DCN_V3, icon="spline",
+    helps="Backbones for detection and segmentation in InternImage's manner: each place chooses where to look, as "
+          "with attention, and the cost grows with H x W only.",
+    hurts="Scattered reads make it slow for its MACs; DCNv4 dropped the softmax over points and ran three times as "
+          "fast. It keeps C and the size: with a stride or other channels take Deformable conv 2d.",
     aliases=("dcnv3", "dcn", "internimage", "offsets", "modulated"),
     inputs={"x": port("B C%groups H W", "Feature maps.")}, outputs={"out": "B C H W"},
     groups=GROUPS, kernel_size=KERNEL, reach=REACH, exempt={"gradient": FIRST_STEP},

@@ -20,6 +20,10 @@ _HEADS = setting("Into how many groups the channels are split; each compares pla
 
 @block(
     "Run attend", category="Attention", paper=_DRSA, icon="rows-3", aliases=("drsa", "window", "cosine", "local"),
+    helps="Inside Dual-resolution attention, or alone for mixing along rows at next to no weights: 3 x length x "
+          "length + 1, whatever C is.",
+    hurts="Runs follow the rows, so that a place meets the one below it only if `length` exceeds W, and a run goes on "
+          "round the end of a row. For square neighbourhoods take Window attend.",
     inputs={"x": "B C%heads H W"}, outputs={"out": "B C H W"}, length=_LENGTH, heads=_HEADS,
 )  # fmt: skip
 class RunAttend(nn.Module):
@@ -52,6 +56,10 @@ class RunAttend(nn.Module):
 
 @block(
     "Dual-resolution attention", category="Attention", paper=_DRSA, icon="pyramid",
+    helps="Convolutional networks for large images with fine findings, such as the retina classifiers that it comes "
+          "from: its cost grows with H x W, and heads keep their link to places.",
+    hurts="Even the coarse run reaches only `length` x `scale` pixels along a row and hardly any downwards, and its "
+          "way up has C x C x scale x scale weights. For sight of the whole map take Linear attention.",
     aliases=("drsa", "multi-scale", "self-attention", "window"),
     inputs={"x": "B C%heads H W"}, outputs={"out": "B C H W"}, length=_LENGTH,
     scale=setting("By how much the coarse map is smaller.", min=2, shown=True), heads=_HEADS,

@@ -18,6 +18,10 @@ DILATION = setting("Distance between the points of the second window.", min=1)
 
 @block(
     "Large kernel attention", category="Attention", paper=VAN, icon="maximize",
+    helps="A gate that sees 23 x 23 places for 5 x 5 + 7 x 7 + C weights a channel, as part of Visual attention or in "
+          "a block of your own, at any map size and without positions.",
+    hurts="The gate has no bound and is multiplied with what it came from, so that large values grow: norm before it, "
+          "Layer scale 2d behind. Its weights do not depend on content; Window attention compares places.",
     aliases=("lka", "van", "spatial attention", "dilated", "gate"), inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     kernel_size=KERNEL, far_kernel=FAR_KERNEL, dilation=DILATION,
 )  # fmt: skip
@@ -43,6 +47,10 @@ class LargeKernelAttention(nn.Module):
 
 @block(
     "Visual attention", category="Attention", paper=VAN, icon="maximize",
+    helps="In the place of self-attention in a block with Batch norm 2d before it and Layer scale 2d behind: linear "
+          "in H x W, no heads, no positions, convolutions only.",
+    hurts="It brings its connection but no norm and no feed-forward: VAN block is complete. Dilated depthwise windows "
+          "run slowly on GPUs for their MACs, and beyond 11 places to each side it needs depth.",
     aliases=("van", "large kernel", "lka", "gated"), inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     kernel_size=KERNEL, far_kernel=FAR_KERNEL, dilation=DILATION,
 )  # fmt: skip

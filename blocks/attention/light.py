@@ -23,6 +23,10 @@ PAIRS = port("B N L K", "For each head, place and key what is added to how well 
 
 @block(
     "Position pair bias", category="Attention", paper=CMT, icon="ruler",
+    helps="Attend 2d or Lightweight attention at one image size: any place may like any other, not just any distance, "
+          "and layers of one size can share the table.",
+    hurts="56 x 56 places with keys reduced by 8 take 153,664 numbers a head, and for other sizes they are only "
+          "resized. Window attend's table of distances and a Depthwise conv 2d stay small at any size.",
     aliases=("relative position bias", "position embedding", "cmt"),
     inputs={"x": port("B C H W", "The map that looks.")}, outputs={"out": PAIRS},
     heads=HEADS, reduction=REDUCTION,
@@ -61,6 +65,10 @@ def _resize(table: torch.Tensor, old: tuple[int, int], new: tuple[int, int]) -> 
 
 @block(
     "Lightweight attention", category="Attention", paper=CMT, icon="minimize-2",
+    helps="CMT and other hybrids with large maps: keys are reduced by k x k x C weights, not by k x k x C x C as in "
+          "Spatial-reduction attention, and odd sizes are filled up, not cut.",
+    hurts="Its batch norm needs batches of some size, and without `bias` wired it knows no positions. Near places are "
+          "seen reduced as well; Window attention reads them one by one.",
     aliases=("lmhsa", "cmt", "spatial reduction", "self-attention"),
     inputs={"x": "B C%heads H W", "bias?": PAIRS}, outputs={"out": "B C H W"},
     heads=HEADS, reduction=REDUCTION, qkv_bias=QKV_BIAS, attention_dropout=ATTENTION_DROPOUT, dropout=DROPOUT,

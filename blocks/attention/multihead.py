@@ -37,6 +37,10 @@ def _check_heads(features: int, heads: int) -> None:
 
 @block(
     "Split into heads", category="Attention", paper=VASWANI, icon="split", aliases=("multi-head", "heads"),
+    helps="Attention drawn by hand whose queries and keys come from different layers, as in cross-attention: B x L x "
+          "D becomes B x heads x L x D / heads, which Rotary positions and Dot-product attention take.",
+    hurts="Without a Linear before it heads get fixed slices of the features. Behind one Linear of 3 x D take "
+          "Queries, keys, values. The way back is Merge heads: Reshape would mix tokens with heads.",
     inputs={"x": TOKENS}, outputs={"out": port("B H L D", "Each head's share of the features.")}, heads=HEADS,
 )  # fmt: skip
 class Heads(nn.Module):
@@ -56,6 +60,10 @@ class Heads(nn.Module):
 
 @block(
     "Queries, keys, values", category="Attention", paper=VASWANI, icon="split",
+    helps="Self-attention drawn by hand on one Linear of 3 x D, in the order in which ViT and GPT-2 keep their "
+          "weights: first all queries, then all keys, then all values.",
+    hurts="Weights that alternate query, key and value head by head, as GPT-NeoX and BLOOM have them, fit in size and "
+          "give nonsense. For cross-attention, or fewer keys than queries, use Split into heads.",
     aliases=("multi-head", "heads", "qkv", "split"),
     inputs={"x": port("B L D%3", "Queries, keys and values behind one another in the features.", "B L 96")},
     outputs={
@@ -82,6 +90,10 @@ class QueryKeyValueHeads(nn.Module):
 
 @block(
     "Merge heads", category="Attention", paper=VASWANI, icon="combine", aliases=("multi-head", "heads", "join"),
+    helps="Between Dot-product attention and its last Linear: heads come back side by side, each token's features "
+          "together, as B x L x (heads x D).",
+    hurts="Without a Linear behind it what the heads found is never mixed. Flatten or Reshape in its place would fit "
+          "in size and line up head by head, so that each row holds pieces of several tokens.",
     inputs={"x": port("B H L D", "What each head found.")},
     outputs={"out": port("B L D", "The heads' features behind one another.")},
 )  # fmt: skip
@@ -97,6 +109,10 @@ class MergeHeads(nn.Module):
 
 @block(
     "Dot-product attention", category="Attention", paper=VASWANI, icon="eye",
+    helps="Attention of your own on B x heads x L x D, with Rotary positions before it, say: torch's fused kernel "
+          "does without a table of L x K in memory on most devices.",
+    hurts="8,192 tokens still mean 67 million pairs a head. It has neither projections nor positions, so that the "
+          "order of keys is unknown; Relative attention adds distances, Multi-head self-attention is complete.",
     aliases=("scaled dot-product", "sdpa", "masked", "softmax"),
     inputs={"q": _QUERIES, "k": _KEYS, "v": _VALUES, "mask?": MEMORY_MASK},
     outputs={"out": port("B H L C", "For each query the values, weighed by how well their keys fit.")},
@@ -136,6 +152,10 @@ class DotProductAttention(nn.Module):
 
 @block(
     "Relative attention", category="Attention", paper=_T5, icon="ruler",
+    helps="T5-like encoders and decoders: 32 buckets take 32 x heads numbers, and whatever is farther than `reach` "
+          "shares a bucket, so that longer texts stay within what was learned.",
+    hurts="Queries and keys must be of one sequence, and the bias needs a table of L x L that keeps the fastest "
+          "kernels away; Rotary positions do not. T5 itself does not scale scores and shares one table.",
     aliases=("t5", "relative position bias", "dot-product"),
     inputs={
         "q": _QUERIES, "k": port("B H L D", "The keys of H heads."), "v": port("B H L C", "The values of H heads."),
@@ -194,6 +214,10 @@ def _make_attention(
 
 @block(
     "Multi-head self-attention", category="Attention", paper=VASWANI, icon="eye",
+    helps="Sequences of up to some thousand tokens in which any may need any other; `causal` for models that write "
+          "on, `rotary` or `relative` where no positions were added before.",
+    hurts="Twice the L takes four times the work, and little data lets it overfit where Conv 1d or LSTM learn. It has "
+          "no norm and no connection: Transformer encoder layer brings both. On large maps take Window attention.",
     aliases=("mhsa", "mha", "transformer"),
     inputs={"x": TOKENS, "mask?": MASK}, outputs={"out": "B L D"},
     heads=HEADS, bias=_QKV_BIAS, causal=CAUSAL,
@@ -237,6 +261,10 @@ class MultiHeadSelfAttention(nn.Module):
 
 @block(
     "Multi-head cross-attention", category="Attention", paper=VASWANI, icon="eye",
+    helps="Decoders that read an encoder, and few learned queries that sum up much, as in DETR and Perceiver: L x K "
+          "comparisons, and `memory` may have another width and length.",
+    hurts="Within one sequence Multi-head self-attention does it by one joint Linear. The order of `memory` is seen "
+          "only through its positions, and a model that writes step by step makes keys and values anew each time.",
     aliases=("mha", "transformer", "encoder-decoder", "decoder"),
     inputs={"x": TOKENS, "memory": MEMORY, "mask?": MEMORY_MASK}, outputs={"out": "B L D"},
     heads=HEADS, bias=_QKV_BIAS, dropout=ATTENTION_DROPOUT,

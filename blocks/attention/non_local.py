@@ -23,6 +23,11 @@ GLOBAL_CONTEXT = "Cao et al. 2019, arXiv:1904.11492"
 
 @block(
     "Attention between places", category="Attention", paper=NON_LOCAL, icon="share-2",
+    helps="A non-local block of your own: keys from another map or a pooled one, or products without softmax, as the "
+          "paper's `dot_product` has them.",
+    hurts="Scores are not divided by the root of the channels, so that wide queries saturate the softmax: keep them "
+          "narrow, or take Attend 2d, which scales, has heads and a fused kernel. All H x W by h x w weights stay in "
+          "memory.",
     aliases=("non-local", "self-attention", "affinity", "spatial"),
     inputs={
         "query": port("B K H W", "What each place asks for."),
@@ -50,6 +55,10 @@ class PlaceAttention(nn.Module):
 
 @block(
     "Non-local block", category="Attention", paper=NON_LOCAL, icon="share-2",
+    helps="Video and detection, where far places explain one another: the paper puts five into res3 and res4 of a "
+          "ResNet for clips, one into res4 for COCO.",
+    hurts="On 56 x 56 its weights alone take 39 MB an image in 32 bits. They turned out to depend little on the place "
+          "that looks, so that Global context does as well for far less. It has a single head.",
     aliases=("nl", "self-attention", "spatial attention", "long range"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     affinity=setting("How well two places fit: `gaussian` the softmax of their inner product, `embedded_gaussian` that "
@@ -97,6 +106,10 @@ class NonLocal(nn.Module):
 
 @block(
     "Weighted mean of places", category="Layer", paper=GLOBAL_CONTEXT, icon="crosshair",
+    helps="A pooled vector in which background should not count, with scores from Pointwise conv 2d to one channel: "
+          "in Global context, or before a Linear in place of Global average pool.",
+    hurts="All channels share one set of weights, so that two things in different places blend. Scores that grow let "
+          "a single place take all, and then only this one learns; Global average pool cannot collapse so.",
     aliases=("attention pooling", "global context", "pooling"),
     inputs={"x": port("B C H W", "What is averaged."), "scores": port("B 1 H W", "A score for each place.")},
     outputs={"out": port("B C K K", "One number a channel, as B x C x 1 x 1.")},
@@ -114,6 +127,10 @@ class WeightedPool(nn.Module):
 
 @block(
     "Global context", category="Attention", paper=GLOBAL_CONTEXT, icon="share-2",
+    helps="Context of the whole image in every block of a backbone, where Non-local blocks are too dear for more than "
+          "a few: one weighted mean and about 2 x C x C / 16 weights.",
+    hurts="Every place is told the same, so that it cannot relate one region to another: for that Spatial-reduction "
+          "attention or Non-local block. With `scale` it is nearly Squeeze-and-Excitation.",
     aliases=("gc", "gcnet", "context", "channel attention"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     reduction=setting("The bottleneck divides C by this.", min=1, shown=True),

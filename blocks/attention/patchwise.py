@@ -40,6 +40,10 @@ def _fold(x: torch.Tensor, patch: int, height: int, width: int) -> torch.Tensor:
 
 @block(
     "Attend across patches", category="Attention", paper=MOBILEVIT, icon="grip-vertical",
+    helps="Inside MobileViT, behind 3x3 convolutions that have already mixed the points of each patch: sight of the "
+          "whole map at a quarter of the comparisons for patches of 2x2.",
+    hurts="Without such convolutions the points of a patch never hear of one another and a checkerboard shows. The "
+          "cost still grows with the square of H x W: on large maps take Separable attend.",
     aliases=("mobilevit", "unfold", "fold", "grid attention", "scaled dot-product"),
     inputs={"q": QUERIES, "k": KEYS, "v": VALUES}, outputs={"out": "B C H W"},
     heads=HEADS, patch=PATCH, dropout=ATTENTION_DROPOUT,
@@ -68,6 +72,10 @@ class PatchAttend(nn.Module):
 
 @block(
     "Attention across patches", category="Attention", paper=MOBILEVIT, icon="grip-vertical",
+    helps="Hybrid networks on maps up to about 32 x 32 that should see everything and still pick sharply: the softmax "
+          "of full attention with every fourth place for a key.",
+    hurts="MobileViT's own second version left it because its batched matrix products are slow on phones: Separable "
+          "self-attention stands there. It needs convolutions round it to join neighbours, and knows no positions.",
     aliases=("mobilevit", "self-attention", "grid attention", "transformer"),
     inputs={"x": "B C%heads H W"}, outputs={"out": "B C H W"},
     heads=HEADS, patch=PATCH, bias=QKV_BIAS, attention_dropout=ATTENTION_DROPOUT, dropout=DROPOUT,
@@ -101,6 +109,10 @@ class PatchAttention(nn.Module):
 
 @block(
     "Query, keys, values 2d", category="Attention", paper=MOBILEVIT_V2, icon="split",
+    helps="Only in front of Separable attend, whose query is a single score a place: 1 + 2 x C channels rather than 3 "
+          "x C.",
+    hurts="Attend 2d, Window attend and all that have heads want queries of C channels: there take Queries, keys, "
+          "values 2d. Being odd, 1 + 2 x C misses the multiples of 8 that fast kernels want.",
     aliases=("qkv", "projection", "mobilevit v2", "separable"), inputs={"x": "B C H W"},
     outputs={
         "q": port("B K H W", "One number a place: how much it counts."),
@@ -125,6 +137,10 @@ class QueryKeysValues2d(PointwiseConv2d):
 
 @block(
     "Separable attend", category="Attention", paper=MOBILEVIT_V2, icon="grip-vertical",
+    helps="Inside MobileViT V2, between Query, keys, values 2d and a 1x1 convolution: sums and products value by "
+          "value, no matrix product, memory in proportion to H x W.",
+    hurts="No place chooses what it sees: all at one point of their patches share a sum, and points meet only through "
+          "convolutions. Zeros that fill odd sizes up take part in the softmax.",
     aliases=("mobilevit v2", "linear", "context"),
     inputs={
         "q": port("B 1 H W", "One number a place: how much it counts."), "k": "B C H W", "v": "B C H W",
@@ -153,6 +169,11 @@ class SeparableAttend(nn.Module):
 
 @block(
     "Separable self-attention", category="Attention", paper=MOBILEVIT_V2, icon="grip-vertical",
+    helps="Networks for phones: with it MobileViT V2 ran 3.2 times faster than MobileViT and about a point more "
+          "accurate on ImageNet, on maps of any size.",
+    hurts="There is one query and one summary, so that an image with several objects gets their mixture. Where "
+          "accuracy counts more than latency, Attention across patches or Spatial-reduction attention choose place by "
+          "place.",
     aliases=("mobilevit v2", "linear attention", "context"), inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     patch=PATCH, bias=QKV_BIAS, attention_dropout=ATTENTION_DROPOUT, dropout=DROPOUT,
 )  # fmt: skip

@@ -20,6 +20,10 @@ DROPOUT = setting("The share of values set to 0 in training, after each layer th
 
 @block(
     "Queries, keys, values 2d", category="Attention", paper=_PAPER, icon="split", aliases=("qkv", "projection"),
+    helps="In front of Axial attend, Window attend or Attend 2d when all three come from one map: one product with 3 "
+          "x C outputs reads the map once.",
+    hurts="Where keys belong to a smaller or another map, a part of it is wasted on either: take Keys, values 2d, and "
+          "Pointwise conv 2d for the queries. Weights that were saved as three layers must be joined first.",
     inputs={"x": "B C H W"},
     outputs={
         "q": port("B C H W", "The queries: what each place looks for."),
@@ -48,6 +52,10 @@ class QueriesKeysValues2d(PointwiseConv2d):
 
 @block(
     "Keys, values 2d", category="Attention", paper=_PAPER, icon="split", aliases=("kv", "projection"),
+    helps="Attention from one map to another: what is looked at goes in here, queries come from the other map by "
+          "Pointwise conv 2d, and Attend 2d takes both.",
+    hurts="On the full map itself it saves nothing over Queries, keys, values 2d. Keys come out with the C of this "
+          "map, and Attend 2d refuses queries of another width: change C before it.",
     inputs={"x": "B C H W"}, outputs={
         "k": port("B C H W", "The keys: what each place is found by."),
         "v": port("B C H W", "The values: what each place hands on."),

@@ -42,6 +42,10 @@ _POOLED = 7
 
 @block(
     "Attend 2d", category="Attention", paper="Vaswani et al. 2017, arXiv:1706.03762", icon="crosshair",
+    helps="Attention of your own between two maps: queries of a fine map at a coarse one, or scores with a bias such "
+          "as Position pair bias. On 7 x 7 or 14 x 14 comparing all is cheap.",
+    hurts="On 56 x 56 each head compares 9.8 million pairs: reduce the keys first, or take Window attend. With `bias` "
+          "wired all scores are held in memory, since the fused kernel is not used.",
     aliases=("scaled dot-product", "attention", "self-attention", "cross-attention"),
     inputs={
         "q": QUERIES,
@@ -86,6 +90,10 @@ class Attend2d(nn.Module):
 
 @block(
     "Spatial-reduction attention", category="Attention", paper=PVT, icon="minimize-2",
+    helps="Early stages of pyramid transformers: with a reduction of 8, as in the first stage of PVT and SegFormer, "
+          "each place makes a 64th of the comparisons and still sees the whole map.",
+    hurts="Rows and columns beyond a multiple of `reduction` are not looked at, maps smaller than it are refused, and "
+          "the convolution has C x C x reduction x reduction weights. Window attention keeps near detail sharper.",
     aliases=("sra", "pvt", "segformer", "efficient self-attention", "linear sra", "pyramid"),
     inputs={"x": "B C%heads H W"}, outputs={"out": "B C H W"},
     heads=HEADS, kind=KIND, reduction=REDUCTION, bias=QKV_BIAS, attention_dropout=ATTENTION_DROPOUT, dropout=DROPOUT,

@@ -21,6 +21,10 @@ LOCAL_KERNEL = setting("Height and width of the window of the local convolution 
 
 @block(
     "Routed attend", category="Attention", paper=BIFORMER, icon="workflow",
+    helps="BiFormer's attention with projections of your own: each place compares top_k x H x W / (regions x regions) "
+          "keys, taken where the content fits.",
+    hurts="A region is chosen by its mean, so that a small object in a busy one goes unnoticed. Chosen keys and "
+          "values are copied `top_k` times, which takes memory and time; Window attend copies nothing.",
     aliases=("biformer", "bi-level routing", "sparse", "top-k"),
     inputs={"q": QUERIES, "k": KEYS, "v": VALUES}, outputs={"out": "B C H W"},
     heads=HEADS, top_k=TOP_K, regions=REGIONS,
@@ -65,6 +69,10 @@ class RoutedAttend(nn.Module):
 
 @block(
     "Bi-level routing attention", category="Attention", paper=BIFORMER, icon="workflow",
+    helps="Large maps with like things far apart: regions meet in a single layer where shifted windows need many. "
+          "BiFormer lets `top_k` grow from 1 to 4 to 16 as maps shrink.",
+    hurts="Choosing and gathering take extra kernels and copies, so that it runs slower than Window attention at "
+          "equal MACs, as its authors note. On 7 x 7 a region is one place: Locally enhanced attention sees all.",
     aliases=("bra", "biformer", "sparse", "top-k", "dynamic"),
     inputs={"x": "B C%heads H W"}, outputs={"out": "B C H W"},
     heads=HEADS, top_k=TOP_K, regions=REGIONS, local_kernel=LOCAL_KERNEL,
@@ -95,6 +103,10 @@ class BiLevelRoutingAttention(nn.Module):
 
 @block(
     "Locally enhanced attention", category="Attention", paper="Dong et al. 2021, arXiv:2107.00652", icon="workflow",
+    helps="Last stages of 14 x 14 or 7 x 7, where comparing all places is cheap: its convolution tells positions at "
+          "any map size, with no table that fits one.",
+    hurts="It makes (H x W) x (H x W) comparisons, so that early stages want Bi-level routing or Window attention. "
+          "Only near order is known, 5 x 5 by default; Position pair bias with Attend 2d knows every pair.",
     aliases=("lepe", "biformer", "cswin", "self-attention", "position"),
     inputs={"x": "B C%heads H W"}, outputs={"out": "B C H W"},
     heads=HEADS, local_kernel=LOCAL_KERNEL, bias=setting("Add a learned number to each query, key and value."),

@@ -21,6 +21,10 @@ HALVED = setting(
 
 @block(
     "Weigh two maps", category="Layer", paper=SK, icon="scale", aliases=("selective kernel", "softmax", "select"),
+    helps="Two branches of one shape, such as two sizes of window, between which each channel should choose: since "
+          "weights sum to 1, the scale stays as it was.",
+    hurts="A channel chooses alike at all places, and what one branch gains the other loses: to keep both take Add. "
+          "For three maps or more, weighed as wholes, there is Weighted fusion.",
     inputs={
         "x": port("B C H W", "The first feature maps."),
         "y": port("B C H W", "The second feature maps, of the same shape."),
@@ -42,6 +46,10 @@ class WeighTwo(nn.Module):
 
 @block(
     "Selective kernel", category="Attention", paper=SK, icon="scale",
+    helps="Objects of very different size, in place of the 3x3 convolution of a bottleneck: in the paper larger "
+          "objects moved the weight towards the larger window.",
+    hurts="Two convolutions run where one did: `groups` (32 in SKNet) or `halved` pay for it. A batch norm on 1 x 1 "
+          "refuses to train with B = 1; to weigh channels alone Squeeze-and-Excitation is cheaper.",
     aliases=("sk", "sknet", "selective kernel convolution", "multi-scale"),
     inputs={"x": "B C H W"}, outputs={"out": port("B K H W", "Feature maps with the channels that you set.")},
     channels=setting("How many channels come out; empty: as many as come in.", min=1, shown=True),

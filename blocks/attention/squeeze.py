@@ -17,6 +17,11 @@ Gate = Literal["sigmoid", "hardsigmoid"]
 
 @block(
     "Squeeze-and-Excitation", category="Attention", paper="Hu et al. 2017, arXiv:1709.01507", icon="sliders-horizontal",
+    helps="The end of residual branches: ResNet-50 went from 24.8 to 23.3% error on ImageNet for a tenth more weights "
+          "and hardly any MACs, and EfficientNet and RegNetY carry it.",
+    hurts="The whole map must be averaged before the first value goes on, which costs more time than MACs say and "
+          "rules out tiles and streams. It is blind to places: Coordinate attention is not, Efficient channel "
+          "attention is lighter.",
     aliases=("se", "squeeze", "excitation", "channel attention", "senet"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     reduction=setting("The gate's bottleneck divides C by this.", min=1, shown=True),

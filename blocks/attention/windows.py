@@ -105,6 +105,10 @@ class _WindowAttend(nn.Module):
 
 @block(
     "Window attend", category="Attention", paper=SWIN, icon="grid-3x3",
+    helps="A Swin block with projections of your own, such as queries from a second map: at a window of 7 each place "
+          "compares 49 keys, however large the map is.",
+    hurts="Where H or W is no multiple of `window`, the zeros that fill it up take part in the softmax and thin out "
+          "the edge. Its table fits one window; Cosine window attend can be given a larger one.",
     aliases=("swin", "shifted window", "relative position", "local attention"), **_MAPS,
     heads=HEADS, window=WINDOW, shift=SHIFT, dropout=ATTENTION_DROPOUT,
 )  # fmt: skip
@@ -130,6 +134,10 @@ class WindowAttend(_WindowAttend):
 
 @block(
     "Cosine window attend", category="Attention", paper=SWIN_V2, icon="grid-3x3",
+    helps="Swin v2: large networks, whose dot products would come to be ruled by a few pairs, and models whose window "
+          "grows after pre-training, from 8 to 16 or 24 in the paper.",
+    hurts="Normalising queries and keys and running a network of 512 units over all distances costs time at every "
+          "step and gains a small model with a fixed window little. Weights of Swin v1 want Window attend.",
     aliases=("swin v2", "shifted window", "continuous position bias", "log-spaced"), **_MAPS,
     leaf="The core of an attention: its partition into windows depends on the size of the map.",
     heads=HEADS, window=WINDOW, shift=SHIFT, dropout=ATTENTION_DROPOUT,
@@ -170,6 +178,10 @@ def pad_to(x: torch.Tensor, multiple: int) -> torch.Tensor:
 
 @block(
     "Pad to a multiple", category="Layer", paper=SWIN, icon="maximize-2", aliases=("padding", "windows", "divisible"),
+    helps="Images of odd size before windows, patches or a U-Net that halves five times (32): at most `multiple` - 1 "
+          "rows and columns are added, and no pixel is blended.",
+    hurts="All zeros stand below and to the right, and means, batch norms and attention take them for image. Resize "
+          "to a multiple adds no false border; Pad fills all four sides, by mirroring too.",
     inputs={"x": "B C H W"}, outputs={"out": port("B C h w", "The map, as large or a little larger.")},
     multiple=setting("Height and width come out as multiples of this.", min=1, shown=True),
 )  # fmt: skip
@@ -190,6 +202,10 @@ class PadToMultiple(nn.Module):
 
 @block(
     "Cut to size", category="Layer", paper=SWIN, icon="minimize-2", aliases=("crop", "unpad", "trim"),
+    helps="Behind Pad to a multiple, and where a pool that rounds up and a transposed convolution brought a map back "
+          "a little larger than the one to which it is added.",
+    hurts="It always keeps the upper left: where a border was lost on all sides, as in the first U-Net's convolutions "
+          "without padding, Crop keeps the middle. To change the scale take Interpolate.",
     inputs={"x": "B C H W", "like": port("B c h w", "A map whose height and width to keep.")},
     outputs={"out": port("B C h w", "The upper left part of the map.")},
 )  # fmt: skip
@@ -211,6 +227,10 @@ class CutToSize(nn.Module):
 
 @block(
     "Window attention", category="Attention", paper=SWIN, icon="grid-3x3",
+    helps="Early stages with large maps, and networks that see other sizes than they were trained on: 49 comparisons "
+          "a place at a window of 7, and a learned number for each distance.",
+    hurts="One alone never looks across a border, and far places meet only after many pairs of plain and shifted "
+          "windows. 57 x 57 costs as much as 63 x 63; on 7 x 7 or 14 x 14 Locally enhanced attention sees all at once.",
     aliases=("swin", "w-msa", "sw-msa", "local attention", "swin v2"),
     inputs={"x": "B C%heads H W"}, outputs={"out": "B C H W"},
     heads=HEADS, window=WINDOW, shift=SHIFT, cosine=COSINE, bias=QKV_BIAS, attention_dropout=ATTENTION_DROPOUT,

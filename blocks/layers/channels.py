@@ -10,6 +10,10 @@ from blocks.declare import block, port, setting
 
 @block(
     "Channel shuffle", category="Connector", paper="torch.nn.ChannelShuffle (Zhang et al. 2017, arXiv:1707.01083)",
+    helps="Between two grouped convolutions, as in ShuffleNet: without it each group would see its own channels alone "
+          "through the whole network.",
+    hurts="Behind a full convolution it only renames channels, which the next layer could learn by itself. It costs "
+          "no arithmetic but a copy of the map, which shows in the time of small networks.",
     icon="shuffle", aliases=("permute", "groups", "shufflenet"),
     inputs={"x": port("number:B C%groups H W", "Feature maps.")},
     outputs={"out": port("B C H W", "The same channels in another order.")},
@@ -31,6 +35,10 @@ class ChannelShuffle(nn.ChannelShuffle):
 
 @block(
     "Split in two", category="Connector", paper="torch.split (Ma et al. 2018, arXiv:1807.11164)", icon="split",
+    helps="Blocks that work on one part only, such as ShuffleNetV2 and CSP stages: both outputs are views, so that "
+          "nothing is copied.",
+    hurts="Without Channel shuffle or a 1x1 convolution behind the Concat the same channels are passed over in every "
+          "block. More than two parts come from Split, cuts along other sizes than the channels from Chunk.",
     aliases=("channel split", "chunk", "halves", "csp"),
     inputs={"x": port("number:B C *S", "Feature maps, or any tensor with channels.")},
     outputs={"first": port("B c *S", "The first channels."), "second": port("B d *S", "The channels that remain.")},

@@ -20,6 +20,10 @@ MOMENTUM = setting("How fast a batch norm's running averages follow the batches.
 
 @block(
     "Conv, norm, activation", category="Layer", paper="Ioffe and Szegedy 2015, arXiv:1502.03167", icon="combine",
+    helps="The unit that convolutional networks repeat: one node for three, padding that keeps H x W at stride 1, and "
+          "no bias that the norm would cancel.",
+    hurts="At a network's end, or right before Add, its activation cuts off half the range: set it to `none`. "
+          "Networks that normalise first want Pre-activation basic block, and tiny batches the norm `group`.",
     aliases=("conv", "cba", "cbr", "convolution"),
     inputs={"x": "B C%groups H W"}, outputs={"out": port("B K H W", "Feature maps with the channels that you set.")},
     channels=setting("How many channels come out.", min=1, shown=True),

@@ -30,6 +30,10 @@ MAPS = port("B K H W", "Feature maps with the channels that you set.")
 
 @block(
     "Conv 2d", category="Layer", paper="torch.nn.Conv2d", icon="grid-3x3",
+    helps="Local patterns at any image size, by 9 x C x K weights for a 3x3 window whatever H and W are. With a "
+          "stride of 2 it learns what to keep when it halves a map, as ResNet's stages do.",
+    hurts="Far places meet only after many layers. To halve a map without weights take Max pool 2d, against aliasing "
+          "Average pool 2d, for any other ratio Interpolate; in wide layers Depthwise-separable conv 2d is cheaper.",
     aliases=("conv", "convolution", "filter", "atrous"),
     inputs={"x": port("B C%groups H W", "Images or feature maps.")}, outputs={"out": MAPS},
     out_channels=OUT_CHANNELS, kernel_size=KERNEL, stride=STRIDE, padding=PADDING, dilation=DILATION, groups=GROUPS,
@@ -101,6 +105,10 @@ def pad_same(
 
 @block(
     "Depthwise conv 2d", category="Layer", paper="Howard et al. 2017, arXiv:1704.04861", icon="grid-3x3",
+    helps="The spatial half of a separable layer, as in MobileNet and ConvNeXt: k x k x C weights rather than k x k x "
+          "C x K, so that windows of 7x7 and more stay affordable.",
+    hurts="Channels meet only if a Pointwise conv 2d stands beside it. It moves much memory for few operations, so "
+          "that a GPU runs it far slower than its MACs suggest, and eight bits want a scale for each channel.",
     aliases=("conv", "convolution", "dw", "separable"),
     inputs={"x": port("B C H W", "Images or feature maps.")},
     outputs={"out": port("B K H W", "Feature maps: `multiplier` times the channels.")},
@@ -131,6 +139,10 @@ class DepthwiseConv2d(Conv2d):
 
 @block(
     "Pointwise conv 2d", category="Layer", paper="Lin et al. 2013, arXiv:1312.4400", icon="grid-3x3",
+    helps="Narrowing and widening C around a costly layer, mixing behind a Depthwise conv 2d, and scoring each pixel. "
+          "It is one matrix product, which every device runs well.",
+    hurts="It sees no neighbours, so that a network of it alone judges each pixel by itself. In separable networks it "
+          "takes most of the time (95% in MobileNet): `groups` with Channel shuffle cut that.",
     aliases=("conv", "convolution", "1x1", "pw", "projection"),
     inputs={"x": port("B C%groups H W", "Images or feature maps.")}, outputs={"out": MAPS},
     out_channels=OUT_CHANNELS, groups=GROUPS, bias=BIAS, init=INIT,
@@ -149,6 +161,10 @@ class PointwiseConv2d(Conv2d):
 
 @block(
     "Depthwise-separable conv 2d", category="Layer", paper="Chollet 2016, arXiv:1610.02357", icon="grid-3x3",
+    helps="A 3x3 Conv 2d on small devices for 8 to 9 times fewer operations: MobileNet lost about a point on ImageNet "
+          "by it (70.6 rather than 71.7%).",
+    hurts="MobileNet has a norm and an activation between both steps: its weights want Depthwise-separable block. On "
+          "a GPU, where the depthwise step waits for memory, a Conv 2d with few channels can be as fast.",
     aliases=("conv", "convolution", "separable", "xception", "mobilenet"),
     inputs={"x": port("B C H W", "Images or feature maps.")}, outputs={"out": MAPS},
     out_channels=OUT_CHANNELS, kernel_size=KERNEL, stride=STRIDE, padding=PADDING, dilation=DILATION, bias=BIAS,

@@ -22,6 +22,10 @@ _SIGNALS = port("B K L", "Signals with the channels that you set.")
 
 @block(
     "Conv 1d", category="Layer", paper="torch.nn.Conv1d", icon="activity",
+    helps="Sound, sensors and DNA: all L places are computed at once, where an LSTM goes step by step. With dilations "
+          "of 1, 2, 4, ... the view doubles layer by layer, as in WaveNet.",
+    hurts="It takes B x C x L: tokens of B x L x D need Permute first. What lies outside its window stays unseen, and "
+          "`padding` lets it look into the future; where that must not be, set it to kernel - 1 and Slice the end off.",
     aliases=("conv", "convolution", "signal", "audio", "sequence", "temporal"),
     inputs={"x": port("B C%groups L", "Signals: channels and length.")}, outputs={"out": _SIGNALS},
     out_channels=OUT_CHANNELS, kernel_size=_LENGTH, stride=_STEP, padding=_EDGE, dilation=DILATION, groups=GROUPS,
@@ -63,6 +67,10 @@ class Conv1d(nn.Conv1d):
 
 @block(
     "Conv 3d", category="Layer", paper="torch.nn.Conv3d", icon="box",
+    helps="Motion in clips and structure in CT or MRI volumes, where neighbours in front and behind say as much as "
+          "those beside. Weights of a 2d network can be repeated along L to begin with.",
+    hurts="A 3x3x3 window has three times the weights of 3x3, and the maps grow by L, so that only small batches fit. "
+          "A window of 1,3,3 followed by 3,1,1 with ReLU between did better at equal weights (R(2+1)D).",
     aliases=("conv", "convolution", "video", "volume", "c3d"),
     inputs={"x": port("B C%groups L H W", "Videos or volumes: channels, length, height and width.")},
     outputs={"out": port("B K L H W", "Videos or volumes with the channels that you set.")},
@@ -120,6 +128,10 @@ _ADDED = setting("Places added at the end of what comes out: a stride makes seve
 
 @block(
     "Transposed conv 1d", category="Layer", paper="torch.nn.ConvTranspose1d", icon="activity",
+    helps="Decoders and vocoders that must learn to fill in samples: HiFi-GAN raises L by 8, 8, 2 and 2 so, with "
+          "kernels twice as long as the stride.",
+    hurts="A kernel that is no multiple of the stride writes places unequally often, which is heard as a tone. Kernel "
+          "3, stride 2 and padding 1 give an even L back only with `output_padding` 1.",
     aliases=("deconvolution", "upsample", "conv", "signal", "audio"),
     inputs={"x": port("B C%groups L", "Signals: channels and length.")}, outputs={"out": _SIGNALS},
     out_channels=OUT_CHANNELS, kernel_size=setting("Length of the window that each value is spread over.", min=1),
@@ -152,6 +164,10 @@ class ConvTranspose1d(nn.ConvTranspose1d):
 
 @block(
     "Transposed conv 2d", category="Layer", paper="torch.nn.ConvTranspose2d (Zeiler et al. 2010)", icon="grid-3x3",
+    helps="The way up of U-Net: 2x2 at stride 2 gives each of the four new places weights of its own, with no "
+          "overlap, in one cheap step.",
+    hurts="A kernel that is no multiple of the stride, such as 3 at 2, draws a chequered pattern. Interpolate and a "
+          "3x3 Conv 2d avoid it (Odena et al. 2016); Pixel shuffle is the usual choice for super-resolution.",
     aliases=("deconvolution", "upsample", "conv", "up-convolution"),
     inputs={"x": port("B C%groups H W", "Feature maps.")}, outputs={"out": MAPS}, out_channels=OUT_CHANNELS,
     kernel_size=setting("Height and width of the window that each value is spread over.", min=1, shown=True),
@@ -186,6 +202,10 @@ class ConvTranspose2d(nn.ConvTranspose2d):
 
 @block(
     "Transposed conv 3d", category="Layer", paper="torch.nn.ConvTranspose3d", icon="box",
+    helps="The way up of a 3d U-Net or V-Net. A window and stride of 1,2,2 leave L alone, which suits scans whose "
+          "slices lie farther apart than their pixels.",
+    hurts="At 2,2,2 it has 8 x C x K weights and makes eight times the voxels, often the largest tensors of the "
+          "network: narrow C before it. Overlapping windows draw a pattern of cubes.",
     aliases=("deconvolution", "upsample", "conv", "video", "volume"),
     inputs={"x": port("B C%groups L H W", "Videos or volumes: channels, length, height and width.")},
     outputs={"out": port("B K L H W", "Videos or volumes with the channels that you set.")}, out_channels=OUT_CHANNELS,

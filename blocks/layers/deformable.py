@@ -18,6 +18,10 @@ Version = Literal["v1", "v2"]
 
 @block(
     "Deformable conv 2d", category="Layer", paper="Zhu et al. 2018, arXiv:1811.11168", icon="spline",
+    helps="Detection and segmentation of things whose shape and size vary, in late stages: DCNv2 puts it in place of "
+          "the 3x3 convolutions of ResNet's last three stages.",
+    hurts="All points are read before the product, which takes k x k times the input's memory, and reads at scattered "
+          "places are slow on phones. The paper leaves the early stages to Conv 2d.",
     aliases=("dcn", "dcnv1", "dcnv2", "conv", "modulated", "offsets"),
     inputs={"x": port("B C%groups H W", "Feature maps.")}, outputs={"out": MAPS},
     out_channels=OUT_CHANNELS, kernel_size=KERNEL, stride=STRIDE,

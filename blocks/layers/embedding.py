@@ -25,6 +25,10 @@ _PADDING = setting("A token whose vector stays 0 and does not learn: the one tha
 
 @block(
     "Embedding", category="Layer", paper=_WORD2VEC, icon="table", aliases=("tokens", "lookup", "words", "vocabulary"),
+    helps="Words, user numbers and categories in tables: reading a row costs no arithmetic, however many there are, "
+          "and replaces a one-hot vector times a Linear.",
+    hurts="50,000 tokens of 768 features are 38 million weights, and rare tokens learn little. Numbers with an order, "
+          "such as an age, lose it here: give them to Linear. Tokens beyond the vocabulary are an error.",
     inputs={"x": _TOKENS}, outputs={"out": _VECTORS},
     vocabulary=_VOCABULARY, features=_FEATURES, scaled=_SCALED, padding=_PADDING, init=INIT,
 )  # fmt: skip
@@ -59,6 +63,11 @@ class Embedding(nn.Embedding):
 
 @block(
     "Tied embedding", category="Layer", paper=_TYING, icon="table",
+    helps="Small and middling language models, where the vocabulary holds much of the weights: GPT-2 small saves 39 "
+          "million of them by using one table at both ends.",
+    hurts="Both ends must have the same width and pull at the same rows; large models such as Llama keep them apart. "
+          "By `default` rows begin with deviation 1, and scores of 128 normalised features with 11: set `init` to "
+          "`normal`.",
     aliases=("embedding", "tokens", "lookup", "weight tying", "shared"),
     inputs={"x": _TOKENS},
     outputs={"out": _VECTORS, "table": port("K D", "All vectors, for a tied projection: one row a token.")},
@@ -77,6 +86,10 @@ class TiedEmbedding(Embedding):
 
 @block(
     "Tied projection", category="Head", paper=_TYING, icon="link", aliases=("logits", "weight tying", "language model"),
+    helps="The end of a language model whose Tied embedding gives it `table`: scores for a whole vocabulary with no "
+          "weights of its own.",
+    hurts="It has no bias, and D must be that of the table. B x L x 50,257 scores are often the largest tensor of a "
+          "language model; where classes are not the tokens that came in, take Linear.",
     inputs={
         "x": port("B *S D", "Features in the last size."),
         "table": port("K D", "The table of a tied embedding: one row a token."),
@@ -95,6 +108,10 @@ class TiedProjection(nn.Module):
 
 @block(
     "Segment embedding", category="Layer", paper="Devlin et al. 2018, arXiv:1810.04805", icon="table",
+    helps="Two texts in one sequence, as BERT's pairs of sentences, or tokens of several kinds, such as text and "
+          "image, that one transformer reads together.",
+    hurts="With a single text it adds one constant vector, which the next bias could do: RoBERTa works without it. "
+          "Numbers beyond `segments` are an error, and the order within a text still needs positions.",
     aliases=("token type", "bert", "sentence"),
     inputs={
         "x": port("B L D", "A vector for each token."),
@@ -120,6 +137,10 @@ class SegmentEmbedding(nn.Module):
 
 @block(
     "Padding mask", category="Layer", paper="Vaswani et al. 2017, arXiv:1706.03762", icon="eye-off",
+    helps="Texts of different length in one batch: wired to the `mask` of attention and of Mean of tokens, it makes "
+          "the result independent of how far a text was filled up.",
+    hurts="It goes by the token's number: where 0 is also a real token, that one is hidden too. LSTM and convolutions "
+          "take no mask and still read the padding; hiding the future is `causal`, not this.",
     aliases=("mask", "attention mask", "padding"),
     inputs={"x": port("int:B L", "Token numbers.")},
     outputs={"out": port("int:B L", "1 where there is a token, 0 where there is padding.")},

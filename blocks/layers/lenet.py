@@ -23,6 +23,9 @@ _DIGITS = (
 
 @block(
     "Trained subsampling", category="Layer", paper=LENET, icon="minimize-2", aliases=("lenet", "pooling", "s2"),
+    helps="LeNet-5 as it was published: its layers S2 and S4, each followed by Scaled tanh, with 12 and 32 weights.",
+    hurts="Without an activation behind it a following convolution could do it all alone, and rows that do not fill a "
+          "window are dropped. Later networks use Max pool 2d, or Average pool 2d without weights.",
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     kernel_size=setting("Height and width of the windows, which do not overlap.", min=1, shown=True),
 )  # fmt: skip
@@ -45,6 +48,10 @@ class TrainedSubsampling(nn.Module):
 
 @block(
     "Table conv 2d", category="Layer", paper=LENET, icon="grid-3x3", aliases=("lenet", "sparse", "c3"),
+    helps="Layer C3 of LeNet-5: 1,516 weights where a full convolution has 2,416, and filters that cannot all become "
+          "alike.",
+    hurts="Each filter is a convolution call of its own, 16 at C = 6, which no device runs well, and it has no stride "
+          "or padding. A grouped Conv 2d with Channel shuffle is sparse too, Conv 2d simpler.",
     inputs={"x": "B C H W"}, outputs={"out": port("B K H W", "For 6 channels 16 come out, as in LeNet-5.")},
     kernel_size=setting("Height and width of the window that each filter looks at.", min=1, shown=True), init=INIT,
 )  # fmt: skip
@@ -81,6 +88,10 @@ class TableConv2d(nn.Module):
 
 @block(
     "Scaled tanh", category="Layer", paper=f"{LENET}, appendix A", icon="spline", aliases=("lenet", "activation"),
+    helps="Small networks of the LeNet kind with targets of 1 and -1: of the variance of normal inputs it keeps 0.75 "
+          "where Tanh keeps 0.39, so that a few layers can follow one another without a norm.",
+    hurts="It saturates beyond about 3 as Tanh does, and reaches 1.7159, so that images from -1 to 1 want Tanh. ReLU "
+          "with Batch norm 2d has replaced it in deep networks.",
     inputs={"x": "B *S"}, outputs={"out": "B *S"},
 )  # fmt: skip
 class ScaledTanh(nn.Module):
@@ -95,6 +106,10 @@ class ScaledTanh(nn.Module):
 
 @block(
     "Radial basis output", category="Head", paper=LENET, icon="badge-check", aliases=("lenet", "rbf", "prototypes"),
+    helps="The original output of LeNet-5: a sample far from all patterns gives low scores everywhere and can be "
+          "rejected, where a softmax would still name a class.",
+    hurts="Patterns stay as they are, and features must come near 1 or -1 to meet them: put Scaled tanh before it. "
+          "Distances over D features make large scores; Linear with Cross-entropy learns its own.",
     inputs={"x": "B D"}, outputs={"out": port("B K", "Minus the squared distance to each class's pattern.")},
     classes=setting("How many classes there are to tell apart.", min=1, shown=True),
 )  # fmt: skip

@@ -16,6 +16,10 @@ from blocks.layers.sizes import Size, pair
 
 @block(
     "Locally connected 2d", category="Layer", paper="Taigman et al. 2014, DeepFace (CVPR)", icon="grid-3x3",
+    helps="Aligned faces, fixed cameras and spectrograms, in which a row or a corner means something by itself, and "
+          "data enough to learn every place apart.",
+    hurts="3x3 filters from 16 to 16 channels on 32 x 32 take 2.07 million weights, where Conv 2d takes 2,304. What "
+          "is learned at one place is unknown at the next, and another image size does not fit.",
     aliases=("conv", "unshared", "deepface", "local"),
     inputs={"x": port("B C H W", "Images of one size: the weights are made for it.")}, outputs={"out": MAPS},
     out_channels=OUT_CHANNELS, kernel_size=KERNEL, stride=STRIDE,

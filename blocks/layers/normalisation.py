@@ -21,6 +21,10 @@ _AFFINE = setting("Learn a scale and an offset after normalising.")
 
 @block(
     "Batch norm 2d", category="Layer", paper="torch.nn.BatchNorm2d (Ioffe and Szegedy 2015, arXiv:1502.03167)",
+    helps="Convolutional networks that see 16 images or more at once on a device. It allows high learning rates, and "
+          "after training it can be folded into the convolution before it, so that it costs nothing in use.",
+    hurts="At 2 images a batch a ResNet-50 made 10.6 points more errors than with Group norm, and one image on a 1x1 "
+          "map cannot train at all. Running averages mislead where training and use see other data.",
     icon="chart-no-axes-combined", aliases=("bn", "batchnorm", "normalisation", "normalization"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     eps=_EPS,
@@ -40,6 +44,10 @@ class BatchNorm2d(nn.BatchNorm2d):
 
 @block(
     "Layer norm", category="Layer", paper="torch.nn.LayerNorm (Ba et al. 2016, arXiv:1607.06450)", icon="rows-3",
+    helps="Tokens and recurrent states: each vector of D features stands by itself, so that padding, L and B change "
+          "nothing. In front of each branch it lets deep transformers train without warm-up.",
+    hurts="It cannot be folded away: mean and variance are computed in use as well, of which RMS norm saves the mean. "
+          "Given B x C x H x W it would normalise along W, the last size: take Layer norm 2d.",
     aliases=("ln", "layernorm", "normalisation", "normalization"),
     inputs={"x": port("B *S D", "Features in the last size.")}, outputs={"out": "B *S D"},
     eps=_EPS, affine=_AFFINE,
@@ -57,6 +65,10 @@ class LayerNorm(nn.LayerNorm):
 
 @block(
     "Layer norm 2d", category="Layer", paper="Ba et al. 2016, arXiv:1607.06450", icon="rows-3",
+    helps="ConvNeXt-like blocks and attention on maps, where B is small or running averages are unwanted: C values of "
+          "one place are enough for its statistics.",
+    hurts="How strong a place is beside others is erased, and C is moved to the end and back in memory. Put into a "
+          "ResNet it does worse than Batch norm 2d, which also folds into the convolution.",
     aliases=("ln", "layernorm", "channels first", "normalisation", "normalization"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"}, eps=_EPS, affine=_AFFINE,
 )  # fmt: skip
@@ -76,6 +88,10 @@ class LayerNorm2d(nn.LayerNorm):
 
 @block(
     "Group norm", category="Layer", paper="torch.nn.GroupNorm (Wu and He 2018, arXiv:1803.08494)", icon="rows-3",
+    helps="Detection, segmentation and video with 1 to 4 samples on a device: from 32 down to 2 images a batch its "
+          "error stays the same. The paper's default is 32 `groups`.",
+    hurts="With large batches it stands half a point behind Batch norm 2d on ImageNet (24.1 against 23.6% error), and "
+          "it cannot be folded into a convolution. Weights trained with batch norm do not fit it.",
     aliases=("gn", "groupnorm", "normalisation", "normalization"),
     inputs={"x": "B C%groups *S"}, outputs={"out": "B C *S"},
     groups=setting("Into how many groups the channels are split; 1 takes all together.", min=1, shown=True),
@@ -93,6 +109,10 @@ class GroupNorm(nn.GroupNorm):
 
 @block(
     "Batch norm 1d", category="Layer", paper="torch.nn.BatchNorm1d (Ioffe and Szegedy 2015, arXiv:1502.03167)",
+    helps="Between Linear and ReLU on tables and in the projection heads of self-supervised training, and on signals "
+          "B x C x L. After training it folds into the layer before it.",
+    hurts="The channels are the second size: given tokens B x L x D it normalises each place over features and batch, "
+          "where Layer norm is meant. A training batch of one vector is refused.",
     icon="chart-no-axes-combined", aliases=("bn", "batchnorm", "normalisation", "normalization"),
     inputs={"x": port("B C *S", "Vectors (B x C) or signals (B x C x L).")}, outputs={"out": "B C *S"},
     eps=_EPS, momentum=_MOMENTUM, affine=_AFFINE,
@@ -113,6 +133,10 @@ class BatchNorm1d(nn.BatchNorm1d):
 
 @block(
     "Batch norm 3d", category="Layer", paper="torch.nn.BatchNorm3d (Ioffe and Szegedy 2015, arXiv:1502.03167)",
+    helps="3d convolutional networks of which 8 clips or more fit on a device: each channel's mean is taken over B x "
+          "L x H x W values, and after training it folds into the Conv 3d before it.",
+    hurts="Scans and long clips leave memory for one or two samples, whose places all look alike, so that the running "
+          "averages miss the data: Group norm takes volumes too, and with C groups is an instance norm.",
     icon="chart-no-axes-combined", aliases=("bn", "batchnorm", "video", "volume", "normalisation", "normalization"),
     inputs={"x": "B C L H W"}, outputs={"out": "B C L H W"}, eps=_EPS, momentum=_MOMENTUM, affine=_AFFINE,
 )  # fmt: skip
@@ -128,6 +152,10 @@ class BatchNorm3d(nn.BatchNorm3d):
 
 @block(
     "Instance norm 1d", category="Layer", paper="torch.nn.InstanceNorm1d (Ulyanov et al. 2016, arXiv:1607.08022)",
+    helps="Speech and sensor signals whose gain and offset differ between recordings: both are taken out of each "
+          "channel over L, in training and in use alike.",
+    hurts="It also erases loudness and level where these are the answer: Batch norm 1d keeps them. Over a short L its "
+          "statistics are noise, and L = 1 is refused.",
     icon="rows-3", aliases=("in", "instancenorm", "normalisation", "normalization"),
     inputs={"x": "B C L"}, outputs={"out": "B C L"}, eps=_EPS, affine=_AFFINE,
 )  # fmt: skip
@@ -143,6 +171,10 @@ class InstanceNorm1d(nn.InstanceNorm1d):
 
 @block(
     "Instance norm 2d", category="Layer", paper="torch.nn.InstanceNorm2d (Ulyanov et al. 2016, arXiv:1607.08022)",
+    helps="Style transfer and image translation, as in CycleGAN: the contrast of each image is its own, and another "
+          "image of the batch must not change it.",
+    hurts="Contrast and mean of a map tell classes apart: in a ResNet-50 on ImageNet it makes 28.4% errors where "
+          "Group norm makes 24.1 and Batch norm 2d 23.6. Maps of 1 x 1 are refused.",
     icon="rows-3", aliases=("in", "instancenorm", "style", "normalisation", "normalization"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"}, eps=_EPS, affine=_AFFINE,
 )  # fmt: skip
@@ -158,6 +190,10 @@ class InstanceNorm2d(nn.InstanceNorm2d):
 
 @block(
     "RMS norm", category="Layer", paper="torch.nn.RMSNorm (Zhang and Sennrich 2019, arXiv:1910.07467)", icon="rows-3",
+    helps="Language models in the line of T5 and Llama: as good as Layer norm in the paper, in 7 to 64% less time, "
+          "with D weights rather than 2 x D.",
+    hurts="An offset that all features share stays in, which Layer norm takes out; that layer's weights do not carry "
+          "over, since there is no bias. ONNX has an operator for it only from opset 23 on.",
     aliases=("rmsnorm", "root mean square", "normalisation", "normalization"),
     inputs={"x": port("B *S D", "Features in the last size.")}, outputs={"out": "B *S D"},
     eps=setting("A small number added to the mean square, against division by zero.", min=0),
@@ -175,6 +211,10 @@ class RMSNorm(nn.RMSNorm):
 
 @block(
     "Local response norm", category="Layer", paper="torch.nn.LocalResponseNorm (Krizhevsky et al. 2012)",
+    helps="Rebuilding AlexNet or GoogLeNet as published: a strong response damps the channels around it, which "
+          "lowered AlexNet's top-1 error by 1.4 points.",
+    hurts="VGG's authors found no gain in it, and Batch norm 2d, which folds away, has replaced it. `alpha` is "
+          "divided by `neighbours`: AlexNet's 1e-4 over 5 channels is 5e-4 here, and its `k` is 2.",
     icon="chart-no-axes-combined", aliases=("lrn", "alexnet", "normalisation", "normalization"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     neighbours=setting("How many channels beside one another are summed up.", min=1, shown=True),
@@ -193,6 +233,10 @@ class LocalResponseNorm(nn.LocalResponseNorm):
 
 @block(
     "Global response norm", category="Layer", paper="Woo et al. 2023, arXiv:2301.00808",
+    helps="The wide middle of a ConvNeXt block, between GELU and the narrowing layer: under masked pre-training it "
+          "revived channels that had died or become alike, and made Layer scale needless.",
+    hurts="It centres nothing and bounds no variance, so that a Layer norm 2d must stay in the block. As it looks at "
+          "the whole map, an image cut into tiles gives other answers than the whole image.",
     icon="chart-no-axes-combined", aliases=("grn", "convnext v2", "normalisation", "normalization"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
 )  # fmt: skip

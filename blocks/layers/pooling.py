@@ -25,6 +25,11 @@ def check_padding(kernel_size: Size, padding: Size) -> None:
 
 @block(
     "Max pool 2d", category="Layer", paper="torch.nn.MaxPool2d", icon="minimize-2", aliases=("pooling", "downsample"),
+    helps="Halving maps without weights where it matters that a pattern is there, as in VGG, U-Net and the stems of "
+          "ResNets. The gradient goes to each window's winner undivided.",
+    hurts="Three of four values are lost, and shifting the image by a pixel changes the result: Average pool 2d is "
+          "smoother, a Conv 2d with stride 2 learns what to keep, Interpolate meets any size. An odd last row is cut "
+          "off.",
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     kernel_size=KERNEL, stride=STRIDE, padding=PADDING, ceil_mode=CEIL,
     dilation=setting("Distance between the window's points: 2 skips every other one.", min=1),
@@ -49,6 +54,10 @@ class MaxPool2d(nn.MaxPool2d):
 
 @block(
     "Average pool 2d", category="Layer", paper="torch.nn.AvgPool2d", icon="minimize-2",
+    helps="Smoothing before a step of 2, which lessens aliasing, with a gradient for every place: DenseNet's "
+          "transitions and the shortcuts of ResNet-D halve their maps so.",
+    hurts="One strong response is divided by the window's area, so that small things fade: Max pool 2d keeps them, "
+          "and a Conv 2d with stride 2 learns its filter. Zeros of the padding darken edges by default.",
     aliases=("pooling", "downsample", "mean"), inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     kernel_size=KERNEL, stride=STRIDE, padding=PADDING, ceil_mode=CEIL, count_include_pad=COUNT_PADDING,
 )  # fmt: skip
@@ -72,6 +81,11 @@ class AvgPool2d(nn.AvgPool2d):
 
 @block(
     "Adaptive average pool 2d", category="Layer", paper="torch.nn.AdaptiveAvgPool2d", icon="minimize-2",
+    helps="Linear layers behind a backbone whose images vary in size (VGG keeps 7 x 7, PSPNet bins of 1, 2, 3 and 6), "
+          "where the mean of each region is what counts.",
+    hurts="Where a size does not divide, windows overlap and differ in size. A map smaller than `output_size` only "
+          "gets its values repeated: Interpolate blends them. For one number a channel Global average pool says it "
+          "plainer.",
     aliases=("pooling", "resize", "mean"), inputs={"x": "B C H W"}, outputs={"out": "B C h w"},
     output_size=setting("Height and width that come out, whatever comes in.", min=1, shown=True),
 )  # fmt: skip
@@ -87,6 +101,10 @@ class AdaptiveAvgPool2d(nn.AdaptiveAvgPool2d):
 
 @block(
     "Adaptive max pool 2d", category="Layer", paper="torch.nn.AdaptiveMaxPool2d", icon="minimize-2",
+    helps="A fixed grid from maps of any size in which each cell reports its strongest response, so that a small "
+          "object in a large cell is not averaged away.",
+    hurts="In each step only one place of a cell learns, and one outlier speaks for all; Adaptive average pool 2d is "
+          "steadier. It gathers its windows by index, which ONNX can say, and so copies the map first.",
     aliases=("pooling", "resize"), inputs={"x": "B C H W"}, outputs={"out": "B C h w"},
     output_size=setting("Height and width that come out, whatever comes in.", min=1, shown=True),
 )  # fmt: skip
@@ -122,6 +140,10 @@ def largest(x: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch
 
 @block(
     "Global average pool", category="Layer", paper="Lin et al. 2013, arXiv:1312.4400", icon="crosshair",
+    helps="Before the last Linear of a classifier: C inputs rather than C x H x W, at any H and W, which spared "
+          "GoogLeNet and ResNet the huge layers of VGG. Class activation maps can be read through it.",
+    hurts="Where something is gets lost, and what fills a hundredth of the map counts a hundredth: Global max pool "
+          "keeps small things, Adaptive average pool 2d a coarse layout. Nothing dense can be predicted behind it.",
     aliases=("gap", "pooling", "mean", "squeeze"), inputs={"x": "B C H W"},
     outputs={"out": port("B C *S", "One number a channel.")},
     keep_size=_KEEP_SIZE,
@@ -143,6 +165,10 @@ class GlobalAvgPool(nn.Module):
 
 @block(
     "Global max pool", category="Layer", paper="Oquab et al. 2015, Is object localization for free?", icon="crosshair",
+    helps="Small or rare things of which one is enough, such as a lesion in a scan, and locating objects from labels "
+          "of whole images: one place decides, however large the map.",
+    hurts="A single noisy place decides as well, only one place a channel gets a gradient, and larger images give "
+          "larger maxima by chance. Global average pool trains more steadily.",
     aliases=("gmp", "pooling", "squeeze"), inputs={"x": "B C H W"},
     outputs={"out": port("B C *S", "One number a channel.")}, keep_size=_KEEP_SIZE,
 )  # fmt: skip

@@ -34,6 +34,10 @@ _EDGES = setting("Places added at each end of length, height and width; at most 
 
 @block(
     "Max pool 1d", category="Layer", paper="torch.nn.MaxPool1d", icon="minimize-2", aliases=("pooling", "downsample"),
+    helps="Events in a signal, such as a heartbeat or a click: the peak of each window is kept whole, and the layers "
+          "behind see twice as far for half the arithmetic.",
+    hurts="Which sample of a window won is lost, and with it the phase of a wave. Average pool 1d keeps slow signals "
+          "smooth, a Conv 1d with stride 2 learns what to keep; the last step of an odd L is cut off.",
     inputs={"x": "B C L"}, outputs={"out": "B C L"},
     kernel_size=_LENGTH, stride=_STEP, padding=PADDING, ceil_mode=CEIL,
 )  # fmt: skip
@@ -50,6 +54,10 @@ class MaxPool1d(nn.MaxPool1d):
 
 @block(
     "Average pool 1d", category="Layer", paper="torch.nn.AvgPool1d", icon="minimize-2",
+    helps="Slow signals under noise: the mean of k samples lowers independent noise by the root of k, and as a "
+          "low-pass it lessens aliasing before the length is cut.",
+    hurts="A spike of one sample shrinks to a k-th: Max pool 1d keeps it. As a filter the plain mean still lets some "
+          "high tones through; a Conv 1d with the same stride learns a better one.",
     aliases=("pooling", "downsample", "mean"), inputs={"x": "B C L"}, outputs={"out": "B C L"},
     kernel_size=_LENGTH, stride=_STEP, padding=PADDING, ceil_mode=CEIL, count_include_pad=COUNT_PADDING,
 )  # fmt: skip
@@ -73,6 +81,10 @@ class AvgPool1d(nn.AvgPool1d):
 
 @block(
     "Adaptive average pool 1d", category="Layer", paper="torch.nn.AdaptiveAvgPool1d", icon="minimize-2",
+    helps="Recordings of several lengths before a Linear that takes one: each of the `output_size` cells averages its "
+          "share of L.",
+    hurts="Cells of a long recording last longer than those of a short one, so that speed no longer shows, and "
+          "padding at the end is averaged in: for padded tokens Mean of tokens takes a mask.",
     aliases=("pooling", "resize", "mean"), inputs={"x": "B C L"}, outputs={"out": "B C l"},
     output_size=setting("Length that comes out, whatever comes in.", min=1, shown=True),
 )  # fmt: skip
@@ -88,6 +100,10 @@ class AdaptiveAvgPool1d(nn.AdaptiveAvgPool1d):
 
 @block(
     "Max pool 3d", category="Layer", paper="torch.nn.MaxPool3d", icon="minimize-2",
+    helps="3d networks for clips, as C3D: first 1,2,2, so that L stays while H and W shrink, then 2,2,2. In volumes a "
+          "bright spot of one voxel survives.",
+    hurts="2,2,2 keeps one value of eight, and a clip of 16 images is one long after four of them. A strided Conv 3d "
+          "learns what to keep; Average pool 3d is better where amounts count.",
     aliases=("pooling", "downsample", "video", "volume"), inputs={"x": "B C L H W"}, outputs={"out": "B C L H W"},
     kernel_size=_CUBE, stride=_STEPS, padding=_EDGES, ceil_mode=CEIL,
 )  # fmt: skip
@@ -110,6 +126,10 @@ class MaxPool3d(nn.MaxPool3d):
 
 @block(
     "Average pool 3d", category="Layer", paper="torch.nn.AvgPool3d", icon="minimize-2",
+    helps="Volumes whose values are amounts, such as densities or doses: with windows that fill the volume evenly its "
+          "mean is the same before and after.",
+    hurts="A finding of one voxel falls to an eighth at every 2,2,2: Max pool 3d keeps it. Padding counts as 0 by "
+          "default and pales the outer slices; set it not to count or leave it out.",
     aliases=("pooling", "downsample", "mean", "video", "volume"),
     inputs={"x": "B C L H W"}, outputs={"out": "B C L H W"},
     kernel_size=_CUBE, stride=_STEPS, padding=_EDGES, ceil_mode=CEIL, count_include_pad=COUNT_PADDING,
@@ -134,6 +154,10 @@ class AvgPool3d(nn.AvgPool3d):
 
 @block(
     "Adaptive average pool 3d", category="Layer", paper="torch.nn.AdaptiveAvgPool3d", icon="minimize-2",
+    helps="The end of a network for clips or scans of varying size: 1 leaves C numbers for a Linear, and 8,1,1 keeps "
+          "eight steps of time for an LSTM behind it.",
+    hurts="Averaged over all of L, a short action drowns in a long clip: keep several steps and let a recurrent layer "
+          "or attention choose. L, H and W smaller than what is asked for only repeat values.",
     aliases=("pooling", "resize", "mean", "video", "volume", "global"),
     inputs={"x": "B C L H W"}, outputs={"out": "B C l h w"},
     output_size=setting("Length, height and width that come out; one number for all three.", min=1, shown=True),
@@ -160,6 +184,10 @@ def _cubes(kernel: tuple[int, ...], stride: tuple[int, ...], padding: tuple[int,
 
 @block(
     "LP pool 2d", category="Layer", paper="torch.nn.LPPool2d (Sermanet et al. 2012, arXiv:1204.3968)",
+    helps="A middle way between mean and maximum, moved by one setting: with power 2 it measures the energy of a "
+          "window, as in Sermanet's house-number network.",
+    hurts="Negative values lose their sign at power 2 and turn to NaN at odd or fractional powers: put a ReLU before "
+          "it. It sums rather than averages, so that larger windows give larger values; Max pool 2d is cheaper.",
     icon="minimize-2", aliases=("pooling", "l2", "power", "norm"), inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     power=setting("2 is L2 pooling; 1 sums up, and large powers come near to the maximum.", min=0.01, shown=True),
     kernel_size=KERNEL, stride=STRIDE, ceil_mode=CEIL,
@@ -178,6 +206,10 @@ class LPPool2d(nn.LPPool2d):
 
 @block(
     "Spatial pyramid pool", category="Layer", paper="He et al. 2014, arXiv:1406.4729", icon="grid-3x3",
+    helps="Linear layers on images of any size that must still know a rough layout, as in SPP-net: bins of 1, 2, 3 "
+          "and 6 a side give 50 numbers a channel.",
+    hurts="512 channels become 25,600 inputs for the next Linear, more than VGG's 25,088. Classifiers have taken "
+          "Global average pool instead; SPP and SPPF in detectors keep the size of the map and are something else.",
     aliases=("spp", "sppnet", "pooling", "bins", "fixed size"), inputs={"x": "B C H W"},
     outputs={"out": port("B K", "A vector of C numbers for every bin, coarser levels as listed.")},
     bins=setting("Bins along height and width, a number for each level of the pyramid.", min=1, shown=True),
@@ -204,6 +236,10 @@ class SpatialPyramidPool(nn.Module):
 
 @block(
     "Fractional max pool 2d", category="Layer", paper="Graham 2014, arXiv:1412.6071", icon="minimize-2",
+    helps="Small images, where halving runs out of pixels after a few layers: at a ratio of 0.7 a map allows about "
+          "twice as many steps, and random windows act as gentle distortions.",
+    hurts="More layers at larger sizes cost more time and memory, and sizes such as 22 of 32 seldom meet those of a "
+          "skip connection. Shifting and stretching the training images distorts as well, with plain Max pool 2d.",
     aliases=("pooling", "downsample", "random"), inputs={"x": "B C H W"}, outputs={"out": "B C h w"},
     kernel_size=KERNEL, ratio=setting("What height and width are multiplied by.", min=0.01, max=1, shown=True),
 )  # fmt: skip
@@ -241,6 +277,10 @@ def _places(size: int, windows: int, kernel: int) -> torch.Tensor:
 
 @block(
     "Max pool with indices", category="Layer", paper="torch.nn.MaxPool2d", icon="minimize-2",
+    helps="Encoders in the manner of SegNet: only places go over to the decoder, not whole maps, and Max unpool 2d "
+          "puts edges back where they were.",
+    hurts="Each index takes 8 bytes, twice a float32 value, so that with nothing wired to it Max pool 2d is leaner. "
+          "Handing the features themselves over, as U-Net does, tells the decoder more.",
     aliases=("pooling", "downsample", "segnet", "argmax"), inputs={"x": "B C H W"},
     outputs={
         "out": port("B C H W", "The largest value of each window."),
@@ -265,6 +305,10 @@ class MaxPoolIndices(nn.Module):
 
 @block(
     "Max unpool 2d", category="Layer", paper="Zeiler and Fergus 2013, arXiv:1311.2901", icon="maximize-2",
+    helps="The way up of SegNet, without weights, and pictures of what a unit responds to: values return to exactly "
+          "the pixels from which they came.",
+    hurts="Three of four places come out as 0, so that convolutions must fill them; Interpolate with a skip "
+          "connection is smoother. Where windows overlapped, two values may claim one place and one of them is lost.",
     aliases=("unpooling", "upsample", "segnet"),
     inputs={
         "x": "B C H W", "indices": port("int:B C H W", "The places that a max pool with indices gives."),

@@ -13,6 +13,11 @@ _BASE = setting("The slowest wave is about 2 pi times as many places long.", min
 
 @block(
     "Learned positions", category="Layer", paper="Gehring et al. 2017, arXiv:1705.03122", icon="ruler",
+    helps="Sequences of one known length, such as the patches of one image size or texts up to 512 tokens: L x D "
+          "weights, one addition, and the form in which ViT, BERT and GPT-2 are published.",
+    hurts="Longer sequences are refused, and places that were rare in training stay near their random start. "
+          "Sine-cosine positions take any length, Rotary positions tell distances; another image size needs a resized "
+          "table.",
     aliases=("position embedding", "absolute", "vit", "bert", "gpt"),
     inputs={"x": port("B L D", "Tokens, one behind another.")}, outputs={"out": "B L D"},
     length=setting("How many places at most; empty: as many as there are tokens.", min=1, shown=True),
@@ -42,6 +47,10 @@ class LearnedPositions(nn.Module):
 
 @block(
     "Sine-cosine positions", category="Layer", paper=_VASWANI, icon="waves",
+    helps="Little data, or lengths that vary: there is nothing to learn, and the Transformer's authors measured "
+          "nearly the same quality as with learned positions.",
+    hurts="The waves reach 1, so that small embeddings drown in them: set `scaled` on Embedding. Lengths beyond those "
+          "of training work on paper but poorly in practice; Rotary positions or Relative attention do better.",
     aliases=("sinusoidal", "position encoding", "absolute", "fixed"),
     inputs={"x": port("B L D", "Tokens, one behind another.")}, outputs={"out": "B L D"},
     base=_BASE,
@@ -62,6 +71,10 @@ class SineCosinePositions(nn.Module):
 
 @block(
     "Sine-cosine positions 2d", category="Layer", paper="Carion et al. 2020, arXiv:2005.12872", icon="waves",
+    helps="DETR and other attention on maps whose H and W vary from image to image, where a learned table would fit "
+          "one size.",
+    hurts="Added to the map it reaches the values as well; DETR adds it to queries and keys only, layer by layer. "
+          "Rows and columns are counted, not scaled, so that larger images bring values never seen in training.",
     aliases=("sinusoidal", "position encoding", "image", "detr"),
     inputs={"x": "B C%4 H W"}, outputs={"out": "B C H W"}, base=_BASE,
 )  # fmt: skip
@@ -97,6 +110,10 @@ def _angles(length: int, features: int, base: float, like: torch.Tensor) -> torc
 
 @block(
     "Rotary positions", category="Layer", paper="Su et al. 2021, arXiv:2104.09864", icon="rotate-ccw",
+    helps="Language models in the line of Llama: scores depend on distance, values stay untouched, and no weights are "
+          "added. It stands between Split into heads and Dot-product attention.",
+    hurts="It is wrong on values, or before heads are split. Far beyond the trained L scores fall apart unless `base` "
+          "is raised. It turns features 2i and 2i + 1 together: weights made for halves need another order.",
     aliases=("rope", "roformer", "relative"),
     inputs={"x": port("B H L D", "Queries or keys of H heads.")}, outputs={"out": "B H L D"}, base=_BASE,
 )  # fmt: skip

@@ -45,6 +45,10 @@ def between(dropout: float, layers: int) -> float:
 
 @block(
     "RNN", category="Layer", paper=f"torch.nn.RNN ({_ELMAN})", icon="repeat",
+    helps="Sequences of some tens of steps, and showing how recurrence works: K x (D + K) weights, a quarter of an "
+          "LSTM's, and one tanh a step.",
+    hurts="The gradient passes the same matrix L times and fades or explodes: LSTM and GRU hold on for longer. Steps "
+          "cannot run side by side, as those of Conv 1d or attention do.",
     aliases=("recurrent", "elman", "sequence"), inputs={"x": _X}, outputs={"out": _OUT},
     hidden=_HIDDEN, layers=_LAYERS, bidirectional=_BIDIRECTIONAL, steps=_STEPS, bend=_BEND, dropout=_DROPOUT,
     init=INIT,
@@ -80,6 +84,10 @@ class RNN(nn.RNN):
 
 @block(
     "LSTM", category="Layer", paper=f"torch.nn.LSTM ({_LSTM})", icon="repeat",
+    helps="Signals that arrive step by step and smaller sequence data: the memory is added to, so that gradients "
+          "last, and each new step costs the same however much came before.",
+    hurts="4 x K x (D + K) weights, and L steps that wait for one another: on long texts attention has replaced it. "
+          "Padding is read as data, so that `last` ends on it, and `bidirectional` needs the end before it begins.",
     aliases=("recurrent", "long short-term memory", "sequence"), inputs={"x": _X}, outputs={"out": _OUT},
     hidden=_HIDDEN, layers=_LAYERS, bidirectional=_BIDIRECTIONAL, steps=_STEPS, dropout=_DROPOUT, init=INIT,
 )  # fmt: skip
@@ -112,6 +120,10 @@ class LSTM(nn.LSTM):
 
 @block(
     "GRU", category="Layer", paper=f"torch.nn.GRU ({_GRU})", icon="repeat",
+    helps="Where an LSTM is too large: speech and music went as well with it in Chung et al. 2014, and it carries a "
+          "single state, which is simpler to export and to keep between calls.",
+    hurts="It cannot count without bound as an LSTM can (Weiss et al. 2018). torch applies the reset gate after the "
+          "product, not before as in the paper, so that weights of the original form do not carry over.",
     aliases=("recurrent", "gated recurrent unit", "sequence"), inputs={"x": _X}, outputs={"out": _OUT},
     hidden=_HIDDEN, layers=_LAYERS, bidirectional=_BIDIRECTIONAL, steps=_STEPS, dropout=_DROPOUT, init=INIT,
 )  # fmt: skip
@@ -144,6 +156,10 @@ class GRU(nn.GRU):
 
 @block(
     "RNN cell", category="Layer", paper=f"torch.nn.RNNCell ({_ELMAN})", icon="repeat",
+    helps="The smallest step of recurrence, for drawing one by hand: what comes out can be changed, or asked for more "
+          "input, before it goes in again as `state`.",
+    hurts="A whole sequence that is known beforehand goes faster through RNN, which takes all L steps in one call. "
+          "Over many steps its state forgets; GRU cell holds longer at three times the weights.",
     aliases=("recurrent", "step"), inputs={"x": port("B D", "One step."), "state": _STATE},
     outputs={"out": port("B K", "What it remembers now.")}, bend=_BEND, bias=_BIAS, init=INIT,
 )  # fmt: skip
@@ -160,6 +176,10 @@ class RNNCell(nn.RNNCell):
 
 @block(
     "LSTM cell", category="Layer", paper=f"torch.nn.LSTMCell ({_LSTM})", icon="repeat",
+    helps="Decoders that look back through Alignment attention at every step, and models on devices that get one "
+          "sample at a time: `state` and `memory` are yours to keep.",
+    hurts="Both outputs must be fed back, each to its own port: crossed or left at zeros they fit in size, and the "
+          "cell quietly forgets. For a given sequence LSTM runs all steps in one call.",
     aliases=("recurrent", "step"),
     inputs={
         "x": port("B D", "One step."), "state": port("B K", "What it told at the step before; zeros at first."),
@@ -186,6 +206,10 @@ class LSTMCell(nn.LSTMCell):
 
 @block(
     "GRU cell", category="Layer", paper=f"torch.nn.GRUCell ({_GRU})", icon="repeat",
+    helps="Refining a state several times by what is newly seen: nodes of a graph that receive messages (Li et al. "
+          "2016), or an estimate that is improved pass by pass.",
+    hurts="It remembers in the very state that it shows; an LSTM cell keeps a memory apart. Its width is that of "
+          "`state`. Reading a whole sequence with it wastes the single call of GRU.",
     aliases=("recurrent", "step"), inputs={"x": port("B D", "One step."), "state": _STATE},
     outputs={"out": port("B K", "What it remembers now.")}, bias=_BIAS, init=INIT,
 )  # fmt: skip

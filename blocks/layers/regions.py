@@ -21,6 +21,10 @@ _SCALE = setting("Points of the feature map for a point of the image: 1 divided 
 
 @block(
     "Boxes to regions", category="Connector", paper="Girshick 2015, arXiv:1504.08083", icon="list",
+    helps="Between proposals and RoI align or RoI pool in detectors of two stages: B x L boxes become one list, so "
+          "that all regions pass the head as one batch.",
+    hurts="Every image gives the same L, so that boxes that only fill up are pooled as well. It does not check the "
+          "form: middle and size instead of corners are read as boxes elsewhere.",
     aliases=("roi", "rois", "proposals", "batch index"),
     inputs={"boxes": port("B L 4", "Boxes of each image: left, top, right, bottom.")},
     outputs={"out": port("N 5", "The boxes of all images, each with the number of its image in front.")},
@@ -38,6 +42,10 @@ class BoxesToRegions(nn.Module):
 
 @block(
     "RoI align", category="Layer", paper="He et al. 2017, arXiv:1703.06870", icon="crosshair",
+    helps="Masks, keypoints and small boxes, as in Mask R-CNN with 7 x 7 for boxes and 14 x 14 for masks: nothing is "
+          "rounded, and box coordinates get a gradient too.",
+    hurts="With 2 points a side in each bin, a region much larger than 2 x h places is read with gaps: send large "
+          "boxes to a coarser level, or raise `sampling`. Detectors with adaptive sampling give slightly other values.",
     aliases=("region", "proposal", "mask r-cnn", "faster r-cnn"),
     inputs={"x": _MAP, "regions": _REGIONS}, outputs={"out": _OUT}, output_size=_SIZE, scale=_SCALE,
     sampling=setting("Points along each side of a bin at which the map is read.", min=1),
@@ -106,6 +114,10 @@ def _neighbours(at: torch.Tensor, size: int) -> list[tuple[torch.Tensor, torch.T
 
 @block(
     "RoI pool", category="Layer", paper="Girshick 2015, arXiv:1504.08083", icon="crosshair",
+    helps="Weights of Fast R-CNN or the first Faster R-CNN, and naming what is in a region: every place of a bin is "
+          "looked at, however large the region is.",
+    hurts="A coordinate moves by up to half a place, at stride 16 by 8 pixels, which spoils masks and small boxes, "
+          "and boxes get no gradient. RoI align rounds nothing.",
     aliases=("region", "proposal", "fast r-cnn"),
     inputs={"x": _MAP, "regions": _REGIONS}, outputs={"out": _OUT}, output_size=_SIZE, scale=_SCALE,
 )  # fmt: skip

@@ -15,6 +15,10 @@ Resampling = Literal["nearest", "bilinear", "bicubic"]
 
 @block(
     "Flatten", category="Layer", paper="torch.nn.Flatten", icon="minus", aliases=("reshape", "vector"),
+    helps="Small maps in which places matter, such as the last 5 x 5 of LeNet-5 or 7 x 7 of VGG, before Linear: "
+          "nothing is averaged away, and mostly nothing is copied.",
+    hurts="The Linear behind it takes C x H x W inputs and fits one image size only. Global average pool leaves C "
+          "inputs and takes any size; for a transformer Map to tokens keeps each place a vector.",
     inputs={"x": "number:B *S"}, outputs={"out": "B *S"},
     start_dim=setting("The first size that is joined: 1 joins all but the batch.", min=1),
 )  # fmt: skip
@@ -31,6 +35,10 @@ class Flatten(nn.Flatten):
 
 @block(
     "Interpolate", category="Layer", paper="torch.nn.functional.interpolate", icon="maximize-2",
+    helps="Meeting the size of another map on the way up, odd sizes included (`like`): FPN repeats values, DeepLab "
+          "blends them. Before a 3x3 Conv 2d it avoids a chequered pattern.",
+    hurts="It adds no detail: Transposed conv 2d and Pixel shuffle learn to. Downwards it reads a few neighbours only "
+          "and aliases below half the size: Average pool 2d, Max pool 2d or a Conv 2d with stride 2 see every pixel.",
     aliases=("upsample", "resize", "scale", "zoom"),
     inputs={"x": "B C H W", "like?": port("B c h w", "A feature map whose height and width to take.")},
     outputs={"out": "B C H W"},

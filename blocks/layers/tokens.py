@@ -15,6 +15,10 @@ _TOKENS = port("B L D", "Tokens, one behind another.")
 
 @block(
     "Map to tokens", category="Layer", paper=_VIT, icon="list", aliases=("flatten", "sequence", "patches", "vit"),
+    helps="Between convolutions and a transformer: a map of stride 16 becomes (H x W) tokens of C features, 196 for "
+          "an image of 224 x 224.",
+    hurts="H and W are forgotten, so that Tokens to map must be told them, and attention no longer knows what lies "
+          "below: add positions. On large maps L = H x W makes attention dear; shrink first.",
     inputs={"x": "B C H W"},
     outputs={"out": port("B L D", "A token for each place, row by row; its features are the channels.")},
 )  # fmt: skip
@@ -30,6 +34,10 @@ class MapToTokens(nn.Module):
 
 @block(
     "Tokens to map", category="Layer", paper=_VIT, icon="grid-3x3", aliases=("unflatten", "image", "patches", "vit"),
+    helps="Dense heads and necks behind a ViT, such as Simple feature pyramid: patch tokens go back to H x W, and a "
+          "class token in front falls away by itself.",
+    hurts="With `size` empty it takes the largest square: 12 x 20 = 240 tokens would become 15 x 15 of the last 225, "
+          "quietly scrambled. Set it for every map that is not square.",
     inputs={"x": _TOKENS}, outputs={"out": port("B C H W", "The tokens at their places in a map.")},
     size=setting("Height and width of the map; empty: the largest square.", min=1, shown=True),
 )  # fmt: skip
@@ -56,6 +64,10 @@ class TokensToMap(nn.Module):
 
 @block(
     "Class token", category="Layer", paper=_VIT, icon="star",
+    helps="ViT and BERT with a classifier on one token, DeiT with two for a teacher, and registers (a few extra "
+          "tokens that nobody reads), which take odd peaks out of attention maps.",
+    hurts="L grows by `count`, and Learned positions behind it count these too. A plain ViT classifies as well from "
+          "Mean of tokens (Beyer et al. 2022), and without attention behind it the token learns nothing of the sample.",
     aliases=("cls", "distillation token", "register", "vit", "bert"),
     inputs={"x": _TOKENS}, outputs={"out": port("B L D", "The learned tokens, and behind them those that came in.")},
     count=setting("How many learned tokens; 2 for a class and a distillation token.", min=1, shown=True),
@@ -80,6 +92,10 @@ class ClassToken(nn.Module):
 
 @block(
     "Pick token", category="Layer", paper="Devlin et al. 2018, arXiv:1810.04805", icon="crosshair",
+    helps="A class token on its way to the head (0), or the last state of a causal model or an RNN that has read the "
+          "whole sequence (-1).",
+    hurts="In padded batches -1 takes padding: use Mean of tokens with a mask. A token knows only what attention "
+          "brought it: the first one of a causal model has seen nothing but itself.",
     aliases=("cls", "pooler", "select", "first", "last"),
     inputs={"x": _TOKENS}, outputs={"out": port("B D", "The features of that token.")},
     index=setting("Which token: 0 is the first, -1 the last.", shown=True),
@@ -102,6 +118,10 @@ class PickToken(nn.Module):
 
 @block(
     "Mean of tokens", category="Layer", paper="Zhai et al. 2021, arXiv:2106.04560", icon="sigma",
+    helps="Sentence vectors, and ViTs without a class token: every token gets a gradient, and with `mask` padding "
+          "does not count.",
+    hurts="One decisive token among hundreds is diluted: Pick token or attention lets one speak. In a causal model "
+          "the mean is full of early tokens that have seen little; there take the last.",
     aliases=("average", "pooling", "gap"),
     inputs={"x": _TOKENS, "mask?": port("int:B L", "0 for padding, which does not count; another number for tokens.")},
     outputs={"out": port("B D", "The average of each feature.")},
