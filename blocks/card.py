@@ -51,6 +51,8 @@ class Setting(msgspec.Struct, frozen=True, omit_defaults=True):
     """May be None (shown as "auto" or "none")."""
     when: tuple[tuple[str, Value], ...] = ()
     """Other settings and the values at which alone this one matters."""
+    letters_of: str = ""
+    """The setting whose sizes this one names (`H`, `W`): it is typed there, and has no field of its own."""
 
     def accept(self, value: object) -> Value:
         """Return `value` in this setting's type (whole floats become ints, one int becomes a pair).

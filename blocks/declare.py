@@ -34,6 +34,7 @@ class _SettingNote(NamedTuple):
     max: float | None
     shown: bool
     when: tuple[tuple[str, Any], ...]
+    letters_of: str
 
 
 class _PortNote(NamedTuple):
@@ -44,13 +45,14 @@ class _PortNote(NamedTuple):
 
 def setting(
     help: str, *, min: float | None = None, max: float | None = None, shown: bool = False,
-    when: Mapping[str, Any] | None = None,
+    when: Mapping[str, Any] | None = None, letters_of: str = "",
 ) -> Any:  # fmt: skip
     """What `@block` is told of a setting: its help, bounds, and whether it stands on the node.
 
     `when` names other settings and the values at which alone this one matters: `{"kind": "bottleneck"}`.
+    `letters_of` names the setting whose sizes this one gives letters.
     """
-    return _SettingNote(help, min, max, shown, tuple((when or {}).items()))
+    return _SettingNote(help, min, max, shown, tuple((when or {}).items()), letters_of)
 
 
 def port(pattern: str, help: str, example: str = "") -> Any:
@@ -136,6 +138,8 @@ def _card(
         for other, value in s.when:
             if other not in by_name or by_name[other].accept(value) != value:
                 raise TypeError(f"{who}: `{s.name}` matters when {other} is {value!r}, but {other} cannot be that")
+        if s.letters_of and (s.letters_of not in by_name or s.type != "strs"):
+            raise TypeError(f"{who}: `{s.name}` gives `{s.letters_of}` letters: that must be a setting, and this strs")
     for p in (*ins, *outs):
         if p.many not in ("", "*") and (p.many not in by_name or by_name[p.many].type not in ("int", "strs")):
             raise TypeError(f"{who}: `{p.name}*{p.many}` needs a setting `{p.many}` of type int or tuple[str, ...]")
@@ -260,7 +264,7 @@ def _setting(who: str, name: str, hint: Any, default: Any, note: _SettingNote) -
         default = (default, default)
     made = Setting(
         name=name, type=kind, default=default, help=note.help, min=note.min, max=note.max, choices=choices,
-        optional=optional, when=note.when,
+        optional=optional, when=note.when, letters_of=note.letters_of,
     )  # fmt: skip
     try:
         fits = made.accept(default) == default

@@ -33,6 +33,8 @@ def sample_size(size: tuple[int, ...], resolution: float = 1.0) -> tuple[int, ..
         "Multiplies the height and width of an image: 0.714 makes 160 of 224. The cost goes with its square.",
         min=0.01, max=100,
     ),
+    letters=setting("Letters for the sizes that may change, as in 3 x H x W; the numbers are then examples.",
+                    letters_of="size"),
     exempt={"settings": _TOLD},
     presets={
         "image": preset("Images: channels, height and width.", node="image", icon="image"),
@@ -63,7 +65,11 @@ class Input(nn.Module):
     """
 
     def __init__(
-        self, size: tuple[int, ...] = (3, 224, 224), dtype: InputType = "float32", resolution: float = 1.0
+        self,
+        size: tuple[int, ...] = (3, 224, 224),
+        dtype: InputType = "float32",
+        resolution: float = 1.0,
+        letters: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
 

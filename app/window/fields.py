@@ -198,9 +198,13 @@ class TextField(Field):
         self.edit.editingFinished.connect(self._typed)
         self.row.addWidget(self.edit)
 
+    def written(self, value: SettingValue) -> str:
+        """The value as one types it."""
+        return show_text(value)
+
     def show_value(self, value: SettingValue) -> None:
         self.value = value
-        text = self.edit.settled = show_text(value)
+        text = self.edit.settled = self.written(value)
         if self.edit.text() != text:
             self.edit.setText(text)
             self.edit.setCursorPosition(0)
@@ -216,7 +220,7 @@ class TextField(Field):
 
     def _typed(self) -> None:
         text = self.edit.text().strip()
-        if text == show_text(self.value).strip():
+        if text == self.edit.settled.strip():
             return
         try:
             self.edited.emit(self._read(text), "")

@@ -20,6 +20,7 @@ from app.window.parts import Switch, button, label, mark
 from app.window.reckoning import ReckoningBox
 from app.window.rows import Costs, Facts
 from app.window.sentences import Elided
+from app.window.size_field import SizeField
 from app.window.solve_box import SolveBox
 from app.window.theme import CATEGORY_COLOURS, icon
 from blocks.card import Card, Setting
@@ -140,8 +141,11 @@ class NodePage(Page):
 
     def _build_form(self) -> None:
         node = self.node
-        for setting in edits.settings_of(self.document.design, node, self.document.catalogue) or ():
-            self._add_field(setting, self._set_setting)
+        settings = edits.settings_of(self.document.design, node, self.document.catalogue) or ()
+        self._letters = {s.letters_of: s.name for s in settings if s.letters_of}
+        for setting in settings:
+            if not setting.letters_of:
+                self._add_field(setting, self._set_setting)
         if node.group:
             self._add_field(REPEAT, self._set_repeat)
             row = QHBoxLayout()
@@ -182,7 +186,7 @@ class NodePage(Page):
 
     def _add_field(self, setting: Setting, apply: Callable[[str, SettingValue, str], str]) -> None:
         row = self._form.rowCount()
-        field = make_field(setting)
+        field = SizeField(setting) if setting.name in self._letters else make_field(setting)
         field.expressions = bool(self.where)
         name = label(setting.name.replace("_", " "), "soft", wrap=True)
         name.setToolTip(field.tip)
@@ -231,8 +235,14 @@ class NodePage(Page):
         catalogue = self.document.catalogue
         self.document.consent.typed(self._fields[name].setting, self.node.settings.get(name), value)
 
+        field = self._fields[name]
+
         def change(design: Design) -> Design:
-            return edits.set_setting(design, self.where, self.id, name, value, catalogue)
+            design = edits.set_setting(design, self.where, self.id, name, value, catalogue)
+            if isinstance(field, SizeField):
+                letters = self._letters[name]
+                design = edits.set_setting(design, self.where, self.id, letters, field.letters or None, catalogue)
+            return design
 
         return self.try_edit(f"Set {name} of {self.node.name}", change, merge=merge)
 
@@ -306,6 +316,8 @@ class NodePage(Page):
         if field.setting is REPEAT:
             field.show_value(node.repeat)
         else:
+            if isinstance(field, SizeField):
+                field.show_letters(node.settings.get(self._letters[name]))
             field.show_value(node.settings.get(name, field.setting.default))
 
     def _show_shares(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QDialog, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
+from app.design.values import Design
 from app.messages.symbols import CheckSizes, GetSymbols, SizesChecked, Symbols
 from app.window.document import Document
 from app.window.engines import Engines
@@ -18,6 +19,8 @@ class Letters(QObject):
 
     changed = Signal()
     """`text` may answer otherwise than before."""
+    wanted = Signal()
+    """Letters were typed for the sizes of an Input while numbers are shown."""
 
     def __init__(self, document: Document, engines: Engines, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -27,6 +30,15 @@ class Letters(QObject):
         self._asked_for: object = None
         self.on = False
         document.analysed.connect(self._follow)
+        document.changed.connect(self._edited)
+
+    def _edited(self, before: Design, after: Design) -> None:
+        """Letters that somebody types are to be seen."""
+        for node in () if self.on else after.nodes:
+            old = before.by_id.get(node.id, node)
+            if (letters := node.settings.get("letters")) and letters != old.settings.get("letters"):
+                self.wanted.emit()
+                return
 
     def turn(self, on: bool) -> None:
         """Show letters, or numbers again."""

@@ -56,6 +56,7 @@ class MainWindow(QMainWindow):
         self.canvas.scene_.letters = self.letters.text
         self.letters.changed.connect(self.canvas.scene_.relabel)
         self.actions_ = Actions(self)
+        self.letters.wanted.connect(self.actions_["letters"].trigger)
         self.topbar = TopBar(self.document, self.actions_.menus, self.actions_)
         self._arrange()
         self._dress()  # once all parts stand in their places: each move under a style sheet costs a polish

@@ -350,3 +350,26 @@ def test_the_evaluator_agrees_with_torch() -> None:
     """The evaluator's floors against torch, so that a mistake of it cannot hide one of ours."""
     for side in range(20, 40):
         assert F.max_pool2d(torch.zeros(1, 1, side, side), 3, 2).shape[2] == evaluate("⌊(H - 3)/2⌋ + 1", {"H": side})
+
+
+def test_letters_that_the_user_gave_are_used() -> None:
+    layers = (node("conv", "Conv2d", out_channels=8, stride=2), node("pool", "MaxPool2d"))
+
+    def said(letters: tuple[str, ...], size: tuple[int, ...] = (3, 64, 48)) -> tuple[list[tuple[str, int]], str]:
+        found = asked(chain(node("image", "Input", size=size, letters=letters), *layers, OUTPUT))
+        (port,) = next(n.outputs for n in found.nodes if n.id == "pool")
+        return [(letter.name, letter.size) for letter in found.letters], port.tensors[0]
+
+    assert said(("", "Y", "X")) == ([("Y", 64), ("X", 48)], "B × 8 × Y/4 × X/4")
+    assert said(("", "", "W")) == ([("W", 48)], "B × 8 × 16 × W/4"), "what has no letter stays"
+    assert said(("C", "H", "")) == ([("C", 3), ("H", 64)], "B × 8 × H/4 × 12"), "channels too"
+    assert said(("", "H")) == said(()), "letters for another rank are none"
+    two = asked(Design(
+        nodes=(node("a", "Input", size=(3, 20, 30), letters=("", "H", "W")),
+               node("b", "Input", size=(3, 40, 60), letters=("", "H", "")), node("out_a", "Output"),
+               node("out_b", "Output")),
+        wires=(wire("a", "out_a"), wire("b", "out_b")),
+    ))  # fmt: skip
+    assert [(x.name, x.size, x.inputs) for x in two.letters] == [
+        ("H", 20, ("a",)), ("W", 30, ("a",)), ("H2", 40, ("b",)),
+    ]  # fmt: skip

@@ -20,7 +20,9 @@ from blocks.card import Card, Port, Setting
 
 CARDS = (
     Card("Input", "Input", "Ends", outputs=(Port("out", "*S"),), summary="What the network is given.",
-         settings=(Setting("size", "ints", (3, 224, 224), "Without the batch."),), shown=("size",), icon="log-in"),
+         settings=(Setting("size", "ints", (3, 224, 224), "Without the batch.", min=1),
+                   Setting("letters", "strs", (), "Letters for sizes.", letters_of="size")),
+         shown=("size",), icon="log-in"),
     Card("Conv2d", "Convolution", "Layer", inputs=(Port("x", "B C H W"),), outputs=(Port("out", "B C H W"),),
          help="Slides learned filters over an image.\n\nEach output channel looks at all input channels.",
          summary="Slides learned filters over an image.", paper="LeCun et al. 1989", icon="grid-3x3",

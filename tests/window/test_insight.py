@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel
+from PySide6.QtWidgets import QLabel, QLineEdit
 
 from app.design import edits
 from app.window.fold import Fold
@@ -102,6 +102,16 @@ def test_wires_speak_in_letters_and_follow_an_edit(qtbot: Any, window: MainWindo
     qtbot.waitUntil(lambda: labels()[1:] == ["64×H/4×W/4", "64×H/4×W/4"], timeout=ENGINE)
     window.actions_["letters"].trigger()
     assert labels()[1] == "64×56×56"
+    window.canvas.scene_.select(["image"])
+    qtbot.waitUntil(lambda: getattr(window.inspector.page, "id", "") == "image", timeout=ENGINE)
+    line = window.inspector.page.findChild(QLineEdit, "setting-size")
+    assert line is not None
+    line.selectAll()
+    QTest.keyClicks(line, "3 x Y x 96")
+    QTest.keyClick(line, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: labels() == ["3×Y×96", "64×Y/4×24", "64×Y/4×24"], timeout=ENGINE)
+    assert window.actions_["letters"].isChecked()
+    window.actions_["letters"].trigger()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from app.design import edits, grouping
 from app.design.values import Design, Expression, Node, Settings
 from app.messages import Analysis
 from app.messages.reports import Fix, Memory, NodeReport, PortShape, Problem, Tensor
+from app.window.canvas.face import face_of
 from app.window.document import Document
 from app.window.engines import Engines
 from app.window.fields import NumberEdit, PairField, SwitchField, read_expression, show_text
@@ -163,6 +164,35 @@ def test_switch_choice_and_list(qtbot: QtBot, document: Document, inspector: Ins
     assert document.graph.by_id["image"].settings["size"] == (1, 8, 8)
     _type(qtbot, size, "1, x, 8")
     assert "`x` was typed" in _error(page, "size")
+
+
+def test_sizes_take_letters(qtbot: QtBot, document: Document, inspector: Inspector) -> None:
+    page = _show(inspector, "image")
+    line = page.findChild(QLineEdit, "setting-size")
+    assert line is not None and page.findChild(QWidget, "setting-letters") is None, "one field for both"
+
+    def typed(text: str) -> tuple[object, object, str]:
+        _type(qtbot, line, text)
+        settings = document.design.by_id["image"].settings
+        return settings.get("size"), settings.get("letters"), line.text()
+
+    assert typed("3 x H x W") == ((3, 224, 224), ("", "H", "W"), "3, H=224, W=224"), "numbers stay as examples"
+    assert document.undo_stack.count() == 1, "one undo step"
+    assert typed("3xH=96xW") == ((3, 96, 224), ("", "H", "W"), "3, H=96, W=224")
+    assert typed("3, w, h") == ((3, 224, 96), ("", "W", "H"), "3, W=224, H=96"), "a letter keeps its number"
+    assert typed("C=4 × H2=50 × W") == ((4, 50, 224), ("C", "H2", "W"), "C=4, H2=50, W=224")
+    for bad, why in (("3, B, W", "B is the batch"), ("H, H, W", "H names two sizes"), ("3, HW, 5", "`HW` was typed"),
+                     ("H, W, L, T", "H has no number yet"),
+                     ("3, x, 5", "`x` was typed"), ("3, H=0, W=5", "0")):  # fmt: skip
+        before = document.design
+        _type(qtbot, line, bad)
+        assert document.design is before and why in _error(page, "size"), bad
+    assert typed("3, 32, 32") == ((3, 32, 32), None, "3, 32, 32"), "without letters there are none"
+    document.undo_stack.undo()
+    inspector.refresh()
+    assert line.text() == "C=4, H2=50, W=224"
+    (rows,) = [face_of(document, document.graph, n, None, []).rows for n in document.design.nodes if n.id == "image"]
+    assert rows == (("size", "C×H2×W"),)
 
 
 def test_rename_freeze_and_share(qtbot: QtBot, document: Document, inspector: Inspector) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,6 +18,8 @@ Place = tuple[str, str]
 
 FREE = frozenset("HWLT")
 """What patterns call the sizes that may change: height, width, length, time."""
+LETTER = re.compile(r"[AC-Z][0-9]*", re.ASCII)
+"""What a size may be called; B is the batch."""
 USUAL = {1: "L", 2: "LD", 3: "CHW", 4: "CLHW"}
 """What the sizes of a sample are where no pattern says it, by their number."""
 
@@ -38,8 +41,8 @@ def free_sizes(walk: Walk) -> tuple[Free, ...]:
     shapes = _shapes(walk)
     for step in _ends(walk, "Input"):
         shape = shapes[_place(step)]
-        names = _names(walk, step, shape)
-        axes = [i for i, name in enumerate(names) if name in FREE]
+        names = letters_of(step, shape) or [n if n in FREE else "" for n in _names(walk, step, shape)]
+        axes = [i for i, name in enumerate(names) if name]
         if axes:
             key = tuple((names[i], shape[i]) for i in axes)
             found.setdefault(key, []).append((step, axes))
@@ -58,9 +61,21 @@ def free_sizes(walk: Walk) -> tuple[Free, ...]:
     return tuple(frees)
 
 
+def letters_of(step: Step, shape: tuple[int, ...]) -> list[str]:
+    """The letters that the user gave the sizes of an Input, "" for one that stays; none where there are none that
+    fit."""
+    given = step.call.settings.get("letters")
+    if not isinstance(given, tuple) or len(given) != len(shape):
+        return []
+    letters = [str(each) if LETTER.fullmatch(str(each)) else "" for each in given]
+    return letters if any(letters) else []
+
+
 def _numbered(name: str, taken: Sequence[Free]) -> str:
-    count = sum(free.letter[0] == name for free in taken)
-    return f"{name}{count + 1}" if count else name
+    """The letter, or where another size has it already, that letter and a number."""
+    letters = {free.letter for free in taken}
+    numbers = (n for n in range(2, len(taken) + 3) if f"{name[0]}{n}" not in letters)
+    return f"{name[0]}{next(numbers)}" if name in letters else name
 
 
 def _ends(walk: Walk, block: str) -> list[Step]:

@@ -81,8 +81,14 @@ def face_of(document: Document, graph: Graph, node: Node, report: NodeReport | N
         shown = card.shown if card else tuple(node.settings)
     declared = {s.name: s for s in settings}
     defaults = {s.name: s.default for s in settings}
+    letters = {s.letters_of: node.settings.get(s.name) for s in settings if s.letters_of}
     rows = tuple(
-        (name.replace("_", " "), texts.value(node.settings.get(name, defaults.get(name)), declared.get(name)))
+        (
+            name.replace("_", " "),
+            texts.value(
+                texts.lettered(node.settings.get(name, defaults.get(name)), letters.get(name)), declared.get(name)
+            ),
+        )
         for name in shown[:SHOWN]
     )
     errors = [p for p in problems if p.severity == "error"]

@@ -31,6 +31,13 @@ def value(given: SettingValue, setting: Setting | None = None) -> str:
     return f"{first} …" if rest else first
 
 
+def lettered(sizes: SettingValue, letters: SettingValue) -> SettingValue:
+    """Sizes with the letters that some of them have in their place: 3, H, W."""
+    if not isinstance(sizes, tuple) or not isinstance(letters, tuple) or len(sizes) != len(letters):
+        return sizes
+    return tuple(letter or size for size, letter in zip(sizes, letters, strict=True))
+
+
 def shape(sizes: tuple[int, ...]) -> str:
     """A shape without its batch: `64×56×56`; a tensor of nothing but the batch has `1 value` a sample."""
     return TIMES.join(map(str, sizes[1:])) or "1 value"
