@@ -16,6 +16,7 @@ from app.messages.symbols import CheckSizes, GetSymbols
 
 if TYPE_CHECKING:
     from app.engine import reach
+    from app.engine.connections import Connections
 
 
 def answer(request: Question) -> Answers:
@@ -42,8 +43,10 @@ def answer(request: Question) -> Answers:
 
             return Parts(job, parts(analyser, design, where, node, batch=batch, reach=_fields() if fields else None))
         case GetFields(job=job, batch=batch):
-            found = _fields().fields(analyser.walk(design, batch=batch))
-            return Fields(job, tuple(OutputFields(end.node, end.port, fields) for end, fields in found.items()))
+            walk = analyser.walk(design, batch=batch)
+            found = _fields().fields(walk)
+            outputs = tuple(OutputFields(end.node, end.port, fields) for end, fields in found.items())
+            return Fields(job, outputs, _connections().of(walk))
         case GetSymbols(job=job):
             from app.engine.symbols import symbols
 
@@ -67,3 +70,11 @@ def _fields() -> reach.Fields:
     from app.engine import reach
 
     return reach.Fields(shared_analyser().measurer)
+
+
+@lru_cache(maxsize=1)
+def _connections() -> Connections:
+    """What is known of connections so far."""
+    from app.engine.connections import Connections
+
+    return Connections(shared_analyser().measurer)

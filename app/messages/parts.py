@@ -94,7 +94,7 @@ class Parts(msgspec.Struct, frozen=True, tag=True):
 
 
 class GetFields(msgspec.Struct, frozen=True, tag=True):
-    """Ask for the receptive field at every output of every call."""
+    """Ask for the receptive field at every output of every call, and for the connections of its layers."""
 
     job: str
     design: Design
@@ -111,10 +111,12 @@ class OutputFields(msgspec.Struct, frozen=True):
 
 
 class Fields(msgspec.Struct, frozen=True, tag=True):
-    """The answer to GetFields."""
+    """The answer to GetFields. `connections` are those of fully connected and convolutional layers for one sample, by
+    the id of the call (LeCun et al. 1998, LeNet-5); calls without such layers are not in it."""
 
     job: str
     outputs: tuple[OutputFields, ...]
+    connections: dict[str, int] = {}
 
 
 BY_RANK: dict[int, tuple[str, ...]] = {

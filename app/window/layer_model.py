@@ -69,7 +69,8 @@ class LayerModel(QAbstractItemModel):
     def _sum(self, reports: tuple[NodeReport, ...]) -> NodeReport:
         analysis = self._document.analysis
         weighted = sum(r.parameters > 0 for r in reports)
-        title = f"{len(reports):,} layers, {weighted:,} with weights"
+        wires = sum(len(port.tensors) > 0 for r in reports for port in r.inputs)
+        title = f"{len(reports):,} layers, {weighted:,} with weights, {wires:,} wires"
         if analysis is None:
             return NodeReport("", "Total", "", "", title)
         partial = " (of the valid part)" if analysis.partial else ""
@@ -99,6 +100,10 @@ class LayerModel(QAbstractItemModel):
         for row in self.rows:
             if row.report is not None:
                 row.fields = by_call.get(row.report.id, ())
+                row.connections = told.connections.get(row.report.id)
+        if self._totals:
+            for row in self.rows:
+                row.connections = sum(told.connections.values()) or None
         if self.rows:
             self.dataChanged.emit(self.index(0, SEES), self.index(len(self.rows) - 1, len(COLUMNS) - 1))
 

@@ -33,6 +33,8 @@ class Row:
     inside: list[Row] | None = None
     asked: bool = False
     fields: tuple[Field | None, ...] = field(default=())
+    connections: int | None = None
+    """None while they are not known, and for what has none."""
 
     def become(self, other: Row) -> None:
         """Show another analysis of the same call: the row itself stays, because Qt knows it by its address."""
@@ -189,6 +191,9 @@ COLUMNS = (
            lambda r, o: seen(r), _seen_value, least=88),
     Column("Stride", "Pixels of the input from one place of the output to the next", lambda r, o: stride(r),
            lambda r: float(stride(r).split(" ")[-1] or -1), least=60),
+    Column("Connections", "Of fully connected and convolutional layers, for one sample: each weight once for each "
+           "neuron that it leads to, biases included", lambda r, o: "" if r.connections is None else
+           f"{r.connections:,}", lambda r: r.connections or -1, least=96, shown=False),
 )  # fmt: skip
 NAME, BLOCK, INPUT, OUTPUT = range(4)
 SEES = next(i for i, column in enumerate(COLUMNS) if column.heading == "Sees")

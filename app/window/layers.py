@@ -237,6 +237,7 @@ class LayersPanel(QWidget):
 
     def _show_fields(self, told: Fields) -> None:
         self.model.show_fields(told)
+        self.totals.show_fields(told)
         self.table.fit()
 
     def _ask_parts(self, row: Row) -> None:

@@ -17,12 +17,14 @@ from app.design.edits import set_repeat, set_setting
 from app.design.expand import Call
 from app.design.grouping import collapse
 from app.design.values import Design, Settings
-from app.engine.compile import shared_analyser
+from app.engine import questions
+from app.engine.compile import compile_design, shared_analyser
 from app.engine.reckoning import reckon, reckon_step
 from app.engine.reckoning.formulas import Formula, line
 from app.engine.reckoning.rules import Seen
 from app.engine.reckoning.weights import neurons
 from app.engine.walk import Step
+from app.messages.parts import Fields, GetFields
 from app.messages.reckoning import Reckoning
 from app.messages.reports import Tensor
 from blocks.card import Card
@@ -30,6 +32,7 @@ from blocks.patterns import parse
 from tests.blocks.samples import CARDS, SIZES, others, sample
 from tests.drawing import OUTPUT, chain, node
 from tests.engine.reckoned import about, check, counted_macs
+from tests.layers import drawn
 
 # the catalogue --------------------------------------------------------------------------------------------------------
 
@@ -146,6 +149,25 @@ def test_lenet_as_its_paper_counts() -> None:
     dense = chain(node("f5", "Input", size=(120,)), node("f6", "Linear", out_features=84), OUTPUT)
     lines = reckon(shared_analyser(), dense, "", "f6").lines
     assert about(lines, "connections").result == about(lines, "parameters").result == 10_164
+
+
+def test_a_whole_network_has_the_connections_of_its_paper() -> None:
+    """LeCun et al. 1998, section II.B: LeNet-5 has 340,908 connections; a network's composites are counted inside."""
+    told = questions.answer(GetFields("", drawn("lenet5_original")))
+    assert isinstance(told, Fields)
+    assert sum(told.connections.values()) == 340_908
+    assert list(told.connections.values()) == [122_304, 5_880, 151_600, 2_000, 48_120, 10_164, 840]
+    vgg = questions.answer(GetFields("", drawn("vgg16")))
+    assert isinstance(vgg, Fields)
+    network = compile_design(drawn("vgg16")).module
+    biases: list[int] = []
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            layer.register_forward_hook(lambda m, x, made: biases.append(made[0].numel()))
+    with torch.no_grad():
+        network.to("meta")(torch.empty(1, 3, 224, 224, device="meta"))
+    macs = shared_analyser().analyse(drawn("vgg16")).macs
+    assert sum(vgg.connections.values()) == macs + sum(biases), "each weight at each place, and a bias a neuron"
 
 
 def joined(module: nn.Module, x: torch.Tensor) -> int:

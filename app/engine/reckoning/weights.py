@@ -124,7 +124,8 @@ def neurons(module: Any, seen: Seen) -> list[Line]:
     A neuron is one number that comes out. A weight is counted once however many neurons share it, biases apart; a
     connection once for each neuron that it leads to, biases included, as LeCun et al. 1998 (LeNet-5) count them.
     """
-    own = ("ChannelConv", "LocallyConnected2d", "TableConv2d", "TrainedSubsampling", "Linear", *_CONVOLUTIONS)
+    own = ("ChannelConv", "LocallyConnected2d", "TableConv2d", "TrainedSubsampling", "RadialBasisOutput", "Linear",
+           *_CONVOLUTIONS)  # fmt: skip
     kind, x, made = kind_of(module, own), seen.x, seen.made[0]
     count = sum(_numel(shape[1:]) for shape in seen.made)
     if kind in ("", "ChannelConv"):
@@ -138,6 +139,12 @@ def neurons(module: Any, seen: Seen) -> list[Line]:
         weights, each = put("in_features*out_features", **values), "in_features"
     elif kind == "TableConv2d":
         return _table(module, made)
+    elif kind == "RadialBasisOutput":
+        classes, features = module.patterns.shape
+        return [
+            line("neurons", put("classes", classes=classes), count),
+            line("connections", put("classes*features", classes=classes, features=features), None, note=_NO_BIAS),
+        ]
     elif kind == "TrainedSubsampling":
         values = {"C": made[1], "H_out": made[2], "W_out": made[3]}
         values |= {"kernel_height": module.kernel_size[0], "kernel_width": module.kernel_size[1]}
