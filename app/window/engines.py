@@ -35,7 +35,6 @@ from app.window.kept import load_catalogue, save_catalogue
 from app.window.own_blocks import OwnBlocks
 from app.window.own_loading import OwnLoader
 from app.window.salvage import salvage
-from blocks.card import Card
 
 DEBOUNCE = 30
 """Milliseconds that an edit waits for the next before it is analysed."""
@@ -77,7 +76,8 @@ class Engines(QObject):
         self._jobs: list[Job] = []
         self._numbers = itertools.count(1)
         self._failed_starts = 0
-        self._cards: tuple[Card, ...] = ()
+        self._kept = Catalogue(())
+        """The catalogue as it is in the user's cache."""
         self._known: tuple[Analyse, Analysis] | None = None
         """The last request that an engine answered, and its answer."""
         self._asked: Analyse | None = None
@@ -232,9 +232,9 @@ class Engines(QObject):
         self._document = document
         document.changed.connect(self._edited)
         document.consent.changed.connect(self._consent_changed)
-        self._cards = load_catalogue()
-        if self._cards:
-            document.set_catalogue(self._cards)
+        self._kept = load_catalogue()
+        if self._kept.cards:
+            document.set_catalogue(self._kept.cards, self._kept.pages)
         self._edited()
 
     def _edited(self, *_designs: object) -> None:
@@ -329,7 +329,7 @@ class Engines(QObject):
     # the catalogue ----------------------------------------------------------------------------------------------------
 
     def _set_catalogue(self, reply: Catalogue) -> None:
-        cards = reply.cards
+        cards, pages = reply.cards, reply.pages
         if self._loader.answered():
             for engine in self._engines():
                 if engine is not self._main:
@@ -339,11 +339,12 @@ class Engines(QObject):
                 self._watchdog.start(3 * PATIENCE)
         if self._document is not None:
             self._document.set_troubles((*reply.troubles, *self.own.troubles))
-        if cards != self._cards:
-            self._cards = cards
-            save_catalogue(cards)
-        if self._document is not None and tuple(self._document.catalogue.values()) != cards:
-            self._document.set_catalogue(cards)
+        if (cards, pages) != (self._kept.cards, self._kept.pages):
+            self._kept = reply
+            save_catalogue(reply)
+        document = self._document
+        if document is not None and (*document.catalogue.values(), *document.pages.values()) != (*cards, *pages):
+            document.set_catalogue(cards, pages)
         self.catalogue.emit(cards)
         self._analyse()
 
