@@ -34,6 +34,9 @@ from app.window.topics import OK, SIGN, WARN, Topic, chapters, of_node, page_of
 if TYPE_CHECKING:
     from app.window.main_window import MainWindow
 
+ROW = 24
+"""The height of a line in the list of pages: said outright, for before the dialog is shown the sheet is not heeded."""
+
 
 class ExplanationBox(QWidget):
     """When a node's block helps and when it hurts, its paper, and the way to its category's page."""
@@ -203,11 +206,12 @@ class Explanation(QDialog):
                     section = topic.section
                     head = QListWidgetItem(section)
                     head.setFlags(Qt.ItemFlag.NoItemFlags)
-                    head.setSizeHint(QSize(0, 32))
+                    head.setSizeHint(QSize(0, ROW + 10))
                     head.setTextAlignment(Qt.AlignmentFlag.AlignBottom | Qt.AlignmentFlag.AlignLeft)
                     self.list.addItem(head)
                 item = QListWidgetItem(topic.title)
                 item.setData(Qt.ItemDataRole.UserRole, topic)
+                item.setSizeHint(QSize(0, ROW))
                 if topic.key.startswith("category:"):
                     item.setFont(font(BODY, weight=QFont.Weight.DemiBold))
                 self.list.addItem(item)

@@ -65,7 +65,8 @@ def chapters(document: Document, devices: Devices | None) -> dict[str, list[Topi
     found: dict[str, list[Topic]] = {}
     for category in (*CATEGORIES, "Group"):
         page = document.pages.get(category)
-        chapter = [_of_page(f"category:{category}", page, "Blocks", ICONS[category], category)] if page else []
+        kind = "Category" if category in CATEGORIES else ""
+        chapter = [_of_page(f"category:{category}", page, kind, ICONS[category], category)] if page else []
         cards = [card for card in document.catalogue.values() if card.category == category]
         for section, listed in by_section(category, cards).items():
             chapter += [_of_card(card, section) for card in listed]
@@ -138,7 +139,7 @@ def _table(heading: str, rows: list[tuple[str, str, str]]) -> str:
 
 def _port(port: Port) -> tuple[str, str, str]:
     words = ["Any kind" if port.kind == "any" else port.kind.capitalize()]
-    if port.pattern and port.kind not in ("any", "scalar"):
+    if port.pattern not in ("", port.kind):
         words[0] += f" `{port.pattern}`"
     if port.optional:
         words.append("optional")

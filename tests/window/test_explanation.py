@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QPushButton, QTextBrowser
+from PySide6.QtWidgets import QLabel, QPushButton, QTextBrowser, QWidget
 
 from app.design.values import Group, Node
 from app.window import theme as themes
@@ -67,6 +67,7 @@ def read(window: MainWindow) -> str:
 def node_page(window: MainWindow, qtbot: Any, id: str) -> NodePage:
     window.canvas.scene_.select([id])
     qtbot.waitUntil(lambda: isinstance(window.inspector.page, NodePage) and window.inspector.page.id == id)
+    qtbot.waitUntil(window.inspector.page.isVisible)  # what is put into a layout is shown a moment later
     return window.inspector.page  # type: ignore[return-value]
 
 
@@ -77,6 +78,12 @@ def leave(window: MainWindow, qtbot: Any) -> None:
     assert not dialogs(window)
     window.activateWindow()
     qtbot.waitUntil(window.isActiveWindow)
+
+
+def click(window: MainWindow, qtbot: Any, widget: QWidget) -> None:
+    """Click on what the layout has put under the pointer by now."""
+    qtbot.waitUntil(lambda: window.childAt(widget.mapTo(window, widget.rect().center())) is widget)
+    QTest.mouseClick(widget, LEFT)
 
 
 def f1(window: MainWindow) -> None:
@@ -134,18 +141,18 @@ def test_the_inspector_says_it_in_short_and_links_to_the_category(window: MainWi
     box = node_page(window, qtbot, "conv").explanation
     seen = {name: box.findChild(QLabel, name) for name in ("helps", "hurts")}
     assert seen["helps"].text() == "Convolution helps here." and not seen["helps"].isVisible()
-    QTest.mouseClick(box.fold.toggle, LEFT)
+    click(window, qtbot, box.fold.toggle)
     assert seen["helps"].isVisible() and seen["hurts"].isVisible()
     assert 'href="https://arxiv.org/abs/1512.03385"' in QLabel.text(box.paper)
     link = box.findChild(QPushButton, "about-category")
     assert link.text() == "About Layer blocks"
-    QTest.mouseClick(link, LEFT)
+    click(window, qtbot, link)
     assert BY_NAME["Layer"].text in read(window)
     leave(window, qtbot)
     box = node_page(window, qtbot, "part").explanation
     assert box.findChild(QLabel, "helps").isVisible(), "what was opened once stays open"
     assert box.findChild(QLabel, "hurts").text() == BY_NAME["Group"].hurts
-    QTest.mouseClick(box.about, LEFT)
+    click(window, qtbot, box.about)
     assert BY_NAME["Group"].helps in read(window)
 
 
@@ -180,7 +187,7 @@ def test_the_recipe_explains_its_optimizer_and_schedule(window: MainWindow, qtbo
     info = form.infos["optimizer"]
     assert form.optimizer.currentText() == "AdamW" and "Each weight has its own step." in info.toolTip()
     assert "It adapts" not in info.toolTip(), "the first sentence"
-    QTest.mouseClick(info, LEFT)
+    click(window, qtbot, info)
     assert "Each weight has its own step. It adapts." in read(window) and "arXiv:1711.05101" in read(window)
     leave(window, qtbot)
     form.optimizer.setFocus()
@@ -188,8 +195,8 @@ def test_the_recipe_explains_its_optimizer_and_schedule(window: MainWindow, qtbo
     assert window.document.design.recipe.optimizer == "sgd"
     f1(window)
     assert "All weights have one step." in read(window)
-    QTest.mouseClick(form.more, LEFT)
-    QTest.mouseClick(form.infos["schedule"], LEFT)
+    click(window, qtbot, form.more)
+    click(window, qtbot, form.infos["schedule"])
     assert "Falls along half a cosine." in read(window)
     window.document.edit("Lion", lambda d: replace(d, recipe=replace(d.recipe, optimizer="lion")))
     assert form.optimizer.currentText() == "lion" and not info.isEnabled(), "of what is not offered nothing is known"
