@@ -9,7 +9,7 @@ import blocks
 from blocks.card import Card
 from blocks.declare import CARDS, REGISTRY
 
-_TORCH_FREE = {"card", "catalogue", "declare", "patterns", "sections"}
+_TORCH_FREE = {"card", "catalogue", "declare", "pages", "patterns", "sections"}
 
 
 def load() -> dict[str, Card]:

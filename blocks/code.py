@@ -24,6 +24,10 @@ _numbers = itertools.count(1)
 
 @block(
     "Code", category="Connector", paper="torch, by hand", icon="code", aliases=("python", "own", "lambda", "function"),
+    helps="A formula that no block has: a gate of a paper, a mask, an odd rearrangement. It trains, and exports where "
+          "torch can trace its lines.",
+    hurts="It has no weights and does not open up. Lines that branch on values break analysis and the export, and "
+          "whoever opens the drawing must read and allow them first.",
     inputs={"xs*1": port("number:*s", "Tensors, called `a`, `b`, `c`, ... in the code.")},
     outputs={"out": port("*T", "What the code returns.")},
     leaf="its forward is Python, not a drawing",

@@ -26,6 +26,10 @@ def sample_size(size: tuple[int, ...], resolution: float = 1.0) -> tuple[int, ..
 
 @block(
     "Input", category="Ends", paper="torch.nn.Module.forward", icon="log-in", aliases=("image", "source", "start"),
+    helps="One for each thing that a sample holds: images at the size they are trained at, tokens as int64. Several "
+          "Inputs make a network of several sources, such as an image and a second view of it.",
+    hurts="Images of another shape are stretched to it, which bends their proportions. Twice the height and width "
+          "cost four times the MACs of convolutions, and sixteen times those of attention between all places.",
     inputs={}, outputs={"out": port("B *S", "One batch of samples.")},
     size=setting("Size of one sample, without the batch: channels, height, width for an image.", min=1, shown=True),
     dtype=setting("float32 for images and measurements, int64 for indices such as tokens."),
@@ -79,6 +83,10 @@ class Input(nn.Module):
 
 @block(
     "Target", category="Ends", paper="torch.utils.data.Dataset", icon="target", aliases=("label", "truth", "answer"),
+    helps="Wherever a loss or a metric needs the truth: `label` for classes or quantities, `input` for an autoencoder "
+          "that gives its sample back. Several losses on one Target train a main and an auxiliary head.",
+    hurts="It is absent when the network predicts or is exported: what an Output needs must not hang on it. A field "
+          "that the data lacks stops a run before its first step.",
     inputs={}, outputs={"out": port("B *S", "The right answers of one batch.")},
     field=setting("Which field of the data it gives, such as `label`.", shown=True),
     size=setting("Size of one answer, without the batch; empty for a single number such as a class.", min=1),
@@ -101,6 +109,10 @@ class Target(nn.Module):
 
 @block(
     "Output", category="Ends", paper="torch.nn.Module.forward", icon="log-out", aliases=("result", "end"),
+    helps="Put one on every answer that is to be predicted or exported, one a head where there are several. What only "
+          "losses need is left out of the export.",
+    hurts="On an auxiliary head it keeps that head, its weights and its MACs in the exported network. It adds no "
+          "softmax: scores leave as they are, unless a block before it turns them into probabilities.",
     inputs={"x": port("any", "What the network answers.")}, outputs={},
 )  # fmt: skip
 class Output(nn.Module):
@@ -116,6 +128,10 @@ class Output(nn.Module):
 
 @block(
     "Group input", category="Ends", paper="torch.nn.Module.forward", icon="log-in", aliases=("port",),
+    helps="For each tensor that a Group takes from outside: name it after its part in the figure (`query`, `skip`), "
+          "for that name stands at the Group's edge and its wires hang on it.",
+    hurts="Its kind is fixed: a pyramid does not fit a port of the kind tensor. Removing it takes its wires from "
+          "every use of the Group, and in a repeated Group the order of the inputs decides what feeds what.",
     inputs={}, outputs={"out": port("any", "What is wired to the Group from outside.")},
     kind=setting("What the port takes: one tensor, a pyramid of several levels, boxes, detections or one number."),
     exempt={"settings": _TOLD},
@@ -132,6 +148,10 @@ class GroupInput(nn.Module):
 
 @block(
     "Group output", category="Ends", paper="torch.nn.Module.forward", icon="log-out", aliases=("port",),
+    helps="For each result that the Group hands on: a second one lets a stage of a U-Net give its skip connection "
+          "beside its main result.",
+    hurts="What leads to no Group output is of no use outside. In a repeated Group the first output feeds the first "
+          "input of the next round, so both must have one form.",
     inputs={"x": port("any", "What the Group gives to the outside.")}, outputs={},
     kind=setting("What the port gives: one tensor, a pyramid of several levels, boxes, detections or one number."),
     exempt={"settings": _TOLD},

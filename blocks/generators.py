@@ -21,6 +21,10 @@ _NORM = setting("The normalisation after the convolution; the convolution has no
 
 @block(
     "Generator block", category="Layer", paper=_DCGAN, icon="maximize-2",
+    helps="Generators and decoders that must learn how to enlarge: with a kernel of 4 and stride 2 every place of the "
+          "result is fed by equally many inputs.",
+    hurts="A kernel that the stride does not divide (3 with 2) paints a checkerboard; resizing before a plain "
+          "convolution does not. Its batch norm ties the images of a batch together, and is noisy in small ones.",
     aliases=("dcgan", "gan", "transposed convolution", "deconvolution", "upsample"),
     inputs={"x": "B C H W"}, outputs={"out": port("B K H W", "Larger feature maps.")},
     channels=_CHANNELS, kernel_size=_KERNEL,
@@ -60,6 +64,10 @@ class GeneratorBlock(nn.Module):
 
 @block(
     "Discriminator block", category="Layer", paper=_DCGAN, icon="minimize-2",
+    helps="Discriminators and critics of adversarial networks: the learned stride and the slope of 0.2 let a gradient "
+          "through to the generator where a max pool and ReLU would stop most of it.",
+    hurts="With batch norm, real and made images should come in batches of their own, and a critic with a gradient "
+          "penalty (WGAN-GP) wants layer norm or none. To classify, blocks with a shortcut train deeper.",
     aliases=("dcgan", "gan", "strided convolution", "critic", "downsample"),
     inputs={"x": "B C H W"}, outputs={"out": port("B K H W", "Smaller feature maps.")},
     channels=_CHANNELS, kernel_size=_KERNEL,

@@ -13,6 +13,10 @@ _NO_EXPORT = "a loss belongs to training: exported networks hold none"
 
 @block(
     "Cross-entropy", category="Loss", paper="torch.nn.CrossEntropyLoss", icon="trending-down",
+    helps="Exactly one class is right for each sample or each pixel: classification and semantic segmentation. Label "
+          "smoothing of 0.1 keeps the network from being too sure where labels are partly wrong.",
+    hurts="Samples with several labels at once need one yes or no a class instead. Frequent classes drown rare ones, "
+          "as the background does in segmentation; and a softmax before it makes learning slow.",
     aliases=("ce", "softmax", "nll", "classification"),
     inputs={
         "x": port("B K *S", "One score a class, before any softmax."),

@@ -13,6 +13,10 @@ _NO_GRADIENT = "a metric counts hits, and a count has no gradient"
 
 @block(
     "Accuracy", category="Metric", paper="torchmetrics.classification.MulticlassAccuracy", icon="goal",
+    helps="Classes that are about equally frequent, and comparison with published results: top-1, or with `top` 5 the "
+          "number that ImageNet papers give beside it.",
+    hurts="Where 95 % are of one class, always naming it scores 95 %. It says nothing of how sure the answers are, "
+          "and with many pixels of background a map without any object scores well.",
     aliases=("top-1", "top-5", "correct", "score"),
     inputs={
         "x": port("B K *S", "One score a class."),

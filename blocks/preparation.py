@@ -26,6 +26,10 @@ _KNOWN = {
 
 @block(
     "Normalise", category="Ends", paper="Krizhevsky et al. 2012, ImageNet Classification", icon="sliders-horizontal",
+    helps="With weights that were trained on images normalised so (`imagenet` for most of torchvision and timm), and "
+          "for inputs that lie far from 0. It is exported with the network, so nobody has to remember the numbers.",
+    hurts="The wrong pair shifts every activation of a trained network and costs accuracy without an error; so does "
+          "normalising twice. The known pairs are for values from 0 to 1, not for 0 to 255.",
     aliases=("normalize", "mean", "standard deviation", "preprocess", "scale"),
     inputs={"x": port("B C *S", "Images with values from 0 to 1, or other samples with channels.")},
     outputs={"out": "B C *S"},
@@ -70,6 +74,10 @@ class Normalise(nn.Module):
 
 @block(
     "Patchify", category="Ends", paper="Dosovitskiy et al. 2020, arXiv:2010.11929", icon="grid-3x3",
+    helps="When the first steps of a ViT or MLP-Mixer are to be drawn one by one: cut, then a linear layer. It loses "
+          "no value and has no weights.",
+    hurts="Patches share no pixels, so what crosses a border is cut in two: overlapping convolutions in a stem train "
+          "more steadily. Half the patch makes four times the tokens, and attention 16 times as dear.",
     aliases=("patches", "tokens", "vit", "unfold", "im2col", "cut"),
     inputs={"x": port("B C H W", "Images or feature maps.")},
     outputs={"out": port("B L D", "A token for each patch, row by row: its values, channel by channel.")},
@@ -95,6 +103,10 @@ class Patchify(nn.Module):
 
 @block(
     "Spectrogram", category="Connector", paper="torch.stft", icon="waves",
+    helps="Speech, music and sensor signals whose content lies in pitch: networks for images can then work on them. "
+          "64 to 128 mel bands in decibels are a usual input of audio classifiers.",
+    hurts="Phase is gone, so the sound cannot be rebuilt from it. A long window blurs time and a short one pitch; and "
+          "a convolution takes a pattern for the same at any pitch, which it is not.",
     aliases=("audio", "sound", "stft", "fourier", "mel", "frequency"),
     inputs={"x": port("B *S L", "Sound: samples over time, with or without channels.")},
     outputs={"out": port("B C H W", "An image a channel: frequencies from low to high, and time.")},

@@ -13,16 +13,14 @@ from app.design.expand import GroupCall, TooLargeError
 from app.design.values import Design, End
 from app.engine import fixes, problems
 from app.engine.measure import Measurer
-from app.engine.walk import Step, Walk, Walker, reaching
+from app.engine.step_memory import StepCost, training_step
+from app.engine.walk import Step, Walk, Walker, reaching, size_of
 from app.messages import Analysis
 from app.messages.reports import Memory, Named, NodeReport, PortShape, Problem, Uncounted
 from blocks.card import Card
 
 NOT_NETWORK = ("Loss", "Metric")
 """Categories whose parameters and MACs are no part of the network's totals."""
-
-ADAM_STATE = 2
-"""Numbers that the optimizer keeps for each trainable parameter."""
 
 
 class Analyser:
@@ -82,6 +80,7 @@ def summarise(design: Design, walk: Walk, found: tuple[Problem, ...], revision: 
     for_training = reaching(walk, outputs | losses | open_ends) if outputs or losses else everything
 
     reports, uncounted = [], []
+    costs: list[StepCost] = []
     owned: set[str] = set()
     parameters = trainable = buffers = macs = activations = weight_bytes = 0
     for id, step in walk.steps.items():
@@ -96,8 +95,11 @@ def summarise(design: Design, walk: Walk, found: tuple[Problem, ...], revision: 
             trainable += report.trainable
             buffers += report.buffers
             activations += report.activations
-            if report.parameters or report.buffers:
-                weight_bytes += step.measured.weight_bytes
+            weights = step.measured.weight_bytes if report.parameters or report.buffers else 0
+            weight_bytes += weights
+            ports = sum(size_of(t) for port in (*report.inputs, *report.outputs) for t in port.tensors)
+            largest = step.measured.largest if report.trainable else 0
+            costs.append(StepCost(weights, report.activations, ports, report.trainable, largest))
         if network and id in for_inference:
             macs += report.macs
             uncounted += [Uncounted(id, operation) for operation in step.measured.uncounted]
@@ -106,7 +108,6 @@ def summarise(design: Design, walk: Walk, found: tuple[Problem, ...], revision: 
     errors = [p for p in found if p.severity == "error"]
     names = {p.id for p in errors}
     by_id_ok = [r if r.id not in names else replace(r, ok=False) for r in reports]
-    training = weight_bytes + 4 * trainable * (1 + ADAM_STATE) + activations
     return Analysis(
         revision=revision,
         valid=not errors,
@@ -115,7 +116,7 @@ def summarise(design: Design, walk: Walk, found: tuple[Problem, ...], revision: 
         trainable_parameters=trainable,
         buffers=buffers,
         macs=macs,
-        memory=Memory(weight_bytes, activations, training),
+        memory=Memory(weight_bytes, activations, training_step(costs)),
         inputs=tuple(
             Named(s.call.name, s.measured.outputs[0])
             for id, s in walk.steps.items()

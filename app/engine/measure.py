@@ -41,6 +41,8 @@ class Measured(msgspec.Struct, frozen=True):
     outputs: tuple[Value, ...] = ()
     parameters: int = 0
     trainable: int = 0
+    largest: int = 0
+    """Of its trainable parameters."""
     buffers: int = 0
     weight_bytes: int = 0
     macs: int = 0
@@ -156,6 +158,7 @@ class Measurer:
             outputs=described,
             parameters=sum(p.numel() for p in parameters),
             trainable=sum(p.numel() for p in parameters if p.requires_grad),
+            largest=max((p.numel() for p in parameters if p.requires_grad), default=0),
             buffers=sum(b.numel() for b in buffers),
             weight_bytes=sum(t.numel() * t.element_size() for t in (*parameters, *buffers)),
             macs=counter.get_total_flops() // 2,

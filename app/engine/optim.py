@@ -1,4 +1,4 @@
-"""Optimizers and learning-rate schedules by name."""
+"""Optimizers and learning-rate schedules by name. What each of them is good for stands in `optim_pages`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from app.design.values import Recipe
 
 WARM_UP = 0.05
 """The cosine schedule's first part, in which the rate rises from near 0."""
+FIRST = 0.01
+"""The share of the rate at which it begins there."""
+MOMENTUM = 0.9
 
 
 def _sgd(parameters: Iterable[nn.Parameter], lr: float, weight_decay: float) -> torch.optim.Optimizer:
-    return torch.optim.SGD(parameters, lr=lr, weight_decay=weight_decay, momentum=0.9)
+    return torch.optim.SGD(parameters, lr=lr, weight_decay=weight_decay, momentum=MOMENTUM)
 
 
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
@@ -27,7 +30,7 @@ OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
     "cosine": lambda t: (
-        min(1.0, 0.01 + t / WARM_UP) if t < WARM_UP else 0.5 + 0.5 * math.cos(math.pi * (t - WARM_UP) / (1 - WARM_UP))
+        min(1.0, FIRST + t / WARM_UP) if t < WARM_UP else 0.5 + 0.5 * math.cos(math.pi * (t - WARM_UP) / (1 - WARM_UP))
     ),
     "constant": lambda t: 1.0,
     "linear": lambda t: 1.0 - t,

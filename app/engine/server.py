@@ -154,16 +154,17 @@ class Server:
             case GetCatalogue() | LoadBlocks():
                 from app.engine import own
                 from blocks import catalogue
+                from blocks.pages import PAGES
 
                 if isinstance(request, LoadBlocks):
                     own.load(request.files, lambda file: self.send(Loading(file)))
-                self.send(Catalogue(tuple(catalogue.load().values()), own.troubles()))
+                self.send(Catalogue(tuple(catalogue.load().values()), own.troubles(), PAGES))
             case GetDevices():
                 from app.engine.data import DATASETS
                 from app.engine.devices import devices
-                from app.engine.optim import OPTIMIZERS, SCHEDULES
+                from app.engine.optim_pages import OPTIMIZER_PAGES, SCHEDULE_PAGES
 
-                self.send(Devices(devices(), tuple(DATASETS.values()), tuple(OPTIMIZERS), tuple(SCHEDULES)))
+                self.send(Devices(devices(), tuple(DATASETS.values()), OPTIMIZER_PAGES, SCHEDULE_PAGES))
             case _ if isinstance(request, Question):
                 from app.engine import questions
 

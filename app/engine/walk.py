@@ -147,10 +147,11 @@ def source(call: Call, card: Card, batch: int) -> Measured:
         return Measured(refusal=Refusal("too-large", "", message))
     stride = 1.0 if len(shape) == 4 and call.block == "Input" else None
     tensor = Tensor(shape, values["dtype"], stride)
-    return Measured(outputs=((tensor,),), activations=_bytes(tensor))
+    return Measured(outputs=((tensor,),), activations=size_of(tensor))
 
 
-def _bytes(tensor: Tensor) -> int:
+def size_of(tensor: Tensor) -> int:
+    """Bytes."""
     return math.prod(tensor.shape) * {"float32": 4, "int64": 8}.get(tensor.dtype, 4)
 
 

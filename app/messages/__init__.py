@@ -19,7 +19,7 @@ from app.messages.reckoning import Reckon, Reckoning
 from app.messages.reports import Memory, Named, NodeReport, Problem, Uncounted
 from app.messages.solving import Solve, Solved
 from app.messages.symbols import CheckSizes, GetSymbols, SizesChecked, Symbols
-from blocks.card import Card
+from blocks.card import Card, Page
 
 CHUNK_BYTES = 256 * 1024
 
@@ -143,6 +143,8 @@ class Catalogue(msgspec.Struct, frozen=True, tag=True):
     cards: tuple[Card, ...]
     troubles: tuple[Problem, ...] = ()
     """What is wrong with the user's own files."""
+    pages: tuple[Page, ...] = ()
+    """What each category of blocks is for, and Groups (`Group`)."""
 
 
 class Loading(msgspec.Struct, frozen=True, tag=True):
@@ -173,8 +175,9 @@ class Dataset(msgspec.Struct, frozen=True, omit_defaults=True):
 class Devices(msgspec.Struct, frozen=True, tag=True):
     devices: tuple[Device, ...]
     datasets: tuple[Dataset, ...]
-    optimizers: tuple[str, ...]
-    schedules: tuple[str, ...]
+    optimizers: tuple[Page, ...]
+    """What a recipe may choose: a page's id is the recipe's value."""
+    schedules: tuple[Page, ...]
 
 
 class Analysis(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):

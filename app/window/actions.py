@@ -172,5 +172,9 @@ class Actions(dict[str, QAction]):
 
     def _help(self) -> None:
         menu = self.menus.addMenu("Help")
+        explain = self._add(menu, "explain", "Explain", self._window.explain, "F1")
+        explain.setToolTip("Say what the selected block is for, when it helps and when it hurts")
+        menu.setToolTipsVisible(True)
+        menu.addSeparator()
         self._add(menu, "about", "About Netloom", self._window.about).setMenuRole(QAction.MenuRole.AboutRole)
         self._add(menu, "log", "Show the log", self._window.show_log)

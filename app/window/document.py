@@ -17,7 +17,7 @@ from app.design.wires import WiringError
 from app.messages import Analysis
 from app.messages.reports import NodeReport, Problem
 from app.window.consent import Consent
-from blocks.card import Card
+from blocks.card import Card, Page
 
 REFUSALS = (EditError, NamingError, WiringError, PathError)
 """What an edit raises when a rule forbids it; the sentence is for the user."""
@@ -78,6 +78,9 @@ class Document(QObject):
     catalogue_changed = Signal()
     refused = Signal(str)
     """An edit was refused; the sentence says why."""
+    explanation_wanted = Signal(str)
+    """A page shall be read: that of `block:Conv2d`, `category:Layer`, `category:Group`, `optimizer:sgd` or
+    `schedule:step`."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -86,6 +89,8 @@ class Document(QObject):
         self._design = Design()
         self._path: tuple[str, ...] = ()
         self._catalogue: dict[str, Card] = {}
+        self.pages: dict[str, Page] = {}
+        """What the categories are for, by name; `Group` is one of them."""
         self.file: Path | None = None
         self.name = ""
         """What the drawing is called while it has no file."""
@@ -108,8 +113,9 @@ class Document(QObject):
     def catalogue(self) -> dict[str, Card]:
         return self._catalogue
 
-    def set_catalogue(self, cards: tuple[Card, ...]) -> None:
+    def set_catalogue(self, cards: tuple[Card, ...], pages: tuple[Page, ...] = ()) -> None:
         self._catalogue = {card.id: card for card in cards}
+        self.pages = {page.id: page for page in pages}
         self.catalogue_changed.emit()
 
     @property

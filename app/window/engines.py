@@ -36,7 +36,6 @@ from app.window.own_blocks import OwnBlocks
 from app.window.own_loading import OwnLoader
 from app.window.salvage import salvage
 from app.window.verdicts import Verdicts
-from blocks.card import Card
 
 PATIENCE = 10_000
 """Milliseconds that one block may run in analysis before it counts as hanging."""
@@ -76,7 +75,8 @@ class Engines(QObject):
         self._jobs: list[Job] = []
         self._numbers = itertools.count(1)
         self._failed_starts = 0
-        self._cards: tuple[Card, ...] = ()
+        self._kept = Catalogue(())
+        """The catalogue as it is in the user's cache."""
         self._known: tuple[Analyse, Analysis] | None = None
         """The last request that an engine answered, and its answer."""
         self._asked: Analyse | None = None
@@ -232,9 +232,9 @@ class Engines(QObject):
         self._document = document
         document.changed.connect(self._edited)
         document.consent.changed.connect(self._consent_changed)
-        self._cards = load_catalogue()
-        if self._cards:
-            document.set_catalogue(self._cards)
+        self._kept = load_catalogue()
+        if self._kept.cards:
+            document.set_catalogue(self._kept.cards, self._kept.pages)
         self._edited()
 
     def _edited(self, *_designs: object) -> None:
@@ -330,7 +330,7 @@ class Engines(QObject):
     # the catalogue ----------------------------------------------------------------------------------------------------
 
     def _set_catalogue(self, reply: Catalogue) -> None:
-        cards = reply.cards
+        cards, pages = reply.cards, reply.pages
         if self._loader.answered():
             self._verdicts.clear()  # the blocks are other ones now
             for engine in self._engines():
@@ -341,11 +341,12 @@ class Engines(QObject):
                 self._watchdog.start(3 * PATIENCE)
         if self._document is not None:
             self._document.set_troubles((*reply.troubles, *self.own.troubles))
-        if cards != self._cards:
-            self._cards = cards
-            save_catalogue(cards)
-        if self._document is not None and tuple(self._document.catalogue.values()) != cards:
-            self._document.set_catalogue(cards)
+        if (cards, pages) != (self._kept.cards, self._kept.pages):
+            self._kept = reply
+            save_catalogue(reply)
+        document = self._document
+        if document is not None and (*document.catalogue.values(), *document.pages.values()) != (*cards, *pages):
+            document.set_catalogue(cards, pages)
         self.catalogue.emit(cards)
         self._analyse()
 

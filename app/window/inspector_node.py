@@ -12,6 +12,7 @@ from app.design import edits
 from app.design.values import Design, Expression, Node, SettingValue
 from app.window.document import Document
 from app.window.engines import Engines
+from app.window.explanation import ExplanationBox
 from app.window.fields import Field, WheelGuard, make_field
 from app.window.figures import port_lines
 from app.window.inspector_pages import Page, count_uses, whole_of
@@ -112,12 +113,11 @@ class NodePage(Page):
 
     def _build_help(self, card: Card | None) -> None:
         if self.node.group:
-            help, paper = self.document.design.group_by_name[self.node.group].help, ""
+            help = self.document.design.group_by_name[self.node.group].help
         elif card is None:
             help = "This block is missing: it is kept as it is. Install it, or delete the node."
-            paper = ""
         else:
-            help, paper = card.help or card.summary, card.paper
+            help = card.help or card.summary
         first, _, rest = help.strip().partition("\n\n")
         if first:
             self.help = label(" ".join(first.split()), "soft", wrap=True)
@@ -134,10 +134,8 @@ class NodePage(Page):
             toggle.clicked.connect(show)
             self.box.addWidget(more)
             self.box.addWidget(toggle, 0, Qt.AlignmentFlag.AlignLeft)
-        if paper:
-            source = label(paper, "faint", wrap=True)
-            source.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            self.box.addWidget(source)
+        self.explanation = ExplanationBox(self.document, self.node)
+        self.box.addWidget(self.explanation)
 
     def _build_form(self) -> None:
         node = self.node

@@ -111,7 +111,7 @@ class OverviewPage(Page):
             ("MACs", figures.count(analysis.macs)),
             ("weights", figures.size(analysis.memory.parameters)),
             ("activations", figures.size(analysis.memory.activations)),
-            ("training step", figures.size(analysis.memory.training)),
+            ("training step", f"≈ {figures.size(analysis.memory.training)}"),
         ]
         self.totals.show_lines(lines)
         ends = [(e.name, text) for e in (*analysis.inputs, *analysis.outputs) for text in figures.levels(e.tensors)]

@@ -131,6 +131,7 @@ class MainWindow(QMainWindow):
         engines.ready.connect(lambda: self.status.tell("Engine ready"))
         engines.died.connect(self._engine_died)
         document.consent.wanted.connect(self.ask_consent)
+        document.explanation_wanted.connect(self.explain)
         self.topbar.problems_wanted.connect(lambda: self.bottom.show_tab("Problems"))
         self.topbar.train_wanted.connect(self._train_or_stop)
         self._analysed()
@@ -372,6 +373,12 @@ class MainWindow(QMainWindow):
         from app.window.own_dialog import OwnDialog
 
         OwnDialog(self.engines.own, self).open()
+
+    def explain(self, key: str = "") -> None:
+        """Show a page of explanation; without `key` that of what has the focus or is selected."""
+        from app.window import explanation
+
+        explanation.explain(self, key)
 
     def _training(self) -> QWidget:
         return self.bottom.panel("Training")

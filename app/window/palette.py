@@ -7,12 +7,13 @@ from html import escape
 
 import msgspec
 from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QDrag, QFont, QKeyEvent, QPainter, QPen, QPixmap
+from PySide6.QtGui import QDrag, QFont, QKeyEvent, QKeySequence, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
     QLabel,
     QLineEdit,
+    QMenu,
     QTreeWidget,
     QTreeWidgetItem,
     QVBoxLayout,
@@ -25,12 +26,12 @@ from app.window.canvas.commands import misplaced
 from app.window.canvas.drops import BLOCK_MIME, GROUP_MIME
 from app.window.canvas.face import ICONS, icon_of
 from app.window.document import Document
-from app.window.palette_rows import CATEGORY, ICON, KEY, LEFT, PLACE, Rows
+from app.window.palette_rows import CATEGORY, GROUPS, ICON, KEY, LEFT, PLACE, Rows, topic_of
 from app.window.sentences import rich
 from app.window.theme import BODY, font, icon, theme
+from app.window.topics import by_section, first_sentence
 from blocks.card import CATEGORIES, SECTIONS, Card, Preset
 
-GROUPS = "Groups"
 PARTS = "Parts"
 """Sections of this name are folded at first: their blocks are seldom wanted by themselves."""
 
@@ -194,6 +195,8 @@ class Palette(QWidget):
         self.list.itemClicked.connect(self._clicked)
         self.list.itemDoubleClicked.connect(self._take)
         self.list.installEventFilter(self)
+        self.list.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.list.customContextMenuRequested.connect(self._open_menu)
         self.list.itemExpanded.connect(lambda item: self._folded.discard(item.data(0, PLACE)))
         self.list.itemCollapsed.connect(lambda item: self._folded.add(item.data(0, PLACE)))
         document.catalogue_changed.connect(self.refresh)
@@ -257,12 +260,12 @@ class Palette(QWidget):
             self.list.setCurrentItem(self.rows()[0])
 
     def _category(self, category: str, cards: list[Card]) -> None:
-        named = SECTIONS.get(category, ())
-        free = [self._block_row(*offer) for card in cards if card.section not in named for offer in _offers(card)]
-        head = self._heading(category, free)
-        cards = sorted(cards, key=lambda card: card.title.casefold())
-        for section in named:
-            rows = [self._block_row(*offer) for card in cards if card.section == section for offer in _offers(card)]
+        head: QTreeWidgetItem | None = None
+        for section, listed in by_section(category, cards).items():
+            rows = [self._block_row(*offer) for card in listed for offer in _offers(card)]
+            if not section:
+                head = self._heading(category, rows)
+                continue
             head = self._heading(f"{category}/{section}", rows, head or self._heading(category, [], always=bool(rows)))
 
     def _heading(
@@ -273,6 +276,8 @@ class Palette(QWidget):
             return under
         head = QTreeWidgetItem([place.rpartition("/")[2]])
         head.setData(0, PLACE, place)
+        if page := self.document.pages.get("Group" if place == GROUPS else place):
+            head.setToolTip(0, f"{rich(first_sentence(page.text))}<br>F1 tells more.")
         head.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
         head.addChildren(rows)
         if under is None:
@@ -333,6 +338,32 @@ class Palette(QWidget):
 
     def _current(self) -> QTreeWidgetItem | None:
         return self.list.currentItem()  # None when there is none, whatever the stubs say
+
+    # explaining -------------------------------------------------------------------------------------------------------
+
+    def topic(self) -> str:
+        """What F1 is about here: the current row's block or category; "" while no row is current."""
+        return topic_of(self._current())
+
+    def menu_at(self, at: QPoint) -> QMenu:
+        """The menu for the row at `at` in the list; empty where there is none."""
+        menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        item: QTreeWidgetItem | None = self.list.itemAt(at)
+        if item is None:
+            return menu
+        topic, page = topic_of(item), self.document.pages.get(topic_of(item).removeprefix("category:"))
+        about = menu.addAction(icon("info"), f"About {page.title if page else item.text(0)}")
+        about.setShortcut(QKeySequence("F1"))
+        about.triggered.connect(lambda _on=False: self.document.explanation_wanted.emit(topic))
+        return menu
+
+    def _open_menu(self, at: QPoint) -> None:
+        menu = self.menu_at(at)
+        if menu.isEmpty():
+            menu.deleteLater()
+        else:
+            menu.popup(self.list.viewport().mapToGlobal(at))
 
     # choosing ---------------------------------------------------------------------------------------------------------
 

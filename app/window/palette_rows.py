@@ -4,17 +4,37 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QFont, QPainter, QPen
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QTreeWidget
+from PySide6.QtWidgets import (
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeWidget,
+    QTreeWidgetItem,
+)
 
 from app.window.canvas import glyphs
 from app.window.theme import BODY, SECONDARY, font, theme
+from app.window.topics import GROUP
 
+GROUPS = "Groups"
+"""The heading of the drawing's own Groups."""
 KEY = int(Qt.ItemDataRole.UserRole)
 """`block:Conv2d`, `block:Input:tokens`, `group:encoder`; nothing on headings."""
 CATEGORY, ICON, PLACE = KEY + 1, KEY + 2, KEY + 3
 """A row's category and icon; where a heading stands: `Layer`, `Layer/Pooling`."""
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _ROW = 28
+
+
+def topic_of(item: QTreeWidgetItem | None) -> str:
+    """What there is to read about a row: its block, or the category of a heading; "" for none."""
+    if item is None:
+        return ""
+    kind, _, name = str(item.data(0, KEY) or "").partition(":")
+    if kind == "block":
+        return f"block:{name.partition(':')[0]}"
+    place = str(item.data(0, PLACE) or GROUPS).partition("/")[0]
+    return GROUP if place == GROUPS else f"category:{place}"
 
 
 class Rows(QStyledItemDelegate):

@@ -31,6 +31,12 @@ def cited(paper: str) -> str:
     return paper.partition(",")[0]
 
 
+def linked(paper: str) -> str:
+    """The citation as rich text: a link where it names a place."""
+    where = address(paper)
+    return f'<a href="{escape(where)}">{escape(paper)}</a>' if where else escape(paper)
+
+
 class PaperLabel(Sentence):
     """The citation in full; a click, or Tab and Enter, opens it in the browser."""
 
@@ -42,7 +48,7 @@ class PaperLabel(Sentence):
     def setText(self, text: str) -> None:
         super().setText(text)
         if where := address(text):
-            QLabel.setText(self, f'<a href="{escape(where)}">{escape(text)}</a>')
+            QLabel.setText(self, linked(text))
             self.setToolTip(f"Open {where} in the browser")
         else:
             self.setToolTip("")

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QGridLayout,
+    QHBoxLayout,
     QLabel,
     QLineEdit,
     QSizePolicy,
@@ -27,11 +28,10 @@ from app.messages import Dataset, Device, Devices
 from app.window import parts
 from app.window import theme as look
 from app.window.document import Document
+from app.window.sentences import rich
+from app.window.topics import first_sentence
+from blocks.card import Page
 
-_NAMES = {
-    "adam": "Adam", "adamw": "AdamW", "sgd": "SGD", "rmsprop": "RMSprop", "constant": "Constant", "cosine": "Cosine",
-    "none": "None", "step": "Step", "linear": "Linear", "onecycle": "One cycle",
-}  # fmt: skip
 _IN_FOLDERS = frozenset({"images"})
 """Kinds of data whose path is a folder; that of others is a file."""
 
@@ -102,6 +102,8 @@ class RecipeForm(QWidget):
         self.more = parts.button("More", "flat", "Show the settings that rarely change")
         """Stands beside the panel's Start button, where it costs the form no line."""
         self.schedule = QComboBox(self)
+        self.infos = {name: parts.IconButton("info", "", side=24) for name in ("optimizer", "schedule")}
+        """They show what the optimizer or schedule chosen does."""
         self.seed = self._whole("seed", 0, 2**31 - 1)
         self.weight_decay = RateEdit(0, self)
         self.help = parts.label("", "soft", wrap=True)
@@ -146,7 +148,7 @@ class RecipeForm(QWidget):
             field.setAccessibleName(text)
             self._labels[text] = label
             grid.addWidget(label, row, column)
-            grid.addWidget(field, row, column + 1, 1, 3 if wide else 1)
+            grid.addWidget(self._with_info(field), row, column + 1, 1, 3 if wide else 1)
 
         place(0, 0, "Data", self.data, wide=True)
         grid.addLayout(path, 1, 1, 1, 3)
@@ -167,6 +169,19 @@ class RecipeForm(QWidget):
         layout.addStretch(1)
         self._show_more(False)
 
+    def _with_info(self, field: QWidget) -> QWidget:
+        """The field, and where there is a page on what is chosen in it the button that shows it."""
+        info = next((made for name, made in self.infos.items() if getattr(self, name) is field), None)
+        if info is None:
+            return field
+        both = QWidget()
+        row = QHBoxLayout(both)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        row.addWidget(field, 1)
+        row.addWidget(info)
+        return both
+
     def _connect(self) -> None:
         self.data.activated.connect(lambda _index: self._set_data())
         self.path.editingFinished.connect(self._set_data)
@@ -177,12 +192,16 @@ class RecipeForm(QWidget):
         self.weight_decay.committed.connect(lambda value: self._set("weight_decay", value))
         self.device_box.activated.connect(lambda _index: self.device_changed.emit())
         self.more.toggled.connect(self._show_more)
+        for name, info in self.infos.items():
+            box = getattr(self, name)
+            info.clicked.connect(lambda _on=False, box=box: self._document.explanation_wanted.emit(self.topic(box)))
+            box.currentIndexChanged.connect(lambda _i: self._show_infos())
         self._document.changed.connect(lambda before, after: self._follow() if before.recipe != after.recipe else None)
 
     def _show_more(self, shown: bool) -> None:
         for text in ("Schedule", "Weight decay", "Seed"):
             self._labels[text].setVisible(shown)
-        for field in (self.schedule, self.weight_decay, self.seed):
+        for field in (self.schedule, self.infos["schedule"], self.weight_decay, self.seed):
             field.setVisible(shown)
         self.more.setText("Less" if shown else "More")
 
@@ -209,10 +228,11 @@ class RecipeForm(QWidget):
         self.device_box.setCurrentIndex(max(self.device_box.findData(chosen), 0))
         self._follow()
 
-    def _offer(self, box: QComboBox, values: tuple[str, ...]) -> None:
+    def _offer(self, box: QComboBox, pages: tuple[Page, ...]) -> None:
         box.clear()
-        for value in values:
-            box.addItem(_NAMES.get(value, value), value)
+        for page in pages:
+            box.addItem(page.title, page.id)
+            box.setItemData(box.count() - 1, rich(first_sentence(page.text)), Qt.ItemDataRole.ToolTipRole)
 
     def _offer_device(self, device: Device) -> None:
         self.device_box.addItem(device.title, device.id)
@@ -222,6 +242,22 @@ class RecipeForm(QWidget):
             assert isinstance(model, QStandardItemModel)
             model.item(index).setEnabled(False)
             self.device_box.setItemData(index, device.absent, Qt.ItemDataRole.ToolTipRole)
+
+    def topic(self, at: QWidget) -> str:
+        """What there is to read about the field or info button `at`; "" for others."""
+        for name, info in self.infos.items():
+            box: QComboBox = getattr(self, name)
+            if at in (box, info) and box.currentData(Qt.ItemDataRole.ToolTipRole):
+                return f"{name}:{box.currentData()}"
+        return ""
+
+    def _show_infos(self) -> None:
+        for name, info in self.infos.items():
+            box: QComboBox = getattr(self, name)
+            said = box.currentData(Qt.ItemDataRole.ToolTipRole)
+            info.setEnabled(bool(said))
+            info.setAccessibleName(f"What {box.currentText()} does")
+            info.setToolTip(f"{said}<br>Click for its page." if said else "Nothing is known of it yet")
 
     @property
     def refusal(self) -> str:
@@ -271,7 +307,7 @@ class RecipeForm(QWidget):
         """Select `value`; with `unknown` one that is not offered is listed as it is."""
         index = box.findData(value)
         if index < 0 and unknown:
-            box.addItem(_NAMES.get(value, value), value)
+            box.addItem(value, value)
             index = box.count() - 1
         box.setCurrentIndex(index)
 

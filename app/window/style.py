@@ -87,6 +87,7 @@ QAbstractSpinBox::down-button {{ subcontrol-position: bottom right; margin-botto
 QAbstractSpinBox::up-button:hover, QAbstractSpinBox::down-button:hover {{ background: {line}; border-radius: 3px; }}
 QAbstractSpinBox::up-arrow {{ image: url("{icons}/chevron-up.svg"); width: 10px; height: 10px; }}
 QAbstractSpinBox::down-arrow {{ image: url("{icons}/chevron-down.svg"); width: 10px; height: 10px; }}
+QTextBrowser {{ background: transparent; border: none; padding: 0; }}
 QComboBox {{ padding-right: 20px; }}
 QComboBox::drop-down {{ border: none; width: 20px; }}
 QComboBox::down-arrow {{ image: url("{icons}/chevron-down.svg"); width: 12px; height: 12px; }}
@@ -126,6 +127,11 @@ QScrollBar::add-page, QScrollBar::sub-page {{ background: transparent; }}
 QTableView, QTreeView, QListView, QTreeWidget, QListWidget {{ background: transparent; border: none; outline: none;
     gridline-color: {line}; selection-background-color: {raised}; selection-color: {text}; }}
 QTableView::item {{ padding: 0 8px; border: none; }}
+QListWidget#pages::item {{ padding: 3px 8px; border: 1px solid transparent; border-radius: 5px; }}
+QListWidget#pages::item:disabled {{ color: {soft}; }}
+QListWidget#pages::item:hover {{ color: {accent}; }}
+QListWidget#pages::item:selected {{ background: {raised}; color: {text}; }}
+QListWidget#pages::item:selected:focus {{ border-color: {accent}; }}
 QTreeView#layers::item {{ padding: 0 8px; height: 26px; border: none; }}
 QTableView::item:selected, QTableView::item:hover, QTreeView#layers::item:selected, QTreeView#layers::item:hover {{
   background: {raised}; color: {text}; }}

@@ -106,7 +106,7 @@ class TrainingPanel(QWidget):
 
     def _arrange(self) -> None:
         left = QWidget(self)
-        left.setFixedWidth(348)
+        left.setFixedWidth(376)
         scroll = QScrollArea(left)
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QFrame.Shape.NoFrame)

@@ -14,6 +14,10 @@ from blocks.layers.sizes import check_dim, shown
 
 @block(
     "Add", category="Connector", paper="torch.add", icon="plus", aliases=("sum", "skip", "residual", "+"),
+    helps="Around two or three layers whose result has the shape of their input: the gradient passes the sum "
+          "unchanged, so networks of 50 and more layers train. It has no weights and keeps the width.",
+    hurts="Where width or stride changes, the way around needs a projection. What was added cannot be told apart "
+          "again: if both parts matter by themselves, Concat keeps them, at more channels.",
     inputs={"xs*2": port("number:*S", "Tensors of equal shape.")}, outputs={"out": "*S"},
 )  # fmt: skip
 class Add(nn.Module):
@@ -29,6 +33,10 @@ class Add(nn.Module):
 
 @block(
     "Multiply", category="Connector", paper="torch.mul", icon="x", aliases=("gate", "scale", "mul", "product"),
+    helps="A gate from 0 to 1 that lets channels or places through as the input demands: squeeze-and-excitation, "
+          "gated linear units, masks.",
+    hurts="Gates near 0.5 halve the signal each time, and a sigmoid far from 0 passes hardly any gradient. Products "
+          "of two free tensors can grow fast: without a norm after them training may diverge.",
     inputs={
         "x": port("number:B C *S", "What is scaled."),
         "gate": port(
@@ -55,6 +63,10 @@ class Multiply(nn.Module):
 
 @block(
     "Concat", category="Connector", paper="torch.cat", icon="combine", aliases=("join", "cat", "concatenate"),
+    helps="Features that mean different things: the skips of U-Net, the branches of Inception, DenseNet. The next "
+          "layer sees all of them untouched and weighs them itself.",
+    hurts="Channels add up, and with them the next layer's weights and MACs: two of 256 make a convolution twice as "
+          "dear as one. Where both are of one kind, Add is cheaper.",
     inputs={"xs*2": port("number:B c *S", "Tensors that differ in channels only.")},
     outputs={"out": port("B C *S", "All channels, in the order of the ports.")},
 )  # fmt: skip
@@ -70,6 +82,10 @@ class Concat(nn.Module):
 
 @block(
     "Subtract", category="Connector", paper="torch.sub", icon="minus", aliases=("difference", "-", "sub"),
+    helps="Change between two images, denoising by predicting the noise that is then taken away, and comparing "
+          "embeddings where the sign of the difference counts.",
+    hurts="What both share is gone for good. Images that are a pixel out of line differ at every edge, and swapping "
+          "the inputs turns the sign, so it suits no symmetric comparison.",
     inputs={"a": port("number:*S", "From what is taken away."), "b": port("number:*S", "What is taken away.")},
     outputs={"out": "*S"},
 )  # fmt: skip
@@ -85,6 +101,10 @@ class Subtract(nn.Module):
 
 @block(
     "Stack", category="Connector", paper="torch.stack", icon="layers", aliases=("join", "new size"),
+    helps="Steps, frames or tokens that were worked out apart and go on as one sequence or video, for a recurrent "
+          "layer or attention along the new size.",
+    hurts="Layers for images do not take the further size. Where one convolution should see all parts at one place, "
+          "Concat them as channels.",
     inputs={"xs*2": port("number:B *S", "Tensors of equal shape.")},
     outputs={"out": port("B *T", "All tensors along a new size.")},
     dim=setting("Where the new size stands: 1 right after the batch, -1 at the end.", shown=True),
@@ -106,6 +126,10 @@ class Stack(nn.Module):
 
 @block(
     "Matrix product", category="Connector", paper="torch.matmul", icon="x", aliases=("matmul", "bmm", "@", "product"),
+    helps="Attention drawn from its parts, bilinear scores, and every mixing whose weights come out of the data "
+          "instead of training.",
+    hurts="L queries against L keys make L x L values: 4,096 tokens need 67 MB a head and sample in float32. "
+          "Multi-head attention has a fused kernel, which need not keep them.",
     inputs={
         "a": port("B *S L D", "Matrices of L rows and D columns."),
         "b": port("B *S D K", "As many matrices of D rows and K columns."),
@@ -124,6 +148,10 @@ class MatMul(nn.Module):
 
 @block(
     "Gram matrix", category="Connector", paper="Gatys et al. 2015, arXiv:1508.06576", icon="grid-3x3",
+    helps="Style transfer and texture synthesis, where it counts what appears together and not where; and "
+          "second-order pooling for classes that differ in fine texture.",
+    hurts="512 channels make 262,144 numbers, too many for a linear layer of any width. Where things lie is lost, and "
+          "without `normalise` values grow with the size of the image.",
     aliases=("style", "texture", "correlation"), inputs={"x": "B C H W"},
     outputs={"out": port("B C C", "How strongly each channel goes together with each other one.")},
     normalise=setting("Divide by the number of values, so that images of any size compare."),
@@ -147,6 +175,10 @@ class GramMatrix(nn.Module):
 
 @block(
     "Cosine similarity", category="Connector", paper="torch.nn.CosineSimilarity", icon="scale",
+    helps="Embeddings in which only the direction is trained: faces and signatures to verify, image retrieval, "
+          "contrastive learning.",
+    hurts="Length is ignored, which may say how sure an embedding is. Values stay within -1 and 1: as scores for "
+          "cross-entropy they need a factor of 10 or more, or the softmax stays flat.",
     aliases=("compare", "angle", "siamese", "distance"),
     inputs={"a": port("B *S D", "Features in the last size."), "b": port("B *S D", "Features to compare them with.")},
     outputs={"out": port("B *S", "1 where both point the same way, 0 at right angles, -1 opposite.")},

@@ -18,6 +18,10 @@ _BETWEEN = setting("By how much height and width change.", min=1, shown=True)
 
 @block(
     "Reshape", category="Connector", paper="torch.reshape", icon="scan", aliases=("view", "form"),
+    helps="Where the next layer reads the same numbers in other sizes: a vector as the first map of a generator, "
+          "features as heads times width.",
+    hurts="It never reorders: used to turn B x C x H x W into B x HW x C it scrambles all values, and nothing says "
+          "so. Permute first, or use Map to tokens.",
     inputs={"x": "number:B *S"}, outputs={"out": port("B *T", "The same values in the sizes that you set.")},
     size=setting("Sizes without the batch; 0 keeps the size at that place, one -1 takes what remains.", min=-1),
 )  # fmt: skip
@@ -48,6 +52,10 @@ class Reshape(nn.Module):
 
 @block(
     "Permute", category="Connector", paper="torch.permute", icon="shuffle", aliases=("transpose", "swap", "order"),
+    helps="Channels last for a layer norm or a linear layer over them, time before features for a recurrent layer, "
+          "tokens for attention.",
+    hurts="The next layer may have to copy the whole tensor, which costs time on large maps. Where two sizes are "
+          "equal a wrong order still fits, and the network trains on mixed-up values.",
     inputs={"x": "number:B *S"}, outputs={"out": port("B *T", "The same sizes in another order.")},
     order=setting("The sizes in their new order, 1 being the first after the batch; the batch stays.", min=1),
 )  # fmt: skip
@@ -71,6 +79,10 @@ class Permute(nn.Module):
 
 @block(
     "Squeeze", category="Connector", paper="torch.squeeze", icon="minimize-2", aliases=("drop", "remove size"),
+    helps="After a pool to one place, or a convolution to one channel, where the next block wants the sizes that "
+          "really hold something.",
+    hurts="With `dim` empty it also drops a size that is 1 only this time, such as one channel or a sequence of one, "
+          "and the next block sees another rank: name the size to be safe.",
     inputs={"x": "number:B *S"}, outputs={"out": port("B *T", "The sizes without those of 1.")},
     dim=setting("Which size of 1 to drop; empty: all of them, but not the batch.", shown=True),
     exempt={"settings": "all sizes of the samples are above 1, so that there is nothing to drop"},
@@ -95,6 +107,10 @@ class Squeeze(nn.Module):
 
 @block(
     "Unsqueeze", category="Connector", paper="torch.unsqueeze", icon="maximize-2", aliases=("expand", "add size"),
+    helps="The channel that a grey image or spectrogram lacks, a vector as a sequence of one, a mask that is to be "
+          "repeated along a size.",
+    hurts="It adds no information: over a sequence of one, attention and recurrence do nothing. At the wrong place "
+          "channels pass for a length, and the shapes may fit all the same.",
     inputs={"x": "number:B *S"}, outputs={"out": port("B *T", "The sizes with a 1 among them.")},
     dim=setting("Where the new size stands: 1 right after the batch, -1 at the end.", shown=True),
 )  # fmt: skip
@@ -116,6 +132,10 @@ class Unsqueeze(nn.Module):
 
 @block(
     "Pad", category="Connector", paper="torch.nn.functional.pad", icon="maximize-2",
+    helps="Sizes brought to a multiple of a stride or window, the uneven edges of weights from TensorFlow, and "
+          "mirrored edges in style transfer and restoration.",
+    hurts="Zeros look like content and pull features at the edge down; `reflect` needs more places than it adds. "
+          "Where both sides are equal, the layer's own padding does it at no cost.",
     aliases=("padding", "border", "zeros", "reflect"),
     inputs={"x": "B C H W"}, outputs={"out": "B C H W"},
     top=setting("Rows added above.", min=0), bottom=setting("Rows added below.", min=0),
@@ -144,6 +164,10 @@ class Pad(nn.Module):
 
 @block(
     "Crop", category="Connector", paper="Ronneberger et al. 2015, arXiv:1505.04597", icon="scissors",
+    helps="The skips of the first U-Net, whose convolutions without padding make the decoder's maps smaller; and "
+          "cutting off a border that padding has spoilt.",
+    hurts="What lies at the edge is gone, objects included. Where two maps differ by a stride and not by a border, "
+          "one place in both is no longer one thing: resize instead.",
     aliases=("cut", "centre crop", "center crop", "u-net"),
     inputs={"x": "B C H W", "like?": port("number:B c h w", "A feature map to whose height and width to cut.")},
     outputs={"out": "B C h w"},
@@ -172,6 +196,10 @@ class Crop(nn.Module):
 
 @block(
     "Pixel shuffle", category="Connector", paper="torch.nn.PixelShuffle (Shi et al. 2016, arXiv:1609.05158)",
+    helps="Super-resolution and decoders: with a factor of 2 all layers before it run on a quarter of the places, and "
+          "each place of the result comes from one value, not from overlapping windows.",
+    hurts="The convolution before it must give factor x factor times the channels. Begun at random these disagree, "
+          "which shows as a checkerboard until it is trained out; smooth masks need only a resize.",
     icon="maximize-2", aliases=("upsample", "sub-pixel", "depth to space", "super-resolution"),
     inputs={"x": "B C H W"}, outputs={"out": port("B K H W", "Fewer channels, larger images.")}, factor=_BETWEEN,
 )  # fmt: skip
@@ -189,6 +217,10 @@ class PixelShuffle(nn.PixelShuffle):
 
 @block(
     "Pixel unshuffle", category="Connector", paper="torch.nn.PixelUnshuffle (Shi et al. 2016, arXiv:1609.05158)",
+    helps="Halving without losing a value: the Focus of early YOLOv5, and restoration networks that work on a small "
+          "map and must keep every detail.",
+    hurts="With a factor of 2 there are four times the channels, so the next convolution is four times as dear as "
+          "after a pool, and it has to learn which channels are neighbours.",
     icon="minimize-2", aliases=("downsample", "space to depth", "focus", "reorganise"),
     inputs={"x": "B C H W"}, outputs={"out": port("B K H W", "More channels, smaller images.")}, factor=_BETWEEN,
 )  # fmt: skip

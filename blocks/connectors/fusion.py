@@ -19,6 +19,10 @@ WEIGHTS = setting(
 
 @block(
     "Weighted fusion", category="Connector", paper=BIFPN, icon="sigma",
+    helps="Inputs of one shape that differ in worth, such as a pyramid's levels brought to one size: one learned "
+          "number each, and `fast` costs little more than Add.",
+    hurts="One number for a whole input cannot choose by place or by sample, as a gate does. With `fast` a weight "
+          "that falls below 0 gets no gradient any more and its input stays shut out.",
     aliases=("weighted sum", "bifpn", "add", "learned weights", "fast normalised fusion"),
     inputs={"xs*2": port("*S", "Tensors of equal shape.")}, outputs={"out": port("*S", "Their sum.")},
     weights=WEIGHTS,

@@ -16,6 +16,10 @@ _PARTS = setting("How many parts come out.", min=1, max=64, shown=True)
 
 @block(
     "Split", category="Connector", paper="torch.split", icon="split", aliases=("channels", "divide", "branch"),
+    helps="Sending some channels another way: CSP stages and ShuffleNet v2 work on a part and hand the rest on at no "
+          "cost.",
+    hurts="A part knows nothing of the others until they are joined and mixed, by a 1x1 convolution or a shuffle. "
+          "`sizes` written as numbers do not follow when the width before them changes.",
     inputs={"x": "number:B C *S"}, outputs={"out*parts": port("B c *S", "One part of the channels.")},
     parts=_PARTS,
     sizes=setting("Channels of all parts but the last, which takes the rest; empty: all alike.", min=1),
@@ -45,6 +49,10 @@ class Split(nn.Module):
 
 @block(
     "Chunk", category="Connector", paper="torch.tensor_split", icon="split", aliases=("divide", "pieces"),
+    helps="Nearly equal parts along any size: query, key and value of one projection, the halves of a gated unit, "
+          "stretches of a sequence.",
+    hurts="Where the size does not divide, the first parts are one longer, and joining them by Add fails. What lies "
+          "at a cut is torn apart: a convolution after it pads there as at an edge.",
     inputs={"x": "number:B *S"}, outputs={"out*parts": port("B *T", "One part, in order.")},
     parts=_PARTS, dim=DIM,
 )  # fmt: skip
@@ -69,6 +77,10 @@ class Chunk(nn.Module):
 
 @block(
     "Select", category="Connector", paper="torch.select", icon="mouse-pointer-2", aliases=("index", "pick", "take"),
+    helps="One vector out of a sequence: the class token of a ViT (index 0), or the last state of a recurrent layer "
+          "(-1).",
+    hurts="Everything else along that size is dropped. In padded sequences -1 is the padding; and where no class "
+          "token was trained, the mean over all tokens says more.",
     inputs={"x": "number:B *S"}, outputs={"out": port("B *T", "What stands there; the size is gone.")},
     dim=DIM, index=setting("Which place along it: 0 is the first, -1 the last.", shown=True),
 )  # fmt: skip
@@ -92,6 +104,10 @@ class Select(nn.Module):
 
 @block(
     "Slice", category="Connector", paper="torch.narrow", icon="scissors", aliases=("range", "cut", "part"),
+    helps="Leaving out the class token before tokens become an image again, trimming the end of a causal convolution, "
+          "or thinning a sequence with `step`.",
+    hurts="`start` and `stop` are fixed numbers: at another length they keep another share. A `step` above 1 without "
+          "smoothing before it aliases, as any bare subsampling does.",
     inputs={"x": "number:B *S"}, outputs={"out": port("B *T", "The places from `start` to before `stop`.")},
     dim=DIM, start=setting("The first place that is kept; a negative one counts from the end."),
     stop=setting("The first place that is left out again; empty: all to the end are kept."),
@@ -117,6 +133,10 @@ class Slice(nn.Module):
 
 @block(
     "Mean", category="Connector", paper="torch.mean", icon="sigma", aliases=("average", "reduce", "pool"),
+    helps="A summary of a sequence or of a size of any length: every token has its say, and no class token has to be "
+          "trained.",
+    hurts="Padding and background weigh as much as the rest, and order is forgotten. One telling place among hundreds "
+          "is drowned, where a maximum or attention would find it.",
     inputs={"x": "B *S"}, outputs={"out": port("B *T", "The means; the size is gone, or 1.")},
     dim=DIM, keep_size=setting("Keep a size of 1 where it was."),
 )  # fmt: skip
@@ -138,6 +158,10 @@ class Mean(nn.Module):
 
 @block(
     "L2 normalise", category="Connector", paper="torch.nn.functional.normalize", icon="ruler",
+    helps="Embeddings that are compared by angle (retrieval, SimCLR, CLIP), and features of very different strength "
+          "before they are joined.",
+    hurts="Strength is lost, which may tell how sure a feature is. Vectors near 0 are blown up to length 1, noise and "
+          "all, and as class scores unit lengths are too small without a factor.",
     aliases=("normalize", "unit length", "embedding"), inputs={"x": "B *S"}, outputs={"out": "B *S"},
     dim=DIM, eps=setting("The least length that is divided by, against division by zero.", min=0),
 )  # fmt: skip
@@ -159,6 +183,10 @@ class L2Normalise(nn.Module):
 
 @block(
     "Stop gradient", category="Connector", paper="Chen and He 2020, arXiv:2011.10566", icon="circle-stop",
+    helps="The target branch of SimSiam and BYOL, a new head that must not disturb trained features, and factors of a "
+          "loss that should not be learned away.",
+    hurts="On the only way from some layers to a loss it keeps them from ever learning, and no error says so. To hold "
+          "weights still while gradients pass on, freeze the node instead.",
     aliases=("detach", "freeze", "simsiam", "byol"), inputs={"x": "number:*S"}, outputs={"out": "*S"},
     exempt={"gradient": "that none flows back is its purpose"},
 )  # fmt: skip
@@ -181,6 +209,9 @@ _SIZE = setting("Sizes of what comes out, without the batch.", min=1, shown=True
 
 @block(
     "Constant", category="Connector", paper="torch.full", icon="hash", aliases=("value", "number", "fill"),
+    helps="A number that a figure fixes, such as 0.2 on a residual branch or a scale before a softmax.",
+    hurts="It never learns: a factor that the network should find is a Parameter or a Layer scale. Its size is "
+          "written down, so it has to be changed when the width beside it changes.",
     inputs={"like": _LIKE}, outputs={"out": port("B *T", "The same number everywhere.")},
     size=_SIZE, value=setting("The number.", shown=True), exempt={"gradient": "a fixed number has none"},
 )  # fmt: skip
@@ -201,6 +232,10 @@ class Constant(nn.Module):
 
 @block(
     "Parameter", category="Connector", paper="torch.nn.Parameter", icon="pencil",
+    helps="The object queries of DETR, prompts, class tokens, the learned first state of a recurrent layer: values "
+          "that serve every sample alike.",
+    hurts="It knows nothing of the input until attention or a sum brings both together. Weight decay draws it towards "
+          "0, and one that covers every place of a map fits one resolution only.",
     aliases=("learned tensor", "query", "queries", "weight"), inputs={"like": _LIKE},
     outputs={"out": port("B *T", "The learned values, the same for each sample.")}, size=_SIZE,
     init=setting("How the values begin; the normal ones with standard deviation 0.02."),

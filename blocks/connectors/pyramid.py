@@ -16,6 +16,10 @@ _FPN = "Lin et al. 2017, arXiv:1612.03144"
 
 @block(
     "Pick level", category="Connector", paper=_FPN, icon="list", aliases=("pyramid", "select", "level"),
+    helps="In front of a head that takes one map: -1 gives the level with the most meaning, for classifying, and 1 "
+          "the one with the sharpest outlines.",
+    hurts="The other levels are passed over though the backbone has worked them out. For objects of many sizes, or "
+          "masks with both outline and meaning, let a neck join the levels first.",
     inputs={"x": port("number:[B c h w]", "A pyramid, finest level first.")}, outputs={"out": "B C H W"},
     level=setting("Which level: 1 is the finest, -1 the coarsest.", min=-32, max=32, shown=True),
 )  # fmt: skip
@@ -40,6 +44,10 @@ class PickLevel(nn.Module):
 
 @block(
     "Bundle levels", category="Connector", paper=_FPN, icon="pyramid", aliases=("pyramid", "levels", "collect"),
+    helps="Stages that you drew yourself in front of FPN or another neck: wired finest first, they count as a "
+          "backbone.",
+    hurts="It resizes and mixes nothing: most necks expect each level to be half as large as the one before. One map "
+          "alone gains nothing from being a pyramid.",
     inputs={"xs*": port("number:B c h w", "The levels, finest first.")},
     outputs={"out": port("[B c h w]", "A pyramid of them, finest level first.")},
 )  # fmt: skip
@@ -60,6 +68,10 @@ class BundleLevels(nn.Module):
 
 @block(
     "Add a level", category="Connector", paper=_FPN, icon="pyramid", aliases=("pyramid", "levels", "append", "replace"),
+    helps="A pooled level behind a backbone's last, for larger objects; or, with `replace`, the last level after a "
+          "spatial pyramid pool or a transformer, as in YOLO and RT-DETR.",
+    hurts="It sorts by height alone: a map as large as a level that is there already makes two of one size, where "
+          "most necks expect each to be half of the one before.",
     inputs={
         "x": port("number:[B c h w]", "A pyramid, finest level first."),
         "level": port("number:B k h w", "A feature map that becomes a level of it."),
@@ -85,6 +97,10 @@ class AddLevel(nn.Module):
 
 @block(
     "Join levels", category="Connector", paper=_FPN, icon="combine",
+    helps="One list of all answers of a detector, in the order in which Anchors puts its boxes, so that decoding and "
+          "NMS see every level at once.",
+    hurts="All levels need equally many channels, and rows and columns are gone: no convolution can follow. It suits "
+          "answers; features are better joined by a neck.",
     aliases=("pyramid", "flatten", "concatenate", "rows"),
     inputs={"x": port("number:[B C h w]", "A pyramid whose levels have equally many channels.")},
     outputs={"out": port("B C L", "The places of all levels one after another, finest level first, row by row.")},

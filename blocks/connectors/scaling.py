@@ -21,6 +21,10 @@ _HALF = port("B K h w", "The map with half the height and width, rounded up.")
 
 @block(
     "Convolution down", category="Connector", paper="Liu et al. 2018, arXiv:1803.01534", icon="minimize-2",
+    helps="The bottom-up way of PANet and YOLO necks: what survives the halving is learned, where a max pool keeps "
+          "the largest value whatever it means.",
+    hurts="It has 9 weights for every pair of channels where a pool has none; with little data a pool does as well. "
+          "Steps of two alias: moving the image by a pixel can change the answer.",
     aliases=("convdown", "downsample", "strided conv", "halve", "panet", "bottom-up", "yolo"),
     inputs={"x": "B C H W"}, outputs={"out": _HALF}, channels=_CHANNELS, kernel_size=_KERNEL, activation=ACTIVATION,
 )  # fmt: skip
@@ -43,6 +47,10 @@ class ConvDown(nn.Module):
 
 @block(
     "Deformable convolution down", category="Connector", paper="Long et al. 2020, arXiv:2007.12099", icon="minimize-2",
+    helps="The step to a detector's coarse stage, where objects differ in size and form: the sampled places follow "
+          "the object, as in the last stage of PP-YOLO.",
+    hurts="Gathering at free places is far slower than a plain convolution, most of all on CPUs and phones, and few "
+          "runtimes have it. On fine maps its cost is larger than its gain.",
     aliases=("deformdown", "downsample", "dcn", "dcnv2", "pp-yolo", "halve", "strided"),
     inputs={"x": "B C H W"}, outputs={"out": _HALF}, channels=_CHANNELS, kernel_size=_KERNEL, activation=ACTIVATION,
 )  # fmt: skip
@@ -70,6 +78,10 @@ class DeformDown(nn.Module):
 
 @block(
     "BiFusion", category="Connector", paper="Li et al. 2023, arXiv:2301.05586", icon="git-merge",
+    helps="Small objects in a detector's neck: the finer level brings in outlines that a step of FPN leaves out, for "
+          "two more convolutions.",
+    hurts="It needs three neighbouring levels, each half of the one before. The transposed convolution alone has 4 "
+          "weights for every pair of channels, where an upsampling has none.",
     aliases=("yolov6", "bic", "bi-directional concatenation", "repbifpan", "fusion", "neck"),
     inputs={
         "fine": port("B c h w", "The level with twice the height and width of the middle one."),

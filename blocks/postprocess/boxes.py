@@ -17,6 +17,10 @@ _BOXES = port("B L 4", "Boxes: left, top, right, bottom in pixels.")
 
 @block(
     "Anchors", category="Postprocess", paper="Ren et al. 2015, arXiv:1506.01497", icon="scan",
+    helps="Detectors that correct boxes of known forms: three sizes and three ratios at a place, as in RetinaNet, "
+          "come near most objects. With one size and one form they are the points of FCOS and YOLOv8.",
+    hurts="Objects that are much longer or smaller than every anchor match none and are not learned. Nine forms at a "
+          "place are nine times the predictions to score and to suppress.",
     aliases=("priors", "grid", "points", "boxes", "detection"), inputs={"x": LEVELS_IN}, outputs={"out": _ANCHORS},
     scale=setting("The side of the smallest square anchor, in steps of its level: 4 for RetinaNet, 1 for FCOS.",
                   min=0.01, shown=True),
@@ -61,6 +65,10 @@ class Anchors(nn.Module):
 
 @block(
     "Decode boxes", category="Postprocess", paper="Girshick et al. 2013, arXiv:1311.2524", icon="scan",
+    helps="Heads trained on offsets from anchors: moves count in the anchor's sides and growth in logarithms, so "
+          "large and small objects weigh alike in training.",
+    hurts="The divisors must be those of training (1 and 1, or 10 and 5): others shift and shrink every box, and "
+          "nothing complains. Heads that give distances to four sides need Decode distances.",
     aliases=("deltas", "offsets", "regression", "detection"),
     inputs={"x": port("B L 4", "How each anchor's middle moves, in its sides, and the logarithms of its growth."),
             "anchors": _ANCHORS},
@@ -88,6 +96,10 @@ class DecodeBoxes(nn.Module):
 
 @block(
     "Decode distances", category="Postprocess", paper="Tian et al. 2019, arXiv:1904.01355", icon="scan",
+    helps="Heads without anchors of set forms, such as FCOS and YOLOv8: nothing has to be tuned to the objects of the "
+          "data, and each place predicts one box.",
+    hurts="Negative distances turn a box inside out, so the head must end in something positive. Where two objects "
+          "overlap, a place can answer for one only; and pixels taken for steps give boxes off by the stride.",
     aliases=("fcos", "yolo", "ltrb", "anchor-free", "detection"),
     inputs={"x": port("B L 4", "Distances to left, top, right and bottom, in the anchor's sides."),
             "anchors": _ANCHORS},
@@ -107,6 +119,10 @@ class DecodeDistances(nn.Module):
 
 @block(
     "Clip boxes", category="Postprocess", paper="Girshick et al. 2013, arXiv:1311.2524", icon="scissors",
+    helps="Before boxes are measured, drawn or cut out: one that reaches beyond the image has too large an area, and "
+          "so a wrong overlap with others.",
+    hurts="A box wholly outside is left as a line without area instead of being dropped. Sides beyond the edge get no "
+          "gradient, and in a padded image the edge is that of the padding.",
     aliases=("crop", "detection"), inputs={"x": _BOXES, "like": port("B k h w", "The image.")}, outputs={"out": _BOXES},
 )  # fmt: skip
 class ClipBoxes(nn.Module):

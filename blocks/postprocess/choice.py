@@ -26,6 +26,10 @@ class Detections(NamedTuple):
 
 @block(
     "NMS", category="Postprocess", paper="torchvision.ops.batched_nms (Girshick et al. 2013, arXiv:1311.2524)",
+    helps="Detectors that answer at many neighbouring places, as all dense heads do. A lower `overlap` suits objects "
+          "that stand apart, a higher one those that crowd.",
+    hurts="In a crowd it drops true neighbours that overlap more than `overlap`. Its choice has no gradient, its cost "
+          "grows with the square of `candidates`, and detectors trained for one box an object do not need it.",
     icon="filter", aliases=("non-maximum suppression", "non-max suppression", "detections", "duplicates"),
     inputs={"boxes": _BOXES, "scores": _SCORES},
     outputs={"out": port("detections", "Boxes, scores, classes and their count; the rest is 0, and -1 as class.")},
@@ -97,6 +101,10 @@ def _rows(boxes: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
 
 @block(
     "Top boxes", category="Postprocess", paper="torch.topk", icon="list", aliases=("top-k", "best", "detection"),
+    helps="Ahead of NMS on many thousands of predictions, and as the last step of detectors that are trained to give "
+          "one box an object, such as RT-DETR.",
+    hurts="It does not compare boxes: the best 300 of a dense head may all lie on one large object while the small "
+          "ones fall out.",
     inputs={"boxes": _BOXES, "scores": _SCORES},
     outputs={
         "top_boxes": port("B N 4", "The boxes with the best scores, best first."),
@@ -122,6 +130,10 @@ class TopBoxes(nn.Module):
 
 @block(
     "Score threshold", category="Postprocess", paper="torch.nn.Threshold", icon="funnel",
+    helps="To silence answers that are hardly meant before they are shown or counted. On validation data one chooses "
+          "how many misses to trade for how many false alarms.",
+    hurts="What was cut gets no gradient. Average precision is measured over weak detections too, so a high threshold "
+          "lowers it; and a number found for one network does not suit the next.",
     aliases=("confidence", "filter", "cut"), inputs={"x": "B *S"}, outputs={"out": "B *S"},
     threshold=setting("Scores that are not above this become 0.", shown=True),
 )  # fmt: skip
@@ -134,6 +146,10 @@ class ScoreThreshold(nn.Threshold):
 
 @block(
     "Centred scores", category="Postprocess", paper="Tian et al. 2019, arXiv:1904.01355", icon="crosshair",
+    helps="FCOS and its relatives: places near an object's edge score as high as central ones though their boxes are "
+          "poorer, and so fall behind them before NMS.",
+    hurts="Without a trained centreness branch it only lowers good scores. Thresholds found for plain scores are too "
+          "high or low for these roots, and a head whose scores already tell the overlap gains nothing.",
     aliases=("fcos", "centreness", "centerness"),
     inputs={
         "scores": port("B L K", "One score a class of each prediction, before any sigmoid."),
@@ -153,6 +169,10 @@ class CentredScores(nn.Module):
 
 @block(
     "Argmax", category="Postprocess", paper="torch.argmax", icon="goal", aliases=("class", "mask", "label", "best"),
+    helps="The last step where only the winner counts: a class for a photo, a mask for a scene. The exported network "
+          "then gives one whole number in place of a score for every class.",
+    hurts="No gradient passes, so losses must be wired before it. How sure the network was is lost, and with it "
+          "thresholds, the five best and any averaging with other networks.",
     inputs={"x": port("B C *S", "One score a class, at one place or at many.")},
     outputs={"out": port("int:B *S", "The number of the class with the best score.")},
     exempt={"gradient": "the number of a class is a whole number, through which no gradient flows"},

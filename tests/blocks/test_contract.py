@@ -59,14 +59,22 @@ def test_it_explains_itself(card: Card) -> None:
     assert card.paper, "name the paper or torch's page"
     assert len(card.help) >= 60, "the docstring is the help: two sentences or more"
     assert card.summary.endswith("."), "the first line of the docstring is one whole sentence"
+    for name, said in (("helps", card.helps), ("hurts", card.hurts)):
+        assert 40 <= len(said) <= 300, f"say in a sentence or two when it {name}: {name}= has {len(said)} characters"
+        assert said.endswith(".") and "  " not in said, f"{name} is no sentence: {said}"
     assert (ICONS / f"{card.icon}.svg").exists(), f"there is no icon `{card.icon}`"
     for part in (*card.inputs, *card.outputs, *card.settings, *card.presets):
         assert len(part.help) > 5, f"{part.name} has no help"
         assert part.help.endswith("."), f"the help of {part.name} is no sentence"
     for setting in card.settings:
         assert setting.accept(setting.default) == setting.default
-    assert not re.search(r"\bTODO\b|!", card.help + card.title)
+    assert not re.search(r"\bTODO\b|!", card.help + card.helps + card.hurts + card.title)
     assert set(card.shown) <= {setting.name for setting in card.settings}
+
+
+def test_no_two_blocks_are_explained_alike() -> None:
+    said = [text for card in CARDS.values() for text in (card.helps, card.hurts) if text]
+    assert len(set(said)) == len(said), {text for text in said if said.count(text) > 1}
 
 
 @every_block

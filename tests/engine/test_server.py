@@ -67,10 +67,13 @@ def test_answers_catalogue_devices_and_analysis(engine: Engine) -> None:
     ready = engine.next(m.Ready)
     assert ready.version == app.__version__
     engine.send(m.GetCatalogue(), m.GetDevices())
-    cards = {card.id: card for card in engine.next(m.Catalogue).cards}
+    catalogue = engine.next(m.Catalogue)
+    cards = {card.id: card for card in catalogue.cards}
+    assert {card.category for card in cards.values()} < {page.id for page in catalogue.pages}
     assert {"Conv2d", "FPN", "Input", "CrossEntropy"} <= set(cards)
     devices = engine.next(m.Devices)
     assert devices.devices[0].id == "cpu" and "digits" in {d.kind for d in devices.datasets}
+    assert [p.title for p in (*devices.optimizers, *devices.schedules)][:2] == ["AdamW", "SGD"]
     assert all(d.absent for d in devices.devices if d.id not in ("cpu", "mps") and not d.id.startswith("cuda:"))
     engine.send(m.Analyse(7, design))
     analysis = engine.next(m.Analysis)

@@ -16,7 +16,7 @@ from pathlib import Path
 from app import messages as m
 from app.design.values import Settings
 from app.messages import reports as r
-from blocks.card import Card, Port, Setting
+from blocks.card import Card, Page, Port, Setting
 
 CARDS = (
     Card("Input", "Input", "Ends", outputs=(Port("out", "*S"),), summary="What the network is given.",
@@ -38,6 +38,8 @@ CARDS = (
     *(Card(id, id, "Layer", inputs=(Port("x", "*S"),), outputs=(Port("out", "*S"),)) for id in ("Hang", "Crash")),
     Card("CrashOnce", "CrashOnce", "Layer", inputs=(Port("x", "*S"),), outputs=(Port("out", "*S"),)),
 )  # fmt: skip
+
+PAGES = (Page("adamw", "AdamW", "A page of its own.", "Here.", "There.", "Somebody 2017"),)
 
 _lock = threading.Lock()
 _cancelled: set[str] = set()
@@ -99,11 +101,11 @@ def train(request: m.Train) -> None:
 def answer(request: m.Request) -> None:
     match request:
         case m.GetCatalogue():
-            send(m.Catalogue(CARDS))
+            send(m.Catalogue(CARDS, pages=PAGES))
         case m.GetDevices():
             data = m.Dataset("digits", "Digits", "Handwritten digits.", (1, 8, 8), tuple("0123456789"))
             devices = (m.Device("cpu", "CPU"), m.Device("cuda", "CUDA", "no card"))
-            send(m.Devices(devices, (data,), ("adamw",), ("cosine",)))
+            send(m.Devices(devices, (data,), PAGES, PAGES))
         case m.Analyse():
             threading.Thread(target=analyse, args=(request,), daemon=True).start()
         case m.Train():

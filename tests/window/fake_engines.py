@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.design.values import Design, End, Node, Settings, Wire
 from app.messages import Dataset, Device, Devices, Progress
-from blocks.card import Card, Port, Setting
+from blocks.card import Card, Page, Port, Setting
 
 DEVICES = Devices(
     devices=(Device("cpu", "CPU, 2 cores"), Device("cuda", "NVIDIA GPU", "the CPU build of torch is installed.")),
@@ -17,8 +17,14 @@ DEVICES = Devices(
         Dataset("digits", "Handwritten digits", "1,797 real handwritten digits.", (1, 8, 8), tuple("0123456789")),
         Dataset("images", "Folder of images", "A folder with one folder for each class.", needs_path=True),
     ),
-    optimizers=("adamw", "sgd"),
-    schedules=("cosine", "constant"),
+    optimizers=(
+        Page("adamw", "AdamW", "Each weight has its own step. It adapts.", "First.", "In memory.", "arXiv:1711.05101"),
+        Page("sgd", "SGD", "All weights have one step. It has momentum.", "On images.", "On texts.", "By others"),
+    ),
+    schedules=(
+        Page("cosine", "Cosine", "Falls along half a cosine. It warms up.", "Mostly.", "Stopped halfway.", "By some"),
+        Page("constant", "Constant", "Stays as it is. Nothing decays.", "In first tries.", "At the end.", "By others"),
+    ),
 )
 CARDS = (
     Card("Input", "Input", "Ends", outputs=(Port("out", "B *S"),), settings=(Setting("size", "ints", (1, 8, 8)),)),

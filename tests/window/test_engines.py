@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from pytestqt.qtbot import QtBot
 
 from app.design import edits
 from app.design.values import Design, Node, Recipe
-from app.messages import Analysis, Export, Exported, Predict, Prediction, Train, Trained
+from app.messages import Analysis, Catalogue, Export, Exported, Predict, Prediction, Train, Trained
 from app.window import engines as engines_module
 from app.window import kept
 from app.window.document import Document
@@ -56,7 +57,9 @@ def test_each_edit_is_analysed_and_the_catalogue_arrives(qtbot: QtBot, document:
     assert document.analysis is not None
     assert document.analysis.revision == document.revision
     qtbot.waitUntil(lambda: engines.last_devices is not None)
-    assert load_catalogue() == tuple(document.catalogue.values())
+    kept = load_catalogue()
+    assert kept.cards == tuple(document.catalogue.values())
+    assert kept.pages == tuple(document.pages.values()) and "adamw" in document.pages
 
 
 def test_bad_cache_is_replaced(
@@ -70,12 +73,14 @@ def test_bad_cache_is_replaced(
     assert document.catalogue == {}
     with qtbot.waitSignal(engines.catalogue, timeout=10_000):
         engines.start()
-    assert load_catalogue()
+    assert load_catalogue().cards
     engines.close()
     again, fresh = Engines(command=FAKE), Document()
     again.watch(fresh)
     assert fresh.catalogue == document.catalogue, "full before any engine runs"
     assert catalogue_file != file
+    file.write_bytes(msgspec.json.encode(load_catalogue().cards))
+    assert load_catalogue() == Catalogue(tuple(document.catalogue.values())), "a version before kept the cards alone"
 
 
 def test_a_killed_engine_is_replaced_by_the_spare(qtbot: QtBot, document: Document, engines: Engines) -> None:

@@ -11,6 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QLineEdit
 
 from app.design import edits
+from app.window.explanation import Explanation
 from app.window.fold import Fold
 from app.window.inspector_node import NodePage
 from app.window.inspector_pages import OverviewPage
@@ -69,6 +70,11 @@ def test_the_reckoning_puts_the_numbers_in_and_follows_the_drawing(qtbot: Any, w
     activation = page_of(qtbot, window, "act").reckoning
     qtbot.waitUntil(activation.curve.isVisible, timeout=ENGINE)
     assert activation.is_open, "what was opened once stays open"
+    QTest.keyClick(window.canvas, Qt.Key.Key_F1)
+    (dialog,) = window.findChildren(Explanation)
+    assert dialog.topic is not None and dialog.topic.key == "block:ReLU"
+    qtbot.waitUntil(dialog.curve.isVisible, timeout=ENGINE)
+    QTest.keyClick(dialog.list, Qt.Key.Key_Escape)
 
 
 def test_a_size_that_is_typed_is_reached_in_one_step(qtbot: Any, window: MainWindow) -> None:

@@ -76,7 +76,7 @@ def _print(name: str, analysis: Analysis, weights: dict[str, Any] | None) -> Non
     )
     out.print(
         f"memory: {_bytes(memory.parameters)} weights, {_bytes(memory.activations)} activations, "
-        f"{_bytes(memory.training)} for a training step",
+        f"about {_bytes(memory.training)} for a training step",
         markup=False,
     )
     for row in analysis.uncounted:

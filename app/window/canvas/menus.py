@@ -14,6 +14,7 @@ from app.window.canvas import commands
 from app.window.opening import why_closed
 from app.window.sentences import plain
 from app.window.theme import icon
+from app.window.topics import of_node
 
 if TYPE_CHECKING:
     from app.window.canvas.view import CanvasView
@@ -65,6 +66,7 @@ def _node_menu(view: CanvasView, menu: QMenu, node: Node) -> None:
         open_up.setToolTip(plain(reason) or "Draw what the block is made of in its place, as a Group")
     if not several:
         _add(menu, "Rename", "pencil", lambda: view.rename(node.id), "F2")
+        _add(menu, "Explain", "info", lambda: view.document.explanation_wanted.emit(of_node(node)), "F1")
     _add(menu, "Duplicate", "copy", view.duplicate_selection, "Ctrl+D")
     _add(menu, "Copy", "clipboard", view.copy_selection, "Ctrl+C")
     menu.addSeparator()
