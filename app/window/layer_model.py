@@ -70,12 +70,14 @@ class LayerModel(QAbstractItemModel):
         analysis = self._document.analysis
         weighted = sum(r.parameters > 0 for r in reports)
         wires = sum(len(port.tensors) > 0 for r in reports for port in r.inputs)
-        title = f"{len(reports):,} layers, {weighted:,} with weights, {wires:,} wires"
+        title = f"{weighted:,} weighted, {wires:,} wire{'s' * (wires != 1)}"
+        name = f"Total of {len(reports):,} layer{'s' * (len(reports) != 1)}"
         if analysis is None:
-            return NodeReport("", "Total", "", "", title)
-        partial = " (of the valid part)" if analysis.partial else ""
+            return NodeReport("", name, "", "", title)
+        if analysis.partial:
+            name = f"{name} (the valid part)"
         return NodeReport(
-            "", f"Total{partial}", "", "", title, parameters=analysis.parameters,
+            "", name, "", "", title, parameters=analysis.parameters,
             trainable=analysis.trainable_parameters, buffers=analysis.buffers, macs=analysis.macs,
             activations=analysis.memory.activations,
         )  # fmt: skip

@@ -53,7 +53,7 @@ def test_rows_say_what_a_layer_sees_and_open_down_to_modules(qtbot: Any, panel: 
     assert column(panel, "Stride")[:3] == ["1", "2", "4"]
     counts = [int(text.replace(",", "")) for text in column(panel, "Connections") if text]
     assert len(counts) == 3 and f"{sum(counts):,}" == str(panel.totals.index(0, AT["Connections"]).data())
-    assert str(panel.totals.index(0, AT["Block"]).data()) == "6 layers, 3 with weights, 5 wires"
+    assert str(panel.totals.index(0, AT["Block"]).data()) == "3 weighted, 5 wires"
     stage = panel.sorted.index(2, 0)
     assert panel.sorted.hasChildren(stage) and not panel.sorted.hasChildren(panel.sorted.index(1, 0))
     panel.table.expand(stage)
