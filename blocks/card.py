@@ -188,7 +188,10 @@ class Card(msgspec.Struct, frozen=True, omit_defaults=True):
     """(contract clause, reason): what this block is excused from in the contract test."""
 
     def setting(self, name: str) -> Setting | None:
-        return next((s for s in self.settings if s.name == name), None)
+        for setting in self.settings:  # a loop: analysis asks this of every node
+            if setting.name == name:
+                return setting
+        return None
 
     def preset(self, name: str) -> Preset | None:
         return next((p for p in self.presets if p.name == name), None)

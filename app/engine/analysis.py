@@ -14,7 +14,7 @@ from app.design.values import Design, End
 from app.engine import fixes, problems
 from app.engine.measure import Measurer
 from app.engine.step_memory import StepCost, training_step
-from app.engine.walk import Step, Walk, Walker, reaching, size_of
+from app.engine.walk import Step, Walk, Walker, reaching
 from app.messages import Analysis
 from app.messages.reports import Memory, Named, NodeReport, PortShape, Problem, Uncounted
 from blocks.card import Card
@@ -97,9 +97,8 @@ def summarise(design: Design, walk: Walk, found: tuple[Problem, ...], revision: 
             activations += report.activations
             weights = step.measured.weight_bytes if report.parameters or report.buffers else 0
             weight_bytes += weights
-            ports = sum(size_of(t) for port in (*report.inputs, *report.outputs) for t in port.tensors)
             largest = step.measured.largest if report.trainable else 0
-            costs.append(StepCost(weights, report.activations, ports, report.trainable, largest))
+            costs.append(StepCost(weights, report.activations, step.measured.ports, report.trainable, largest))
         if network and id in for_inference:
             macs += report.macs
             uncounted += [Uncounted(id, operation) for operation in step.measured.uncounted]
@@ -141,11 +140,10 @@ def _report(walk: Walk, step: Step, shared: bool) -> NodeReport:
         for port in step.ports
         if (value := step.inputs.get(port.name)) is not None
     )
-    report = NodeReport(call.id, call.name, call.where, call.node, call.block, inputs)
     if measured is None or card is None or measured.refusal is not None:
-        return replace(report, ok=False)
-    return replace(
-        report,
+        return NodeReport(call.id, call.name, call.where, call.node, call.block, inputs, ok=False)
+    return NodeReport(
+        call.id, call.name, call.where, call.node, call.block, inputs,
         outputs=tuple(PortShape(end.port, walk.kinds[end], walk.values[end]) for end in walk.given.get(call.id, ())),
         parameters=0 if shared else measured.parameters,
         trainable=0 if shared or call.frozen else measured.trainable,
@@ -153,7 +151,7 @@ def _report(walk: Walk, step: Step, shared: bool) -> NodeReport:
         macs=measured.macs,
         activations=measured.activations,
         opens=measured.opens,
-    )
+    )  # fmt: skip
 
 
 def _group_report(walk: Walk, group: GroupCall, reports: dict[str, NodeReport]) -> NodeReport:

@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from app.design.values import Settings
 from app.engine.arguments import Refusal, bind, declared
-from app.engine.meta import Remembering, storage
+from app.engine.meta import Remembering, storage, tensors_in
 from app.engine.patience import PATIENCE, HungError, limited
 from app.messages.reports import Tensor
 from app.trust import digest
@@ -47,6 +47,8 @@ class Measured(msgspec.Struct, frozen=True):
     weight_bytes: int = 0
     macs: int = 0
     activations: int = 0
+    ports: int = 0
+    """What stands at its inputs and outputs."""
     uncounted: tuple[str, ...] = ()
     opens: bool = False
     """Whether it is made of blocks that can be looked at one by one."""
@@ -163,6 +165,7 @@ class Measurer:
             weight_bytes=sum(t.numel() * t.element_size() for t in (*parameters, *buffers)),
             macs=counter.get_total_flops() // 2,
             activations=kept.bytes,
+            ports=sum(t.numel() * t.element_size() for t in tensors_in([values, outputs])),
             uncounted=tuple(sorted(watch.uncounted)),
             opens=not card.leaf and any(True for _ in module.children()),
         )

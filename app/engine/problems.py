@@ -46,7 +46,7 @@ def _of_step(design: Design, walk: Walk, step: Step) -> list[Problem]:
         message = f"the block `{call.block}` is not known here; remove it or install what it comes from"
         return [problem(step, "error", "block-missing", message)]
     found = []
-    if strange := sorted(set(call.settings) - {s.name for s in step.card.settings}):
+    if strange := sorted(name for name in call.settings if step.card.setting(name) is None):
         names = ", ".join(f"`{name}`" for name in strange[:6]) + (" and others" if len(strange) > 6 else "")
         what = f"no setting {names}; it is" if len(strange) == 1 else f"no settings {names}; they are"
         found.append(problem(step, "warning", "setting-unknown", f"{step.card.title} has {what} ignored"))
@@ -99,8 +99,10 @@ def _of_sharing(walk: Walk) -> list[Problem]:
         if step.card is None or step.measured is None or step.measured.refusal is not None:
             continue
         owner = first.setdefault(step.call.module, step)
+        if owner is step:
+            continue
         key = (step.call.module, step.call.settings, tuple(step.inputs.items()))
-        if owner is step or key in known:
+        if key in known:
             continue
         known.add(key)
         own, other = arguments_of(step), arguments_of(owner)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import torch
 from msgspec.structs import replace
 
 from app.design.expand import Call, Expanded, expand
@@ -42,6 +43,8 @@ class Walk(NamedTuple):
     """What kind of wire each of `values` is."""
     given: dict[str, list[End]]
     """Call id -> its outputs, in order."""
+    reached: dict[frozenset[str], set[str]]
+    """What `reaching` has found so far."""
 
 
 class Walker:
@@ -81,7 +84,7 @@ class Walker:
                     values[end] = value
                     given.setdefault(call.id, []).append(end)
                     kinds[end] = _kind(port, call, expanded.sources[call.id], kinds)
-        return Walk(expanded, steps, values, kinds, given)
+        return Walk(expanded, steps, values, kinds, given, {})
 
     def _step(
         self,
@@ -128,7 +131,8 @@ def _kind(port: Port, call: Call, sources: Mapping[str, End], kinds: Mapping[End
 
 def _node(design: Design, call: Call) -> Node:
     """The drawn node, with the settings that it has in this call."""
-    return replace(design.graph(call.where).by_id[call.node], settings=call.settings)
+    node = design.graph(call.where).by_id[call.node]
+    return node if node.settings is call.settings else replace(node, settings=call.settings)
 
 
 def source(call: Call, card: Card, batch: int) -> Measured:
@@ -147,12 +151,8 @@ def source(call: Call, card: Card, batch: int) -> Measured:
         return Measured(refusal=Refusal("too-large", "", message))
     stride = 1.0 if len(shape) == 4 and call.block == "Input" else None
     tensor = Tensor(shape, values["dtype"], stride)
-    return Measured(outputs=((tensor,),), activations=size_of(tensor))
-
-
-def size_of(tensor: Tensor) -> int:
-    """Bytes."""
-    return math.prod(tensor.shape) * {"float32": 4, "int64": 8}.get(tensor.dtype, 4)
+    size = math.prod(shape) * getattr(torch, tensor.dtype).itemsize
+    return Measured(outputs=((tensor,),), activations=size, ports=size)
 
 
 def arguments_of(step: Step) -> dict[str, Any]:
@@ -165,11 +165,17 @@ def arguments_of(step: Step) -> dict[str, Any]:
 def reaching(walk: Walk, goals: set[str], through: Callable[[Step], bool] | None = None) -> set[str]:
     """The ids of the calls that feed any of `goals`, themselves included; beyond a call that `through` does not let
     pass nothing is looked for."""
+    key = frozenset(goals)
+    if through is None and key in walk.reached:
+        return walk.reached[key]
     needed, todo = set(goals), list(goals)
+    sources = walk.expanded.sources
     while todo:
-        for end in walk.expanded.sources[todo.pop()].values():
-            if end.node not in needed:
-                needed.add(end.node)
-                if through is None or through(walk.steps[end.node]):
-                    todo.append(end.node)
+        for end in sources[todo.pop()].values():
+            if (id := end.node) not in needed:
+                needed.add(id)
+                if through is None or through(walk.steps[id]):
+                    todo.append(id)
+    if through is None:
+        walk.reached[key] = needed
     return needed
