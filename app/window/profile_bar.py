@@ -202,7 +202,10 @@ class ProfileBar(QWidget):
             self.notice.say("info", "Choose what to run, then measure. It takes two seconds, longer where a pass does.")
         else:
             old = self._document.timings.outdated
-            self.notice.say("warn" if old else "none", summary(told, old=old, crowded=self._crowded))
+            said = summary(told, old=old, crowded=self._crowded)
+            if any(part.isdigit() for part in self._document.id_path("").split("/")):
+                said += " Of a Group that repeats, the first time is shown here."
+            self.notice.say("warn" if old else "none", said)
             self.legend.show_most(hottest(self._document, self._document.graph))
 
     @property

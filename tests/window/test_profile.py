@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QImage
 from PySide6.QtTest import QTest
@@ -12,7 +13,7 @@ from PySide6.QtWidgets import QApplication
 
 from app.design import edits
 from app.design.values import Design, Group
-from app.messages import Analysis
+from app.messages import Analysis, Device
 from app.messages.profile import GetProfile, NodeTime, Profile
 from app.messages.reports import NodeReport, PortShape, Tensor
 from app.window import figures
@@ -26,7 +27,7 @@ from app.window.profile_bar import ProfileBar, summary
 from tests.drawing import OUTPUT, chain, node, wire
 from tests.window.canvas_hands import CHAIN, body
 from tests.window.conftest import ENGINE
-from tests.window.fake_engines import FakeEngines
+from tests.window.fake_engines import DEVICES, FakeEngines
 
 STAGE = Group(
     name="stage",
@@ -125,6 +126,7 @@ def test_from_the_menu_to_the_figures_and_back(qtbot: Any, real_window: MainWind
     QTest.mouseDClick(view.viewport(), Qt.MouseButton.LeftButton, pos=body(view, "stage"))
     assert document.path == ("stage",)
     assert said("conv").startswith(figures.duration(figure["stage/0/conv"].time)) and said("act")
+    assert "the first time is shown" in bar.text
     QTest.keyClick(view, Qt.Key.Key_U)
 
     # an edit makes old what it changes, and only that
@@ -157,7 +159,7 @@ def test_from_the_menu_to_the_figures_and_back(qtbot: Any, real_window: MainWind
 def select(qtbot: Any, window: MainWindow, id: str) -> NodePage:
     window.canvas.scene_.select([id])
     qtbot.waitUntil(lambda: isinstance(window.inspector.page, NodePage) and window.inspector.page.id == id)
-    qtbot.waitUntil(lambda: window.inspector.page.measured.isVisible())  # type: ignore[attr-defined]
+    qtbot.waitUntil(window.inspector.page.measured.isVisible)  # type: ignore[attr-defined]
     return window.inspector.page  # type: ignore[no-any-return]
 
 
@@ -264,6 +266,19 @@ def test_it_waits_until_the_drawing_is_checked_and_tells_what_fails(qtbot: Any, 
     engines.stopped = "The engine ended."
     bar.measure()
     assert "engine is off" in bar.text
+
+
+def test_only_devices_that_are_there_are_offered_a_gpu_first(qtbot: Any, document: Document) -> None:
+    present = (Device("cpu", "CPU, 2 cores"), Device("cuda:0", "A card"), Device("mps", "Apple GPU", "no Mac"))
+    document.load(CHAIN, None)
+    document.set_analysis(analysed(document))
+    engines = Engines(replace(DEVICES, devices=present))
+    bar = ProfileBar(document, engines)  # type: ignore[arg-type]
+    qtbot.addWidget(bar)
+    bar.open()
+    assert bar.device.isVisible() and [bar.device.itemText(i) for i in range(bar.device.count())] == ["CPU", "A card"]
+    click(bar.go)
+    assert engines.started[0].request.device == "cuda:0"
 
 
 def test_a_measurement_in_words() -> None:
