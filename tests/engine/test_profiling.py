@@ -12,11 +12,12 @@ from msgspec.structs import replace
 
 from app import trust
 from app.design.values import Design, Group, Node
-from app.engine import profiling, room
+from app.engine import profiling, room, timed
 from app.engine.compile import InvalidDesignError, compile_design, shared_analyser
 from app.engine.forecast import ForecastError
-from app.engine.profiling import ProfileError, profile
+from app.engine.profiling import profile
 from app.engine.server import Server
+from app.engine.timed import ProfileError
 from app.messages import Cancel
 from app.messages.profile import GetProfile, Profile
 from tests.drawing import IMAGE, OUTPUT, chain, node, wire
@@ -40,7 +41,7 @@ KIBI = 1024
 @pytest.fixture(autouse=True)
 def brief(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fewest repeats, unless a test asks for more."""
-    monkeypatch.setattr(profiling, "SECONDS", 0.0)
+    monkeypatch.setattr(timed, "SECONDS", 0.0)
 
 
 def learner(*body: Node) -> Design:
@@ -75,7 +76,7 @@ def test_every_call_has_a_figure_and_a_group_the_sum_of_its_calls(training: bool
 
 def test_nodes_add_up_to_the_whole_and_large_ones_take_longer(monkeypatch: pytest.MonkeyPatch) -> None:
     """By wide margins: the machine does other things, too."""
-    monkeypatch.setattr(profiling, "SECONDS", 0.4)
+    monkeypatch.setattr(timed, "SECONDS", 0.4)
     design = learner(
         node("small", "Conv2d", out_channels=3, kernel_size=(1, 1)),
         node("large", "Conv2d", out_channels=64, kernel_size=(7, 7), padding=(3, 3)),
@@ -88,7 +89,7 @@ def test_nodes_add_up_to_the_whole_and_large_ones_take_longer(monkeypatch: pytes
     assert times["large"].backward > 3 * times["small"].backward
     assert times["large"].share > 0.5 and not told.stand_in and "loss" in times
     assert told.time / 4 < told.attributed < told.time * 4
-    assert 3 < told.repeats <= profiling.MOST
+    assert 3 < told.repeats <= timed.MOST
 
 
 def test_memory_is_that_of_the_outputs_and_of_what_is_kept_for_the_way_back() -> None:
@@ -128,7 +129,7 @@ def test_tokens_are_within_the_vocabulary() -> None:
     design = chain(
         node("tokens", "Input", size=(32,), dtype="int64"), node("table", "Embedding", vocabulary=5, features=8), OUTPUT
     )
-    (tokens,) = profiling.samples(compile_design(design), 4, "cpu", torch.float32)
+    (tokens,) = timed.samples(compile_design(design), 4, "cpu", torch.float32)
     assert tokens.shape == (4, 32) and tokens.dtype == torch.int64 and set(tokens.flatten().tolist()) == set(range(5))
     assert memory(profile(design, batch=4, device="cpu")) == {"table": 4 * 32 * 8 * 4}
 
@@ -211,11 +212,11 @@ def test_what_cannot_be_trained_is_said(design: Design, sentence: str) -> None:
 
 @pytest.mark.parametrize("looks", [1, 4, 20, 40])
 def test_it_stops_when_it_is_cancelled_wherever_it_is(monkeypatch: pytest.MonkeyPatch, looks: int) -> None:
-    monkeypatch.setattr(profiling, "SECONDS", 60.0)
+    monkeypatch.setattr(timed, "SECONDS", 60.0)
     asked = itertools.count(1)
     with pytest.raises(ProfileError) as raised:
         profile(REPEATED, device="cpu", cancelled=lambda: next(asked) >= looks)
-    assert str(raised.value) == profiling.STOPPED and next(asked) == looks + 1
+    assert str(raised.value) == timed.STOPPED and next(asked) == looks + 1
 
 
 def test_a_cancel_reaches_the_question_through_the_server() -> None:
