@@ -58,6 +58,8 @@ class Network(NamedTuple):
 
 
 Purpose = Literal["inference", "training"]
+CALL = "call"
+"""Under this the graph's nodes know, in their `meta`, which call of the drawing they are."""
 
 _analyser: Analyser | None = None
 
@@ -92,6 +94,16 @@ def compile_design(design: Design, purpose: Purpose = "inference", root: nn.Modu
         root = build_root(walk)
     needed = reaching(walk, set(goals))
     return _trace(walk, needed, goals, root, purpose)
+
+
+def compile_trainable(design: Design) -> Network:
+    """Compile for training, or where the design has no loss for inference. Raises InvalidDesignError."""
+    try:
+        return compile_design(design, "training")
+    except InvalidDesignError as error:
+        if error.problems:
+            raise
+        return compile_design(design, "inference")
 
 
 def build_root(walk: Walk) -> nn.Module:
@@ -160,6 +172,7 @@ def _trace(walk: Walk, needed: set[str], goals: list[str], root: nn.Module, purp
             results[step.call.name] = given[sources["x"]]
             continue
         node = graph.call_module(step.call.module, _arguments(step, sources, given))
+        node.meta[CALL] = step.call.id
         outputs = walk.given.get(step.call.id, [])
         if len(outputs) == 1:
             given[outputs[0]] = node

@@ -9,7 +9,6 @@ data and batches read ahead, torch's libraries; on CUDA the context, cuDNN's and
 from __future__ import annotations
 
 import collections
-import contextlib
 import weakref
 from typing import Any, NamedTuple
 
@@ -21,10 +20,11 @@ from torch.utils._pytree import tree_leaves
 
 from app.design.values import Design, Recipe
 from app.engine import devices
-from app.engine.compile import InvalidDesignError, Network, compile_design
-from app.engine.loop import set_training, total_loss
+from app.engine.compile import InvalidDesignError, Network, compile_design, compile_trainable
+from app.engine.loop import set_training
 from app.engine.optim import make_optimizer
-from app.engine.train import PRECISIONS, TrainingError, check_recipe, explain
+from app.engine.passes import UNLED, loss_of, precisely
+from app.engine.train import HALF_NEEDS_GPU, TrainingError, check_recipe, explain
 from app.messages.forecast import MemoryForecast, MemoryParts, Moment
 
 MOST = 2**20
@@ -66,9 +66,13 @@ def forecast_memory(
 
 
 class Forecaster:
-    """A design compiled on fake tensors, whose training steps can be run at any batch size."""
+    """A design compiled on fake tensors, whose training steps can be run at any batch size; without `training` its
+    forward pass in use."""
 
-    def __init__(self, design: Design, precision: str = "32", optimizer: str = "adamw", device: str = "auto") -> None:
+    def __init__(
+        self, design: Design, precision: str = "32", optimizer: str = "adamw", device: str = "auto", *,
+        training: bool = True,
+    ) -> None:  # fmt: skip
         """Raises ForecastError and DeviceError."""
         recipe = self._recipe = Recipe(optimizer=optimizer, precision=precision)
         self.device = devices.pick(device)
@@ -77,16 +81,19 @@ class Forecaster:
         except TrainingError as error:
             raise ForecastError(str(error)) from None
         if precision == "16" and self.device == "cpu":
-            raise ForecastError("Precision 16 needs a GPU: use 32 or bf16 on the CPU.")
-        self.network = _compiled(design)
+            raise ForecastError(HALF_NEEDS_GPU)
+        self.network = _compiled(design, training)
         # An Apple GPU has no fake tensors of its own: those of the CPU stand in.
         self._on = torch.device("cuda" if self.device.startswith("cuda") else "cpu")
         self._fake = FakeTensorMode(allow_non_fake_inputs=True)
         self._live = _Live(self._on.type, kernels=self.device == "cpu")
         with self._fake, self._live:
             _move(self.network.root, self._on, torch.float64 if precision == "64" else None)
-        set_training(self.network.module)
         self._parameters: list[torch.Tensor] = list(self.network.module.parameters())
+        if not training:
+            self.network.module.eval()
+            return
+        set_training(self.network.module)
         if not any(p.requires_grad for p in self._parameters):
             raise ForecastError("No weight of the design can be trained: add a block with weights, or unfreeze one.")
         self._optimizer = make_optimizer(self.network.module.parameters(), recipe)
@@ -106,10 +113,17 @@ class Forecaster:
             raise
         except Exception as error:  # whatever a block's own code raises becomes a sentence
             self._optimizer.zero_grad()
-            message = explain(error, Recipe(batch_size=batch))
-            if "overflow" in message:
-                message = f"With {batch} samples a tensor is larger than any machine holds: use a smaller batch size."
-            raise ForecastError(message.replace("Training broke", "The forecast broke")) from error
+            raise _explained(error, batch) from error
+
+    def forward(self, batch: int) -> int:
+        """The most bytes that lie in memory during a forward pass without gradients. Raises ForecastError."""
+        self._live.begin()
+        try:
+            with self._fake, self._live, torch.no_grad():
+                self._values(self._samples(batch))
+        except Exception as error:  # whatever a block's own code raises becomes a sentence
+            raise _explained(error, batch) from error
+        return self._live.peak
 
     def sizes(self) -> tuple[int, int, int]:
         """Bytes of all parameters, of their gradients, and of the optimizer's state, once a step was made."""
@@ -148,43 +162,32 @@ class Forecaster:
         forms = [((batch, *end.shape), kinds.get(end.dtype, getattr(torch, end.dtype))) for end in ends]
         return [torch.empty(shape, dtype=dtype, device=self._on) for shape, dtype in forms]
 
+    def _values(self, samples: list[torch.Tensor]) -> Any:
+        with precisely(self._recipe.precision, self._on.type):
+            return self.network.module(*samples)
+
     def _loss(self, samples: list[torch.Tensor]) -> torch.Tensor:
         """The scalar that training descends on; what else the forward pass gave is let go of."""
-        with contextlib.ExitStack() as around:  # what Fabric's precision of that name does
-            name = PRECISIONS[self._recipe.precision]
-            if name.endswith("-mixed"):
-                dtype = torch.bfloat16 if name == "bf16-mixed" else torch.float16
-                around.enter_context(torch.autocast(self._on.type, dtype=dtype))
-            elif name == "64-true":
-                around.callback(torch.set_default_dtype, torch.get_default_dtype())
-                torch.set_default_dtype(torch.float64)
-            values = self.network.module(*samples)
-        if self.network.losses:
-            return total_loss(values, self.network.losses)
-        outputs = [t for t in tree_leaves(values) if isinstance(t, torch.Tensor) and t.requires_grad]
-        if not outputs:
-            raise ForecastError("No Output leads a gradient to a weight: add a Target and a loss to train on.")
-        return stand_in_loss(outputs)
+        loss = loss_of(self.network, self._values(samples))
+        if loss is None:
+            raise ForecastError(UNLED)
+        return loss
 
 
-def stand_in_loss(outputs: list[torch.Tensor]) -> torch.Tensor:
-    """Half the sum of squares. Its gradient is a tensor as large as the output, as that of a real loss is; that of a
-    plain sum is one number spread out, which kernels copy inside."""
-    return torch.stack([output.float().square().sum() / 2 for output in outputs]).sum()
-
-
-def _compiled(design: Design) -> Network:
-    """The training graph, or without a loss the graph for inference, its weights on meta. Raises ForecastError."""
+def _compiled(design: Design, training: bool) -> Network:
+    """The graph with its weights on meta. Raises ForecastError."""
     try:
         with torch.device("meta"):
-            try:
-                return compile_design(design, "training")
-            except InvalidDesignError as error:
-                if error.problems:
-                    raise
-                return compile_design(design, "inference")
+            return compile_trainable(design) if training else compile_design(design, "inference")
     except InvalidDesignError as error:
         raise ForecastError(str(error)) from error
+
+
+def _explained(error: Exception, batch: int) -> ForecastError:
+    message = explain(error, Recipe(batch_size=batch))
+    if "overflow" in message:
+        message = f"With {batch} samples a tensor is larger than any machine holds: use a smaller batch size."
+    return ForecastError(message.replace("Training broke", "The forecast broke"))
 
 
 def _move(root: nn.Module, device: torch.device, dtype: torch.dtype | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from app.engine.compile import shared_analyser
 from app.messages import Answers, OpenedUp, OpenUp, Question
 from app.messages.forecast import ForecastMemory
 from app.messages.parts import Fields, GetFields, GetParts, OutputFields, Parts
+from app.messages.profile import GetProfile
 from app.messages.reckoning import Reckon
 from app.messages.solving import Solve
 from app.messages.symbols import CheckSizes, GetSymbols
@@ -19,8 +21,11 @@ if TYPE_CHECKING:
     from app.engine.connections import Connections
 
 
-def answer(request: Question) -> Answers:
-    """The answer. Raises what the part of the engine that knows it raises, always with a sentence for the user."""
+def answer(request: Question, cancelled: Callable[[], bool] = lambda: False) -> Answers:
+    """The answer. Raises what the part of the engine that knows it raises, always with a sentence for the user.
+
+    What repeats itself for seconds asks `cancelled` now and then whether anybody still waits.
+    """
     analyser = shared_analyser()
     design = request.design
     if request.variant:
@@ -61,6 +66,13 @@ def answer(request: Question) -> Answers:
             return forecast_memory(
                 design, batch=request.batch, precision=request.precision, optimizer=request.optimizer,
                 limit=request.limit, device=request.device, job=job,
+            )  # fmt: skip
+        case GetProfile(job=job):
+            from app.engine.profiling import profile
+
+            return profile(
+                design, batch=request.batch, device=request.device, precision=request.precision,
+                training=request.training, cancelled=cancelled, job=job,
             )  # fmt: skip
 
 

@@ -168,7 +168,7 @@ class Server:
             case _ if isinstance(request, Question):
                 from app.engine import questions
 
-                self.send(questions.answer(request))
+                self.send(questions.answer(request, lambda: self.inbox.cancelled(request.job)))
             case Train():
                 self.train(request)
             case Export():

@@ -27,6 +27,7 @@ from app.messages import Progress, Trained
 __all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "TrainingError", "evaluate_run", "is_first", "train"]
 
 PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed", "64": "64-true"}
+HALF_NEEDS_GPU = "Precision 16 needs a GPU: use 32 or bf16 on the CPU."
 
 
 def train(
@@ -151,7 +152,7 @@ def _fabric(device: str, count: int, nodes: int, precision: str, work: int) -> t
     place = places.pick(device)
     kind, _, index = place.partition(":")
     if precision == "16" and kind == "cpu":
-        raise TrainingError("Precision 16 needs a GPU: use 32 or bf16 on the CPU.")
+        raise TrainingError(HALF_NEEDS_GPU)
     threads = places.threads(work)
     torch.set_num_threads(threads)
     which: Any = [int(index)] if index and count == 1 else count

@@ -141,6 +141,9 @@ class Actions(dict[str, QAction]):
         letters.setToolTip("Write sizes on wires as letters: 64 × H/4 × W/4")
         sizes = self._add(menu, "sizes", "Which sizes work…", window.check_sizes)
         sizes.setToolTip("Try the drawing at other sizes of its inputs")
+        profile = self._add(menu, "profile", "Profile: measured time", window.toggle_profile, "Ctrl+T")
+        profile.setCheckable(True)
+        profile.setToolTip("Run the network on this machine and show what each node takes")
         menu.addSeparator()
         themes = menu.addMenu("Theme")
         self._modes = QActionGroup(window)
@@ -163,6 +166,7 @@ class Actions(dict[str, QAction]):
     def _check_panels(self) -> None:
         for name in ("palette", "inspector", "bottom"):
             self[f"panel {name}"].setChecked(self._window.panel_shown(name))
+        self["profile"].setChecked(self._window.document.timings.shown)
 
     def _train(self) -> None:
         window = self._window

@@ -17,6 +17,7 @@ from app.design.wires import WiringError
 from app.messages import Analysis
 from app.messages.reports import NodeReport, Problem
 from app.window.consent import Consent
+from app.window.timings import Timings
 from blocks.card import Card, Page
 
 REFUSALS = (EditError, NamingError, WiringError, PathError)
@@ -102,6 +103,9 @@ class Document(QObject):
         """Which code in drawings may run."""
         self.troubles: tuple[Problem, ...] = ()
         """What is wrong with the user's own blocks, whatever is drawn."""
+        self.timings = Timings(self)
+        """What was measured of the drawing."""
+        self.timings.listen()
 
     # what is open -----------------------------------------------------------------------------------------------------
 

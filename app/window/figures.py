@@ -36,6 +36,23 @@ def size(number: int) -> str:
     return f"{number} B"
 
 
+def duration(seconds: float) -> str:
+    """Three digits and a unit: 43.2 µs, 1.24 ms, 2.31 s."""
+    for unit, factor in (("µs", 1e6), ("ms", 1e3), ("s", 1.0)):
+        value = seconds * factor
+        if value < 999.5 or unit == "s":
+            break
+    digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
+    return f"{value:,.{digits}f} {unit}" if value else "0 µs"
+
+
+def percent(share: float) -> str:
+    """Of 0 to 1: "18 %", "0.4 %", "< 0.1 %"."""
+    if 0 < share < 0.0005:
+        return "< 0.1 %"
+    return f"{100 * share:.{0 if share >= 0.0995 or not share else 1}f} %"
+
+
 def signed(number: int) -> str:
     """A change in parameters: "+16.4 k", "±0"."""
     return "±0" if number == 0 else ("+" if number > 0 else "−") + short(abs(number))

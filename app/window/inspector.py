@@ -38,6 +38,7 @@ class Inspector(QScrollArea):
         self._later.timeout.connect(self.refresh)
         for signal in (document.changed, document.analysed, document.place_changed, document.catalogue_changed):
             signal.connect(self._soon)
+        document.timings.changed.connect(self._soon)
         self.refresh()
 
     def set_selection(self, ids: list[str]) -> None:

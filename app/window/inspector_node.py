@@ -61,6 +61,8 @@ class NodePage(Page):
         self.heading("Cost and share of the whole")
         self.costs = Costs()
         self.box.addWidget(self.costs)
+        self.measured = Facts()
+        self.box.addWidget(self.measured)
         self.reckoning = ReckoningBox(document, engines, self.where, self.id)
         self.box.addWidget(self.reckoning)
 
@@ -304,6 +306,10 @@ class NodePage(Page):
         self._no_shapes.setVisible(bool(unknown))
         costs = (report.parameters, report.macs, report.activations) if report and report.ok else None
         self.costs.show_costs(costs, whole_of(self.document.analysis))
+        timing = self.document.timings.of(self.document.id_path(self.id))
+        self.measured.show_lines([("measured time", timing.text)] if timing is not None else [])
+        self.measured.setToolTip(timing.words if timing is not None else "")
+        self.measured.setVisible(timing is not None)
         self.solve.refresh(report.outputs if report and report.ok else ())
         self.reckoning.setVisible(report is not None)
         if report is not None:

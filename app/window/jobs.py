@@ -20,6 +20,7 @@ from app.messages import (
     Train,
     Trained,
 )
+from app.messages.profile import GetProfile
 from app.window.engine_process import EngineProcess
 
 GRACE = 10.0
@@ -50,7 +51,7 @@ class Job(QObject):
         if engine.ready is not None:
             engine.send(request)
         else:
-            engine.became_ready.connect(lambda: engine.send(request))
+            engine.became_ready.connect(lambda: engine.send(request) if self.alive else None)
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -64,7 +65,8 @@ class Job(QObject):
         self.cancelled = True
         if self.engine.ready is None:
             self._end()
-            self.engine.kill()
+            if not isinstance(self.request, Predict | Question):  # others may be waiting for the engine of those
+                self.engine.kill()
             self.failed.emit("It was stopped before it began.")
             return
         self.engine.send(Cancel(self.request.job))
@@ -101,6 +103,7 @@ class Job(QObject):
             Export: ("this export", "Export again."),
             Predict: ("this prediction", "Try again."),
             OpenUp: ("opening the block", "Open it up again."),
+            GetProfile: ("this measurement", "Measure again, with a smaller batch where memory is short."),
         }.get(type(self.request), ("this question", "Ask again."))
         if self.cancelled:
             self.failed.emit(f"The engine for {what} did not stop within {GRACE:.0f} s and was ended.")

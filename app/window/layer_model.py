@@ -7,11 +7,13 @@ from typing import Any
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QPersistentModelIndex, QSortFilterProxyModel, Qt, Signal
 
 from app.messages.parts import Field, Fields, Parts
+from app.messages.profile import NodeTime
 from app.messages.reports import NodeReport
 from app.window import layer_rows
 from app.window.document import Document
-from app.window.layer_rows import BLOCK, COLUMNS, INPUT, NAME, SEES, Order, Row
+from app.window.layer_rows import BLOCK, COLUMNS, INPUT, MEASURED, NAME, SEES, TIME, Order, Row
 from app.window.theme import CATEGORY_COLOURS, font, icon, theme
+from app.window.timings import Timing
 
 Index = QModelIndex | QPersistentModelIndex
 SHARE_ROLE = Qt.ItemDataRole.UserRole
@@ -56,7 +58,29 @@ class LayerModel(QAbstractItemModel):
             self.dataChanged.emit(self.index(0, 0), self.index(len(reports) - 1, len(COLUMNS) - 1))
 
     def _row(self, report: NodeReport, place: int) -> Row:
-        return layer_rows.of_report(report, place, self._document.catalogue)
+        row = layer_rows.of_report(report, place, self._document.catalogue)
+        row.timing = self._timing(report)
+        return row
+
+    def _timing(self, report: NodeReport) -> Timing | None:
+        return self._whole() if self._totals else self._document.timings.of(report.id)
+
+    def _whole(self) -> Timing | None:
+        """The whole network's: the time is that of a pass in which nothing was measured."""
+        timings, told = self._document.timings, self._document.timings.profile
+        if told is None:
+            return None
+        memory = sum(node.memory for node in told.nodes)
+        figure = NodeTime("", told.forward, told.forward_spread, told.backward, told.backward_spread, memory, 1.0)
+        return Timing(figure, timings.outdated)
+
+    def show_timings(self) -> None:
+        """Fill in what was measured."""
+        for row in self.rows:
+            if row.report is not None:
+                row.timing = self._timing(row.report)
+        if self.rows:
+            self.dataChanged.emit(self.index(0, TIME), self.index(len(self.rows) - 1, MEASURED[-1]))
 
     def _close(self, row: Row) -> None:
         """Take the parts of a row away: they were those of another analysis."""
@@ -199,6 +223,8 @@ class LayerModel(QAbstractItemModel):
         analysis, name = self._document.analysis, COLUMNS[column].share
         if analysis is None or self._totals or not name:
             return 0.0
+        if name == "time":
+            return row.timing.figure.share if row.timing is not None and not row.timing.old else 0.0
         part, whole = getattr(row.counts, name), getattr(analysis, name)
         return min(part / whole, 1.0) if whole else 0.0
 

@@ -11,6 +11,7 @@ from app.design.ports import Catalogue
 from app.messages.parts import Field, Part, PartValue, dimensions
 from app.messages.reports import NodeReport, PortShape, Tensor
 from app.window import figures
+from app.window.timings import Timing
 from blocks.card import Card
 
 
@@ -35,6 +36,8 @@ class Row:
     fields: tuple[Field | None, ...] = field(default=())
     connections: int | None = None
     """None while they are not known, and for what has none."""
+    timing: Timing | None = None
+    """What was measured of it; nothing of a part inside a block."""
 
     def become(self, other: Row) -> None:
         """Show another analysis of the same call: the row itself stays, because Qt knows it by its address."""
@@ -168,12 +171,30 @@ def _seen_value(row: Row) -> float:
     return float("inf") if text == "whole" else float(text.split(" ")[0]) if text else -1.0
 
 
+def _time(row: Row) -> float:
+    return row.timing.figure.time if row.timing is not None and not row.timing.old else -1.0
+
+
+def _memory(row: Row) -> int:
+    return row.timing.figure.memory if row.timing is not None and not row.timing.old else -1
+
+
+def _memory_text(row: Row) -> str:
+    return figures.size(_memory(row)) if _memory(row) >= 0 else NOT_KNOWN
+
+
+NOT_KNOWN = "–"
 COLUMNS = (
     Column("Layer", "The name on the canvas, or of the module inside", lambda r, o: r.name, lambda r: r.name.lower(),
            right=False, least=150),
     Column("Block", "What it is", lambda r, o: r.title, lambda r: r.title.lower(), right=False),
     Column("Input", "Shapes that come in", lambda r, o: o.brief(r.inputs), lambda r: 0, least=110, shown=False),
     Column("Output", "Shapes that go out", lambda r, o: o.brief(r.outputs), elements, least=110),
+    Column("Time", "Measured on this machine, forward and backward; measure first",
+           lambda r, o: r.timing.brief if r.timing is not None else NOT_KNOWN, _time, least=76, shown=False),
+    Column("", "Share of the measured time of all layers", lambda r, o: "", _time, least=52, share="time", shown=False),
+    Column("Measured memory", "What its outputs, and in training what it keeps for the backward pass, really took",
+           lambda r, o: _memory_text(r), _memory, least=88, shown=False),
     Column("Parameters", "Learned numbers; weights that are shared count once",
            lambda r, o: f"{r.counts.parameters:,}", lambda r: r.counts.parameters),
     Column("", "Share of the parameters of the whole design", lambda r, o: "", lambda r: r.counts.parameters,
@@ -197,6 +218,8 @@ COLUMNS = (
 )  # fmt: skip
 NAME, BLOCK, INPUT, OUTPUT = range(4)
 SEES = next(i for i, column in enumerate(COLUMNS) if column.heading == "Sees")
+TIME = next(i for i, column in enumerate(COLUMNS) if column.heading == "Time")
+MEASURED = range(TIME, TIME + 3)
 
 
 def tip(row: Row, column: int, order: Order) -> str:
@@ -211,6 +234,8 @@ def tip(row: Row, column: int, order: Order) -> str:
         return f"{counts.parameters:,} parameters" + (f", {frozen:,} of them frozen" if frozen else "")
     if COLUMNS[column].heading == "MACs":
         return f"{counts.macs:,} MACs"
+    if column in MEASURED and row.timing is not None:
+        return row.timing.words
     if isinstance(counts, Part) and counts.shared:
         return f"{row.name}: its weights were counted in an earlier row"
     return row.name

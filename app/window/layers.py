@@ -26,7 +26,7 @@ from app.window import parts
 from app.window.document import Document
 from app.window.engines import Engines
 from app.window.layer_model import SHARE_ROLE, Index, LayerModel, Sorted
-from app.window.layer_rows import COLUMNS, INPUT, NAME, Row, elements
+from app.window.layer_rows import COLUMNS, INPUT, NAME, TIME, Row, elements
 from app.window.parts import Switch, button, label
 from app.window.questions import Questions
 from app.window.theme import font, theme
@@ -143,11 +143,15 @@ class LayersPanel(QWidget):
     """The table and its totals. `chosen` carries the NodeReport that was clicked."""
 
     chosen = Signal(object)
+    measure_wanted = Signal()
+    """The time of each layer shall be measured."""
 
     def __init__(self, document: Document, engines: Engines, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._document, self._engines = document, engines
         self._seen_for: object = None
+        self._timed = False
+        """Whether there was a measurement when it was last looked for: the first one brings its columns."""
         self._questions = Questions(document, engines, self)
         self.model = LayerModel(document)
         self.totals = LayerModel(document, totals=True)
@@ -190,6 +194,8 @@ class LayersPanel(QWidget):
         self.last.toggled.connect(self._write_last)
         self.columns = button("Columns", tip="Choose which columns are shown")
         self.columns.clicked.connect(lambda: self._choose_columns(QPoint(0, 0)))
+        self.measure = button("Measure…", tip="Run the network on this machine and show what each layer takes")
+        self.measure.clicked.connect(self.measure_wanted)
         self.save = button("Save as…", tip="Save the rows that are shown as CSV or Markdown")
         self.save.clicked.connect(self._save)
         row = QHBoxLayout()
@@ -199,6 +205,7 @@ class LayersPanel(QWidget):
         row.addWidget(self.between, 1)
         row.addWidget(label("Channels last", "soft"))
         row.addWidget(self.last)
+        row.addWidget(self.measure)
         row.addWidget(self.columns)
         row.addWidget(self.save)
         return row
@@ -213,7 +220,20 @@ class LayersPanel(QWidget):
         self.table.horizontalScrollBar().valueChanged.connect(self.foot.horizontalScrollBar().setValue)
         document.analysed.connect(self.refresh)
         document.catalogue_changed.connect(self.refresh)
+        document.timings.changed.connect(self._show_timings)
         theme.changed.connect(self.refresh)
+        self._show_timings()
+
+    def _show_timings(self) -> None:
+        self.model.show_timings()
+        self.totals.show_timings()
+        known = self._document.timings.profile is not None
+        if known and not self._timed:
+            for column in (TIME, TIME + 2):
+                self.show_column(column, True)
+        elif known:
+            self.table.fit()
+        self._timed = known
 
     def refresh(self) -> None:
         """Show the present analysis."""

@@ -25,6 +25,7 @@ from app.window.opening import Opener
 from app.window.palette import Palette
 from app.window.parts import area
 from app.window.problems import ProblemsPanel
+from app.window.profile_bar import ProfileBar
 from app.window.statusline import StatusLine
 from app.window.theme import theme
 from app.window.topbar import TopBar
@@ -55,6 +56,7 @@ class MainWindow(QMainWindow):
         self.letters = Letters(self.document, self.engines, self)
         self.canvas.scene_.letters = self.letters.text
         self.letters.changed.connect(self.canvas.scene_.relabel)
+        self._profile_bar: ProfileBar | None = None
         self.actions_ = Actions(self)
         self.letters.wanted.connect(self.actions_["letters"].trigger)
         self.topbar = TopBar(self.document, self.actions_.menus, self.actions_)
@@ -78,7 +80,7 @@ class MainWindow(QMainWindow):
         self.bottom.add("Training", self._make_training)
         self.bottom.add("Try", self._make_try)
         upper = QWidget()
-        box = QVBoxLayout(upper)
+        box = self._upper = QVBoxLayout(upper)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
         box.addWidget(Breadcrumbs(self.document))
@@ -146,6 +148,7 @@ class MainWindow(QMainWindow):
 
         panel = LayersPanel(self.document, self.engines)
         panel.chosen.connect(self.show_report)
+        panel.measure_wanted.connect(lambda: self.profile_bar().open())
         return panel
 
     def _make_training(self) -> QWidget:
@@ -306,6 +309,23 @@ class MainWindow(QMainWindow):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.chosen.connect(self._lead)
         dialog.show()
+
+    def profile_bar(self) -> ProfileBar:
+        """The bar that measures, made when it is first needed."""
+        if self._profile_bar is None:
+            bar = self._profile_bar = ProfileBar(self.document, self.engines)
+            bar.closed.connect(self.toggle_profile)
+            self._upper.insertWidget(1, bar)
+        return self._profile_bar
+
+    def toggle_profile(self) -> None:
+        """Show what each node takes, and measure it; or take that off the canvas."""
+        bar = self.profile_bar()
+        if self.document.timings.shown:
+            bar.shut()
+            self.canvas.setFocus()
+        else:
+            bar.open()
 
     def _lead(self, id: str) -> None:
         path, _where, node = locate(self.document.design, id)

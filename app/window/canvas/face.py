@@ -10,6 +10,7 @@ from app.design.values import Graph, Node
 from app.messages.reports import NodeReport, Problem
 from app.window import figures
 from app.window.canvas import texts
+from app.window.canvas.heat import Heat
 from app.window.document import Document
 from blocks.card import Card, Port
 
@@ -45,6 +46,8 @@ class Face:
     problem: str = ""
     """The first error's sentence; empty when there is none."""
     bad_ports: frozenset[str] = frozenset()
+    heat: Heat | None = None
+    """What was measured of it, while that is shown."""
 
 
 def icon_of(card: Card | None, category: str) -> str:

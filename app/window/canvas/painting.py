@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFont, QPainter, QPainterPath, QPen, QPolygonF
 
 from app.design.shapes import FOOT, HEADER, ROW
-from app.window.canvas import glyphs
+from app.window.canvas import glyphs, heat
 from app.window.canvas.face import Face
 from app.window.canvas.geometry import (
     FOOT_SIZE,
@@ -64,6 +64,8 @@ class _Inks:
     canvas: QColor
     far: QColor
     mark: QColor
+    plate: QColor
+    """The ground of a node that is colour and name alone."""
 
 
 @lru_cache(maxsize=64)
@@ -71,10 +73,11 @@ def inks(category: str, dark: bool) -> _Inks:
     """The colours of a category; `dark` must be the theme's, it is here to key the cache."""
     own, node = theme.category(category), theme.color("node")
     line = theme.color("line")
+    header = glyphs.mix(own, node, 0.30 if dark else 0.13)
     return _Inks(
         category=own,
         body=node,
-        header=glyphs.mix(own, node, 0.30 if dark else 0.13),
+        header=header,
         edge=glyphs.mix(own, line, 0.16 if dark else 0.14),
         rule=glyphs.mix(line, node, 0.8),
         text=theme.color("text"),
@@ -85,12 +88,24 @@ def inks(category: str, dark: bool) -> _Inks:
         canvas=theme.color("canvas"),
         far=glyphs.mix(own, theme.color("canvas"), 0.75),
         mark=QColor("#10141b") if dark else QColor("#ffffff"),
+        plate=header,
     )
+
+
+@lru_cache(maxsize=512)
+def _warmed(category: str, dark: bool, step: int) -> _Inks:
+    """The colours of a category at a step of heat; far out the heat alone is seen."""
+    ink, part = inks(category, dark), step / heat.STEPS
+    body = heat.warm(heat.TINT[dark] * part, ink.body)
+    soft = glyphs.mix(ink.text, ink.soft, part)
+    far = heat.warm(part, glyphs.mix(ink.soft, ink.canvas, 0.3))
+    return replace(ink, body=body, soft=soft, far=far, plate=heat.warm(0.75 * part, ink.body))
 
 
 def paint(painter: QPainter, face: Face, geometry: Geometry, state: State, zoom: float) -> None:
     """Draw one node at its own origin."""
-    ink = inks(face.category, theme.tokens.dark)
+    dark = theme.tokens.dark
+    ink = inks(face.category, dark) if face.heat is None else _warmed(face.category, dark, face.heat.step)
     if zoom < MIDDLE:
         _far(painter, face, geometry, state, ink)
     elif zoom < NEAR:
@@ -119,7 +134,7 @@ def _far(painter: QPainter, face: Face, geometry: Geometry, state: State, ink: _
 
 def _name_only(painter: QPainter, face: Face, geometry: Geometry, state: State, ink: _Inks, zoom: float) -> None:
     painter.setPen(_edge(face, state, ink, 1 / zoom))
-    painter.setBrush(ink.header)
+    painter.setBrush(ink.plate)
     painter.drawRoundedRect(geometry.rect, RADIUS, RADIUS)
     painter.fillRect(QRectF(0, RADIUS, 8, geometry.height - 2 * RADIUS), ink.category)
     size = min(11 / zoom, 26.0)
@@ -164,6 +179,8 @@ def _whole(painter: QPainter, face: Face, geometry: Geometry, state: State, ink:
         for port in ports:
             mode = state.port_state(port.name, output) if state.port_state else ""
             paint_port(painter, port, places[port.name], ink, mode, bad=not output and port.name in face.bad_ports)
+    if face.heat is not None and face.heat.text:
+        _time(painter, face, face.heat, geometry, ink)
     if face.problem:
         badge = QRectF(geometry.width - 11, -9, 18, 18)
         painter.setPen(QPen(ink.canvas, 2))
@@ -236,11 +253,27 @@ def _foot(painter: QPainter, face: Face, geometry: Geometry, ink: _Inks) -> None
     top = geometry.foot_top
     painter.setPen(QPen(ink.rule, 1))
     painter.drawLine(QLineF(1, top, geometry.width - 1, top))
+    if face.heat is not None and face.heat.text:
+        return  # the time stands there
     line = QRectF(PAD, top, geometry.width - 2 * PAD, FOOT)
     painter.setFont(font(FOOT_SIZE, mono=True))
     painter.setPen(ink.soft)
     painter.drawText(line, LEFT, face.parameters or "–")
     painter.drawText(line, RIGHT, face.macs or "–")
+
+
+def _time(painter: QPainter, face: Face, measured: heat.Heat, geometry: Geometry, ink: _Inks) -> None:
+    """The measured time, in a pill: in the foot in place of the costs, or hanging on the edge where there is none."""
+    wide = text_width(measured.text, FOOT_SIZE, mono=True) + 16
+    pill = QRectF(geometry.width - wide - 8, geometry.foot_top + 3 if face.foot else geometry.height - 4, wide, 18)
+    part = measured.step / heat.STEPS
+    ground = ink.canvas if measured.old else heat.warm(0.2 + 0.8 * part, ink.canvas)
+    painter.setPen(QPen(ink.rule if measured.old else ink.canvas, 1))
+    painter.setBrush(ground)
+    painter.drawRoundedRect(pill, 9, 9)
+    painter.setFont(font(FOOT_SIZE, mono=True))
+    painter.setPen(ink.soft if measured.old else heat.legible(ground))
+    painter.drawText(pill, Qt.AlignmentFlag.AlignCenter, measured.text)
 
 
 def _labels(painter: QPainter, face: Face, geometry: Geometry, ink: _Inks) -> None:

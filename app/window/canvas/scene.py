@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from PySide6.QtCore import QObject, QPointF, QRectF, Signal
 from PySide6.QtWidgets import QGraphicsScene
@@ -12,6 +12,7 @@ from app.design.values import Design, End, Graph, Group, Node, Wire
 from app.messages.reports import NodeReport, Problem
 from app.window.canvas import texts
 from app.window.canvas.face import Face, face_of
+from app.window.canvas.heat import Heat, heats
 from app.window.canvas.node_item import PORT_REACH, NodeItem
 from app.window.canvas.pills import PillLayer, box_of
 from app.window.canvas.wire_item import Curve, WireItem, WireLook
@@ -50,6 +51,7 @@ class Scene(QGraphicsScene):
         """What analysis said of each node when its face was made."""
         self.letters: Callable[[str, str], str] = lambda id, port: ""
         """What a wire says in place of its shape, by the path of its node and the port; "" for the shape."""
+        self._heats: dict[str, Heat] = {}
         self._lit: set[Wire] = set()
         """The wires from the node that is blamed to the selected one."""
         self.pills = PillLayer()
@@ -58,6 +60,7 @@ class Scene(QGraphicsScene):
         document.place_changed.connect(self.rebuild)
         document.analysed.connect(self._analysed)
         document.catalogue_changed.connect(self.rebuild)
+        document.timings.changed.connect(self._measured)
         theme.changed.connect(self._repaint)
         self.selectionChanged.connect(self._light_blame)
         self.rebuild()
@@ -76,6 +79,7 @@ class Scene(QGraphicsScene):
         self._graph = Graph()
         self._told = {}
         self._index_problems()
+        self._heats = heats(self.document)
         self._sync()
         self.select(selected)
 
@@ -135,7 +139,8 @@ class Scene(QGraphicsScene):
         return item.show_face(node, self._face(node))
 
     def _face(self, node: Node) -> Face:
-        return face_of(self.document, self._graph, node, self.document.report(node.id), self._problems.get(node.id, []))
+        report, problems = self.document.report(node.id), self._problems.get(node.id, [])
+        return replace(face_of(self.document, self._graph, node, report, problems), heat=self._heats.get(node.id))
 
     def _wire_up(self, wires: Iterable[Wire]) -> None:
         for wire in wires:
@@ -168,17 +173,25 @@ class Scene(QGraphicsScene):
         told = {id: (self.document.report(id), self._problems.get(id)) for id in self._graph.by_id}
         fresh = [id for id, seen in told.items() if self._told.get(id) != seen]  # of the others nothing new is said
         self._told = told
+        self._show_faces(fresh)
         touched: dict[Wire, None] = {}
         for id in fresh:
+            touched.update(dict.fromkeys((*self._graph.into.get(id, ()), *self._graph.out_of.get(id, ()))))
+        self.relabel(touched)
+        self._light_blame()
+        self.shown.emit()
+
+    def _measured(self) -> None:
+        self._heats = heats(self.document)
+        self._show_faces(self._graph.by_id)
+
+    def _show_faces(self, ids: Iterable[str]) -> None:
+        for id in ids:
             node, item = self._graph.by_id[id], self.nodes[id]
             face = self._face(node)
             if face != item.face:
                 self.refreshed += 1
                 item.show_face(node, face)
-            touched.update(dict.fromkeys((*self._graph.into.get(id, ()), *self._graph.out_of.get(id, ()))))
-        self.relabel(touched)
-        self._light_blame()
-        self.shown.emit()
 
     def relabel(self, wires: Iterable[Wire] | None = None) -> None:
         """Let these wires (all without) say what is known of them now."""

@@ -50,6 +50,8 @@ def _node_tip(scene: Scene, hit: Hit) -> str:
     report = scene.document.report(node.id)
     if report is not None and face.foot:
         lines.append(f"{report.parameters:,} parameters, {report.macs:,} MACs")
+    if timing := scene.document.timings.of(scene.document.id_path(node.id)):
+        lines.append(f"Measured: {timing.words}")
     if exact := _exact_names(scene, node):
         lines.append(rich("By name: " + ", ".join(f"`{name}`" for name in exact)))
     if node.frozen:
