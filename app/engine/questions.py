@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from app.engine.compile import shared_analyser
 from app.messages import Answers, OpenedUp, OpenUp, Question
 from app.messages.forecast import ForecastMemory
 from app.messages.parts import Fields, GetFields, GetParts, OutputFields, Parts
+from app.messages.preview import GetPreview
 from app.messages.reckoning import Reckon
 from app.messages.solving import Solve
 from app.messages.symbols import CheckSizes, GetSymbols
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
     from app.engine import reach
 
 
-def answer(request: Question) -> Answers:
-    """The answer. Raises what the part of the engine that knows it raises, always with a sentence for the user."""
+def answer(request: Question, stop: Callable[[], bool] = lambda: False) -> Answers:
+    """The answer. Raises what the part of the engine that knows it raises, always with a sentence for the user. `stop`
+    says whether nobody waits for it any more."""
     analyser = shared_analyser()
     design = request.design
     if request.variant:
@@ -59,6 +62,10 @@ def answer(request: Question) -> Answers:
                 design, batch=request.batch, precision=request.precision, optimizer=request.optimizer,
                 limit=request.limit, device=request.device, job=job,
             )  # fmt: skip
+        case GetPreview():
+            from app.engine.preview import preview
+
+            return preview(analyser, design, request, stop)
 
 
 @lru_cache(maxsize=1)
