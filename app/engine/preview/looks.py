@@ -34,9 +34,8 @@ WHOLE = Bounds(side=192, tiles=1, pixels=192 * 192, values=256)
 
 
 def shared(bounds: Bounds, levels: int) -> Bounds:
-    """The bounds of one of several tensors that share what is due to one."""
-    part = max(levels, 1)
-    return bounds._replace(tiles=max(bounds.tiles // part, 1), pixels=bounds.pixels // part)
+    """The bounds of one of several tensors that share the room that is due to one."""
+    return bounds._replace(pixels=bounds.pixels // max(levels, 1))
 
 
 def nothing(said: str, shape: tuple[int, ...] = ()) -> Look:

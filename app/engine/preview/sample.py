@@ -97,7 +97,7 @@ def choose(
         words = []
     label = _label(held, int(at))
     title = "Digit" if held.data.kind == "digits" else "Sample"
-    first = f"{title} {label or int(at) + 1}, number {index % len(held.order) + 1} of {len(held.order):,} {held.given}."
+    first = f"{title} {label or int(at) + 1}, number {index % len(held.order) + 1:,} of {len(held.order):,} {held.given}."
     if held.data.kind != kind:
         said = (*said, "The drawing names no data that fits: a handwritten digit stands in.")
     return Shown(
@@ -178,7 +178,7 @@ def _turns(data: Data) -> Held:
             members = np.flatnonzero(labels == label)
             turn[members] = np.arange(len(members))
         order = np.lexsort((labels, turn))
-    given = "held out for the test" if name == "test" else f"of {name}"
+    given = "held out" if name == "test" else f"of {name}"
     return Held(data, split, order, given)
 
 

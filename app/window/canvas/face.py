@@ -45,6 +45,10 @@ class Face:
     problem: str = ""
     """The first error's sentence; empty when there is none."""
     bad_ports: frozenset[str] = frozenset()
+    below: float = 0.0
+    """Height of the preview's picture under the foot."""
+    within: bool = False
+    """The picture stands in place of settings and costs, for want of room below."""
 
 
 def icon_of(card: Card | None, category: str) -> str:

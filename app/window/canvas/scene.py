@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QGraphicsScene
 from app.design.values import Design, End, Graph, Group, Node, Wire
 from app.messages.reports import Problem
 from app.window.canvas import texts
+from app.window.canvas.cards import Cards
 from app.window.canvas.face import Face, face_of
 from app.window.canvas.node_item import PORT_REACH, NodeItem
 from app.window.canvas.pills import PillLayer, box_of
@@ -50,6 +51,8 @@ class Scene(QGraphicsScene):
         """What a wire says in place of its shape, by the path of its node and the port; "" for the shape."""
         self._lit: set[Wire] = set()
         """The wires from the node that is blamed to the selected one."""
+        self.cards = Cards(self)
+        """The nodes' pictures while a preview is on."""
         self.pills = PillLayer()
         self.addItem(self.pills)
         document.changed.connect(self._changed)
@@ -104,6 +107,7 @@ class Scene(QGraphicsScene):
         self._groups = groups
         self._wire_up(new_wires)
         self.follow(moved, fresh=new_wires)
+        self.cards.settle()
         if new is not old:
             self.shown.emit()
 
@@ -132,7 +136,9 @@ class Scene(QGraphicsScene):
         return item.show_face(node, self._face(node))
 
     def _face(self, node: Node) -> Face:
-        return face_of(self.document, self._graph, node, self.document.report(node.id), self._problems.get(node.id, []))
+        report = self.document.report(node.id)
+        face = face_of(self.document, self._graph, node, report, self._problems.get(node.id, []))
+        return self.cards.dressed(node.id, face)
 
     def _wire_up(self, wires: Iterable[Wire]) -> None:
         for wire in wires:

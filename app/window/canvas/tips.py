@@ -50,6 +50,8 @@ def _node_tip(scene: Scene, hit: Hit) -> str:
     report = scene.document.report(node.id)
     if report is not None and face.foot:
         lines.append(f"{report.parameters:,} parameters, {report.macs:,} MACs")
+    if hit.node.picture is not None and hit.node.picture.tip:
+        lines.append(rich(hit.node.picture.tip))
     if exact := _exact_names(scene, node):
         lines.append(rich("By name: " + ", ".join(f"`{name}`" for name in exact)))
     if node.frozen:
