@@ -48,6 +48,7 @@ class Previews(QObject):
         self.target: int | None = None
         self.node = ""
         """The path of the node that is looked at closely."""
+        self._closely = False
         self._asked_for: object = None
         self._run: Run | None = None
         self._thumbs: dict[str, Thumb] = {}
@@ -104,7 +105,15 @@ class Previews(QObject):
         node = self._document.id_path(ids[0]) if len(ids) == 1 and ids[0] in self._document.graph.by_id else ""
         if node != self.node:
             self.node = node
-            self._again(fresh=False)
+            if self._closely:
+                self._again(fresh=False)
+
+    def set_closely(self, closely: bool) -> None:
+        """Whether somebody sees the closer look: nothing is worked out for nobody."""
+        if closely != self._closely:
+            self._closely = closely
+            if closely and self.node and self.on:
+                self._again(fresh=False)
 
     @property
     def source(self) -> str:
@@ -150,7 +159,8 @@ class Previews(QObject):
         kind, _, place = self.source.partition(":")
         return GetPreview(
             "", self._document.design, sample=self.sample, picture=self.picture, run=place if kind == "run" else "",
-            file=place if kind == "file" else "", seed=self.seed, detail=self.node, target=self.target,
+            file=place if kind == "file" else "", seed=self.seed, detail=self.node if self._closely else "",
+            target=self.target,
         )  # fmt: skip
 
     def _take(self, told: Preview) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
 from app.messages import Answer
@@ -115,6 +116,14 @@ class PreviewPanel(QWidget):
         layout.addWidget(self._pages)
         fill(self, whole, 760)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self.previews.set_closely(True)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self.previews.set_closely(False)
+
     # showing ----------------------------------------------------------------------------------------------------------
 
     def refresh(self) -> None:
@@ -195,7 +204,7 @@ class PreviewPanel(QWidget):
         why = next((each.why for each in told.skipped if each.id == node or each.id.startswith(node + "/")), "")
         if self.previews.waiting:
             return "Looking closer."
-        return why or "There is no picture of this node: a Group's own node shows what enters and leaves it."
+        return why or "There is no picture of this node: a Group's own node shows what leaves it."
 
     def _offer_parts(self, view: View | None) -> None:
         shown = view is not None and view.chooser and len(view.images) > 1

@@ -73,8 +73,9 @@ def thumb(looks: tuple[Look, ...]) -> Thumb:
         return Thumb(words=number(look.values[0]), strong=True)
     if look.form == "values":
         return Thumb(values=look.values, tip=_said(look))
-    made = images(look)
-    return Thumb(tuple(made), wide=look.form == "heat", tip=_said(look)) if made else Thumb(words="no picture", tip=look.said)
+    if made := images(look):
+        return Thumb(tuple(made), wide=look.form == "heat", tip=_said(look))
+    return Thumb(words="no picture", tip=look.said)
 
 
 def _said(look: Look) -> str:

@@ -99,7 +99,7 @@ def _shown(walk: Walk, valid: set[str]) -> tuple[set[End], list[str]]:
     order = list(dict.fromkeys([*first, *ends]))
     if len(order) <= MAX_LOOKS:
         return set(order), []
-    return set(order[:MAX_LOOKS]), [f"{MAX_LOOKS} of {len(order):,} outputs have a picture: enter fewer repetitions."]
+    return set(order[:MAX_LOOKS]), [f"{MAX_LOOKS} of {len(order):,} outputs have a picture."]
 
 
 def _detail(walk: Walk, valid: set[str], detail: str, group: GroupCall | None) -> dict[End, list[str]]:

@@ -97,7 +97,8 @@ def choose(
         words = []
     label = _label(held, int(at))
     title = "Digit" if held.data.kind == "digits" else "Sample"
-    first = f"{title} {label or int(at) + 1}, number {index % len(held.order) + 1:,} of {len(held.order):,} {held.given}."
+    number = index % len(held.order) + 1
+    first = f"{title} {label or int(at) + 1}, number {number:,} of {len(held.order):,} {held.given}."
     if held.data.kind != kind:
         said = (*said, "The drawing names no data that fits: a handwritten digit stands in.")
     return Shown(

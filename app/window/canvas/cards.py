@@ -6,7 +6,6 @@ node below leaves no room, it takes the place of the settings on the node.
 
 from __future__ import annotations
 
-import bisect
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ CARD, SHORT, LEAST = 80.0, 30.0, 44.0
 """Heights in scene units: of a picture, of a number, of the lowest picture that is worth its place."""
 CLEAR = 14.0
 """Free space that stays between a picture and the node below it."""
+STRIP = 240.0
 NUMBERS = ("Loss", "Metric")
 """Categories whose nodes give a number, as a Target does."""
 WITHOUT = ("GroupInput", "GroupOutput")
@@ -80,21 +80,28 @@ class Cards:
 
     def _find(self) -> dict[str, tuple[float, bool]]:
         """Node -> how high the picture below it is, and whether it is on the node instead."""
-        items = sorted(self._scene.nodes.items(), key=lambda each: each[1].pos().y())
-        tops = [item.pos().y() for _, item in items]
+        columns: dict[int, list[tuple[float, float, float]]] = {}  # strips of the scene: (top, left, right) of nodes
+        for item in self._scene.nodes.values():
+            left, right = item.pos().x(), item.pos().x() + item.geometry.width
+            for strip in _strips(left, right):
+                columns.setdefault(strip, []).append((item.pos().y(), left, right))
         rooms: dict[str, tuple[float, bool]] = {}
-        for index, (id, item) in enumerate(items):
+        for id, item in self._scene.nodes.items():
             if item.node.block in WITHOUT:
                 continue
             wanted = SHORT if item.face.category in NUMBERS or item.node.block == "Target" else CARD
             left, right = item.pos().x() - CLEAR, item.pos().x() + item.geometry.width + CLEAR
-            foot = item.pos().y() + item.geometry.base
+            own = item.pos().y()
+            foot = own + item.geometry.base
             room = wanted
-            last = bisect.bisect_right(tops, foot + wanted + CLEAR)
-            for _, other in items[index + 1 : last]:
-                x = other.pos().x()
-                if x < right and x + other.geometry.width > left:
-                    room = min(room, other.pos().y() - foot - CLEAR)
+            for strip in _strips(left, right):
+                for top, other_left, other_right in columns.get(strip, ()):
+                    if own < top < foot + wanted + CLEAR and other_left < right and other_right > left:
+                        room = min(room, top - foot - CLEAR)
             room = wanted if room >= wanted else room // 4 * 4
             rooms[id] = (room, False) if room >= min(LEAST, wanted) else (0.0, True)
         return rooms
+
+
+def _strips(left: float, right: float) -> range:
+    return range(int(left // STRIP), int(right // STRIP) + 1)

@@ -133,7 +133,7 @@ def _name_only(painter: QPainter, face: Face, geometry: Geometry, state: State, 
         face.name, Qt.TextElideMode.ElideRight, inner.width()
     )
     painter.drawText(inner, LEFT, name)
-    if face.below:
+    if face.below and state.picture is not None and not state.picture.words:  # words are too small to be read here
         thumbs.paint(painter, geometry.picture, state.picture, old=state.picture_old)
 
 
