@@ -9,6 +9,7 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
+from app.design.values import Design
 from app.messages.preview import GetPreview, Look, Preview
 from app.window.canvas.thumbs import Thumb
 from app.window.document import Document
@@ -121,7 +122,7 @@ class Previews(QObject):
         if self.weights != AUTO:
             return self.weights
         run = self.runs.trained
-        return f"run:{run.folder}" if run is not None else RANDOM
+        return f"run:{run.folder}" if run is not None and _kin(run.design, self._document.design) else RANDOM
 
     # asking -----------------------------------------------------------------------------------------------------------
 
@@ -140,7 +141,11 @@ class Previews(QObject):
             self._forget()
         elif self.on and self._asked_for is not design:
             self._asked_for = design
-            self._ask(EDITED)
+            if ended := next((p.message for p in self._document.open_problems if p.code == "engine-ended"), ""):
+                self._questions.drop()  # what ended one engine would end the next
+                self._fail(ended)
+            else:
+                self._ask(EDITED)
 
     def _again(self, *, fresh: bool = True) -> None:
         """Ask anew for the same drawing. Where only a closer look is asked for, what is shown stays true."""
@@ -200,6 +205,12 @@ class Previews(QObject):
     def thumb(self, id: str) -> Thumb | None:
         """The small picture of the node `id` of the present graph; None while there is none."""
         return self._thumbs.get(self._document.id_path(id))
+
+
+def _kin(trained: Design, drawn: Design) -> bool:
+    """Whether most of what was trained is in the drawing: the runs of drawings that were open before are not its."""
+    nodes = {(node.id, node.block, node.group) for node in drawn.nodes}
+    return 2 * sum((node.id, node.block, node.group) in nodes for node in trained.nodes) > len(trained.nodes)
 
 
 def weights_title(source: str, seed: int, runs: Runs, now: float) -> str:

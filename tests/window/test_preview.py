@@ -18,6 +18,7 @@ from app.design import edits
 from app.design.values import Design, Recipe, Settings
 from app.messages import Analysis, Trained
 from app.messages.preview import Chance, Choice, GetPreview, Inside, Look, PortLook, Preview, SameLook, Tile, Whose
+from app.messages.reports import Problem
 from app.window.canvas.cards import CARD
 from app.window.canvas.thumbs import Thumb
 from app.window.canvas.view import CanvasView
@@ -176,6 +177,12 @@ def test_an_edit_dims_what_is_shown_until_the_next_answer(made: Any, qtbot: Any)
     qtbot.waitUntil(lambda: len(engines.started) > count)
     engines.started[-1].failed.emit("One sample takes 9.1 GB.")
     assert "9.1 GB" in panel.notice.text and previews.old, "the last pictures stay, dimmed"
+    count = len(engines.started)
+    document.edit("Back", lambda d: replace(d, recipe=replace(d.recipe, epochs=4)))
+    problem = Problem("error", "linear", "linear", "", "linear", "", "engine-ended", "linear: it hung.")
+    document.set_analysis(Analysis(document.revision, valid=False, partial=True, problems=(problem,)))
+    qtbot.wait(200)
+    assert len(engines.started) == count and "it hung" in panel.notice.text, "it would end the next engine, too"
     document.load(Design(), None)
     assert previews.told is None and previews.trouble == ""
 
@@ -204,6 +211,15 @@ def test_the_last_run_is_taken_by_itself_and_others_are_offered(
     qtbot.waitUntil(lambda: asked(engines).file == str(tmp_path / "own.pt"))
     engines.started[-1].failed.emit("own.pt cannot be opened.")
     assert panel.side.weights.currentText() == "File own.pt" and "cannot be opened" in panel.notice.text
+    previews.use("")
+    assert previews.source == "run:runs/untitled-1"
+    document.load(DIGITS, None)
+    assert previews.source == RANDOM, "the run is another drawing's"
+    document.load(small_design(data="digits"), None)
+    count = len(engines.started)
+    analyse(document)
+    qtbot.waitUntil(lambda: len(engines.started) > count)
+    engines.started[-1].finished.emit(answer())
     runs.all[0].ended -= 130
     panel.refresh()
     assert panel.side.weights.itemText(0) == "Run untitled-1 (2 min ago)"
