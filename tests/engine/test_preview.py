@@ -200,6 +200,21 @@ def test_the_weights_of_a_window_give_what_stands_in_the_window(cosine: bool, sh
     assert torch.allclose(one.weights @ window, block.attend._partition(out)[0, one.group], atol=1e-5)
 
 
+def test_of_attention_in_parts_the_middle_one_is_shown() -> None:
+    torch.manual_seed(0)
+    q, k, v = torch.randn(3, 1, 8, 4, 6)
+    (column,), given = attended(catalogue.classes()["AxialAttend"](heads=2), q, k, v)
+    assert column.weights is not None and (column.group, column.groups, column.size) == (3, 6, (2, 4, 4))
+    values = v[0, :, :, 3].unflatten(0, (2, 4)).transpose(1, 2)  # (heads, places of the column, D)
+    again = (column.weights @ values).transpose(1, 2).flatten(0, 1)
+    assert torch.allclose(again, given[0, :, :, 3], atol=1e-5)
+    assert attention.heat("a", column).look.said == "Part 4 of 6. 2 heads, 4 × 4."
+    for block in (catalogue.classes()["RoutedAttend"](2, 2, 2), catalogue.classes()["PatchAttend"](2, 2)):
+        (one,), _ = attended(block, q, k, v)
+        assert one.weights is not None and one.values is not None and one.result is not None and one.groups == 4
+        assert torch.allclose(one.weights @ one.values, one.result, atol=1e-5)
+
+
 def test_attention_on_maps_and_its_picture() -> None:
     torch.manual_seed(0)
     classes = catalogue.classes()
@@ -332,6 +347,9 @@ def test_random_weights_follow_the_seed_and_outlast_edits_elsewhere() -> None:
     assert summary(other, "conv") != summary(first, "conv")
     wider = edits.set_setting(CONV, "", "head", "out_features", 9, shared_analyser().cards)
     assert summary(ask(wider), "conv") == summary(first, "conv"), "its weights are its own"
+    twins = chain(IMAGE, node("a", "Conv2d", out_channels=3), node("b", "Conv2d", out_channels=3), OUTPUT)
+    root = root_of(twins)
+    assert not torch.equal(root.get_parameter("a.weight"), root.get_parameter("b.weight"))
     before = torch.get_rng_state()
     ask(CONV, seed=2)
     assert torch.equal(torch.get_rng_state(), before)

@@ -130,7 +130,8 @@ def heat(id: str, attended: Attended) -> Inside:
         look: Look = looks.nothing(f"{heads} heads of {queries:,} × {keys:,} weights: too many to work out.")
     else:
         look = looks.pictures(attended.weights, looks.LARGE, "heat")
-        group = f"Window {attended.group + 1} of {attended.groups}. " if attended.groups > 1 else ""
+        part = "Window" if attended.values is None else "Part"
+        group = f"{part} {attended.group + 1} of {attended.groups}. " if attended.groups > 1 else ""
         words = f"{group}{heads} head{'s' * (heads != 1)}, {queries:,} × {keys:,}."
         look = Look(look.form, attended.size, look.width, look.height, look.pixels, look.tiles, of=heads, said=words)
     return Inside(id, attended.path, look)
