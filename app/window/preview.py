@@ -228,7 +228,7 @@ def weights_title(source: str, seed: int, runs: Runs, now: float) -> str:
 
 def _short(name: str) -> str:
     """A run's name with the middle left out where it is long: its end tells it from others."""
-    return name if len(name) <= 18 else f"{name[:7]}…{name[-8:]}"
+    return name if len(name) <= 14 else f"{name[:6]}…{name[-6:]}"
 
 
 def _ago(seconds: float) -> str:
