@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable, Collection
 from typing import Any, Literal, NamedTuple
 
 from torch import fx, nn
@@ -106,15 +107,29 @@ def compile_trainable(design: Design) -> Network:
         return compile_design(design, "inference")
 
 
-def build_root(walk: Walk) -> nn.Module:
-    """A tree of modules that holds the weights of every call, each at its `module` path."""
+def compile_part(walk: Walk, needed: set[str], root: nn.Module) -> Network:
+    """Compile the calls `needed`, all of which run, over the weights of `root`: also those that feed no Output."""
+    goals = [id for id in _goals(walk, "inference") if id in needed]
+    return _trace(walk, needed, goals, root, "inference")
+
+
+def make_block(step: Step) -> nn.Module:
+    """The block of a call, with new weights."""
+    made: nn.Module = catalogue.classes()[step.call.block](**arguments_of(step))
+    return made
+
+
+def build_root(
+    walk: Walk, needed: Collection[str] | None = None, make: Callable[[Step], nn.Module] = make_block
+) -> nn.Module:
+    """A tree of modules that holds the weights of every call (or of those `needed`), each at its `module` path."""
     root = nn.Module()
-    for step in walk.steps.values():
-        if _is_end(step):
+    for id, step in walk.steps.items():
+        if _is_end(step) or (needed is not None and id not in needed):
             continue
         parent, name = _parent(root, step.call.module)
         if name not in parent._modules:
-            module = catalogue.classes()[step.call.block](**arguments_of(step))
+            module = make(step)
             if step.call.frozen:
                 module.requires_grad_(False)
             parent.add_module(name, module)
@@ -157,6 +172,7 @@ def _trace(walk: Walk, needed: set[str], goals: list[str], root: nn.Module, purp
         argument = free_name(call.name, arguments)
         arguments.add(argument)
         node = graph.placeholder(argument)
+        node.meta[CALL] = call.id
         given[End(call.id, "out")] = node
         if call.block == "Input":
             inputs.append(InputSpec(call.name, shape.shape[1:], shape.dtype))

@@ -46,7 +46,7 @@ def predict(run: Run, samples: Sequence[bytes | Path], job: str = "") -> list[Pr
     network.module.eval()
     predictions = []
     for sample in samples:
-        seen = _see(run, frames, read_picture(sample))
+        seen = see(run.data.kind, frames, read_picture(sample))
         with torch.no_grad():
             scores = _scores(network, network.module(*seen.inputs), len(run.data.classes))
         answers = sorted(zip(run.data.classes, scores, strict=True), key=lambda pair: -pair[1])
@@ -57,9 +57,9 @@ def predict(run: Run, samples: Sequence[bytes | Path], job: str = "") -> list[Pr
     return predictions
 
 
-def _see(run: Run, frames: Sequence[Frame], picture: Image.Image) -> Seen:
-    """The sample made to look as the run's data does."""
-    if run.data.kind == "digits":
+def see(kind: str, frames: Sequence[Frame], picture: Image.Image) -> Seen:
+    """The sample made to look as data of this kind does."""
+    if kind == "digits":
         digit = _digit(picture)
         inputs = tuple(fit_tensor(digit, frame) for frame in frames)
     else:
@@ -103,8 +103,13 @@ def _scores(network: Network, given: object, classes: int) -> list[float]:
             for name, r in zip(network.outputs, results, strict=True)
         )
         raise RunError(f"No Output gives {classes} scores, one a class ({sizes}): wire the classifier to one.")
-    values = found[0].float()
-    if not torch.isfinite(values).all():
+    if not torch.isfinite(found).all():
         raise DataError("The network's answer to this sample is not a number: train it with a lower learning rate.")
+    return probabilities(found[0])
+
+
+def probabilities(scores: torch.Tensor) -> list[float]:
+    """What the scores of the classes say as probabilities."""
+    values = scores.float()
     certain = bool((values >= 0).all()) and abs(float(values.sum()) - 1) < 1e-3  # a softmax is drawn in the network
     return [float(v) for v in (values if certain else torch.softmax(values, 0))]

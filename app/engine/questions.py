@@ -11,6 +11,7 @@ from app.engine.compile import shared_analyser
 from app.messages import Answers, OpenedUp, OpenUp, Question
 from app.messages.forecast import ForecastMemory
 from app.messages.parts import Fields, GetFields, GetParts, OutputFields, Parts
+from app.messages.preview import GetPreview
 from app.messages.profile import GetProfile
 from app.messages.reckoning import Reckon
 from app.messages.solving import Solve
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 def answer(request: Question, cancelled: Callable[[], bool] = lambda: False) -> Answers:
     """The answer. Raises what the part of the engine that knows it raises, always with a sentence for the user.
 
-    What repeats itself for seconds asks `cancelled` now and then whether anybody still waits.
+    What takes seconds asks `cancelled` now and then whether anybody still waits.
     """
     analyser = shared_analyser()
     design = request.design
@@ -74,6 +75,10 @@ def answer(request: Question, cancelled: Callable[[], bool] = lambda: False) -> 
                 design, batch=request.batch, device=request.device, precision=request.precision,
                 training=request.training, cancelled=cancelled, job=job,
             )  # fmt: skip
+        case GetPreview():
+            from app.engine.preview import preview
+
+            return preview(analyser, design, request, cancelled)
 
 
 @lru_cache(maxsize=1)

@@ -206,6 +206,21 @@ def load_run(path: str | Path, which: str = "") -> Run:
     Raises RunError, CheckpointError or FileError, and InvalidDesignError where the design cannot be compiled.
     """
     path = Path(path)
+    chosen = checkpoint_of(path, which)
+    design = file.load(path / "design.netloom")
+    training, network = compile_both(design)
+    checkpoint.fill(training.root, checkpoint.load_weights(chosen), str(path))
+    state = checkpoint.load_state(chosen)
+    for net in (training, network):
+        if net is not None:
+            net.module.eval()
+    rows = read_metrics(path / "metrics.csv")
+    return Run(path, design, training.root, training, network, _facts(path), int(state["epoch"]), rows)
+
+
+def checkpoint_of(path: Path, which: str = "") -> Path:
+    """Where the `best` or `last` weights of a run folder are (empty: the best, else the last). Raises RunError, or
+    CheckpointError."""
     if not path.is_dir():
         raise RunError(f"There is no run folder {path}: train first, or choose a folder under runs.")
     if not (path / "design.netloom").is_file():
@@ -213,18 +228,10 @@ def load_run(path: str | Path, which: str = "") -> Run:
     places = {name: path / "checkpoints" / name for name in ("best", "last")}
     if which and which not in places:
         raise RunError(f"There are no `{which}` weights: choose best or last.")
-    present = [name for name in places if (not which or name == which) and checkpoint.place(places[name])]
+    present = [place for name, place in places.items() if (not which or name == which) and checkpoint.place(place)]
     if not present:
         raise CheckpointError(f"{path} has no checkpoint yet: train it for an epoch first.")
-    design = file.load(path / "design.netloom")
-    training, network = compile_both(design)
-    checkpoint.fill(training.root, checkpoint.load_weights(places[present[0]]), str(path))
-    state = checkpoint.load_state(places[present[0]])
-    for net in (training, network):
-        if net is not None:
-            net.module.eval()
-    rows = read_metrics(path / "metrics.csv")
-    return Run(path, design, training.root, training, network, _facts(path), int(state["epoch"]), rows)
+    return present[0]
 
 
 def compile_both(design: Design) -> tuple[Network, Network | None]:

@@ -49,6 +49,7 @@ from app.messages import (
     decode_request,
     encode,
 )
+from app.messages.preview import GetPreview
 from app.messages.reports import Problem
 
 GRACE = 30.0
@@ -65,15 +66,21 @@ class Inbox:
         self._cancelled: set[str] = set()
         self.ended = False
 
-    def put(self, request: Request) -> None:
+    def put(self, request: Request) -> list[GetPreview]:
+        """Keep a request. The previews that nobody waits for any more are returned: a newer one takes their place."""
+        dropped: list[GetPreview] = []
         with self._changed:
             if isinstance(request, Analyse):
                 self._analyse = request
             elif isinstance(request, Cancel):
                 self._cancelled.add(request.job)
             else:
+                if isinstance(request, GetPreview):
+                    dropped = [old for old in self._waiting if isinstance(old, GetPreview)]
+                    self._waiting = deque(each for each in self._waiting if not isinstance(each, GetPreview))
                 self._waiting.append(request)
             self._changed.notify()
+        return dropped
 
     def end(self) -> None:
         with self._changed:
@@ -94,6 +101,11 @@ class Inbox:
 
     def cancelled(self, job: str) -> bool:
         return self.ended or job in self._cancelled
+
+    def overtaken(self, job: str) -> bool:
+        """Whether the preview `job` was cancelled, or a newer one waits."""
+        with self._changed:
+            return self.cancelled(job) or any(isinstance(each, GetPreview) for each in self._waiting)
 
 
 class Server:
@@ -118,7 +130,8 @@ class Server:
             if not line.strip():
                 continue
             try:
-                self.inbox.put(decode_request(line))
+                for dropped in self.inbox.put(decode_request(line)):
+                    self.send(Failed("A newer preview was asked for.", dropped.job))
             except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
                 self.send(Failed(f"The engine got a request that it cannot read: {error}"))
         self.inbox.end()
@@ -168,7 +181,8 @@ class Server:
             case _ if isinstance(request, Question):
                 from app.engine import questions
 
-                self.send(questions.answer(request, lambda: self.inbox.cancelled(request.job)))
+                given_up = self.inbox.overtaken if isinstance(request, GetPreview) else self.inbox.cancelled
+                self.send(questions.answer(request, lambda: given_up(request.job)))
             case Train():
                 self.train(request)
             case Export():

@@ -15,6 +15,7 @@ from app.design.file import dec_hook, enc_hook
 from app.design.values import Design, Group, Recipe, Settings
 from app.messages.forecast import ForecastMemory, MemoryForecast
 from app.messages.parts import Fields, GetFields, GetParts, Parts
+from app.messages.preview import GetPreview, Preview
 from app.messages.profile import GetProfile, Profile
 from app.messages.reckoning import Reckon, Reckoning
 from app.messages.reports import Memory, Named, NodeReport, Problem, Uncounted
@@ -123,9 +124,11 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
     job: str
 
 
-Question = OpenUp | Solve | Reckon | GetParts | GetFields | ForecastMemory | GetSymbols | CheckSizes | GetProfile
+Question = (
+    OpenUp | Solve | Reckon | GetParts | GetFields | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview
+)
 """What an engine is asked about the drawing, besides its analysis."""
-LongQuestion = ForecastMemory | GetSymbols | CheckSizes | GetProfile
+LongQuestion = ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview
 """Those that may take many seconds: they are for an engine that no edit waits for."""
 Request = GetCatalogue | GetDevices | Trust | LoadBlocks | Analyse | Question | Train | Export | Predict | Cancel
 
@@ -289,7 +292,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     detail: str = ""
 
 
-Answers = OpenedUp | Solved | Reckoning | Parts | Fields | MemoryForecast | Symbols | SizesChecked | Profile
+Answers = OpenedUp | Solved | Reckoning | Parts | Fields | MemoryForecast | Symbols | SizesChecked | Profile | Preview
 """What comes back for each Question."""
 Reply = (
     Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Progress | Trained | Exported | Chunk

@@ -139,6 +139,10 @@ class Actions(dict[str, QAction]):
         letters = self._add(menu, "letters", "Sizes in letters", turn, "Ctrl+L")
         letters.setCheckable(True)
         letters.setToolTip("Write sizes on wires as letters: 64 × H/4 × W/4")
+        preview = self._add(menu, "preview", "Preview", lambda: None, "Ctrl+P")
+        preview.setCheckable(True)
+        preview.setToolTip("Show under each node what it makes of a sample")
+        preview.toggled.connect(window.preview)
         sizes = self._add(menu, "sizes", "Which sizes work…", window.check_sizes)
         sizes.setToolTip("Try the drawing at other sizes of its inputs")
         profile = self._add(menu, "profile", "Profile: measured time", window.toggle_profile, "Ctrl+T")
@@ -160,7 +164,7 @@ class Actions(dict[str, QAction]):
             action.setCheckable(True)
         menu.aboutToShow.connect(self._check_panels)
         menu.addSeparator()
-        for i, tab in enumerate(("Problems", "Layers", "Training", "Try")):
+        for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview")):
             self._add(menu, f"tab {tab}", tab, partial(window.bottom.show_tab, tab), f"Alt+{i + 1}")
 
     def _check_panels(self) -> None:

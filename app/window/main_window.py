@@ -24,6 +24,7 @@ from app.window.letters import Letters
 from app.window.opening import Opener
 from app.window.palette import Palette
 from app.window.parts import area
+from app.window.preview import Previews
 from app.window.problems import ProblemsPanel
 from app.window.profile_bar import ProfileBar
 from app.window.statusline import StatusLine
@@ -57,6 +58,7 @@ class MainWindow(QMainWindow):
         self.canvas.scene_.letters = self.letters.text
         self.letters.changed.connect(self.canvas.scene_.relabel)
         self._profile_bar: ProfileBar | None = None
+        self.previews = Previews(self.document, self.engines, self)
         self.actions_ = Actions(self)
         self.letters.wanted.connect(self.actions_["letters"].trigger)
         self.topbar = TopBar(self.document, self.actions_.menus, self.actions_)
@@ -79,6 +81,7 @@ class MainWindow(QMainWindow):
         self.bottom.add("Layers", self._make_layers)
         self.bottom.add("Training", self._make_training)
         self.bottom.add("Try", self._make_try)
+        self.bottom.add("Preview", self._make_preview)
         upper = QWidget()
         box = self._upper = QVBoxLayout(upper)
         box.setContentsMargins(0, 0, 0, 0)
@@ -117,6 +120,10 @@ class MainWindow(QMainWindow):
     def _connect(self) -> None:
         document, engines, canvas = self.document, self.engines, self.canvas
         canvas.selection_changed.connect(lambda: self.inspector.set_selection(canvas.selected_ids()))
+        canvas.selection_changed.connect(lambda: self.previews.look_at(canvas.selected_ids()))
+        canvas.picture_chosen.connect(lambda _id: self.bottom.show_tab("Preview"))
+        self.previews.turned.connect(lambda on: canvas.scene_.cards.turn(self.previews.thumb if on else None))
+        self.previews.changed.connect(lambda: canvas.scene_.cards.refresh(self.previews.old))
         canvas.hint.connect(self.say)
         self.status.start_wanted.connect(self._start_again)
         canvas.open_up_wanted.connect(self.actions_["open up"].trigger)
@@ -166,6 +173,13 @@ class MainWindow(QMainWindow):
 
         panel = TryPanel(self.document, self.engines)
         panel.train_wanted.connect(self.start_training)
+        return panel
+
+    def _make_preview(self) -> QWidget:
+        from app.window.preview_panel import PreviewPanel
+
+        panel = PreviewPanel(self.document, self.previews)
+        panel.on_wanted.connect(self.actions_["preview"].setChecked)
         return panel
 
     # theme and what is remembered -------------------------------------------------------------------------------------
@@ -300,6 +314,12 @@ class MainWindow(QMainWindow):
     def show_report(self, report: NodeReport) -> None:
         """Lead to the node that a report is of."""
         self._lead(report.id)
+
+    def preview(self, on: bool) -> None:
+        """Show under each node what it makes of a sample, or no more."""
+        self.previews.turn(on)
+        if on:
+            self.bottom.show_tab("Preview")
 
     def check_sizes(self) -> None:
         """Show at which sizes of its Inputs the drawing works."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -40,6 +41,8 @@ class Run:
     values: Settings = NONE
     """Of the test split, once it ended."""
     epochs: int = 0
+    ended: float = 0.0
+    """When it ended, in seconds since 1970; 0 before."""
 
     @property
     def active(self) -> bool:
@@ -147,6 +150,7 @@ class Runs(QObject):
     def _finished(self, run: Run, trained: Trained) -> None:
         run.state = STOPPED if trained.stopped else FINISHED
         run.folder, run.values, run.epochs = trained.run or run.folder, trained.values, trained.epochs
+        run.ended = time.time()
         self.changed.emit(run)
 
     def _failed(self, run: Run, message: str) -> None:

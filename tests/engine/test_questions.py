@@ -11,6 +11,7 @@ from app.design.values import Design, Settings, Variant
 from app.engine.questions import answer
 from app.messages.forecast import ForecastMemory, MemoryForecast
 from app.messages.parts import Fields, GetFields, GetParts, Parts
+from app.messages.preview import GetPreview, Preview
 from app.messages.profile import GetProfile, Profile
 from app.messages.reckoning import Reckon, Reckoning
 from app.messages.solving import Solve, Solved
@@ -30,6 +31,7 @@ ASKED: dict[type, tuple[object, type]] = {
     GetFields: (GetFields("j", DESIGN), Fields),
     ForecastMemory: (ForecastMemory("j", DESIGN, batch=2, device="cpu"), MemoryForecast),
     GetSymbols: (GetSymbols("j", DESIGN), Symbols),
+    GetPreview: (GetPreview("j", DESIGN, detail="stage"), Preview),
     CheckSizes: (CheckSizes("j", DESIGN, sizes=((32, 32),)), SizesChecked),
     GetProfile: (GetProfile("j", DESIGN, batch=2, device="cpu"), Profile),
 }

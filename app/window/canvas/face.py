@@ -48,6 +48,10 @@ class Face:
     bad_ports: frozenset[str] = frozenset()
     heat: Heat | None = None
     """What was measured of it, while that is shown."""
+    below: float = 0.0
+    """Height of the preview's picture under the foot."""
+    within: bool = False
+    """The picture stands in place of settings and costs, for want of room below."""
 
 
 def icon_of(card: Card | None, category: str) -> str:

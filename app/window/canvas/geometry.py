@@ -49,7 +49,11 @@ class Geometry:
     ports_top: float
     rows_top: float
     foot_top: float
-    """Equal to the height where there is no foot."""
+    """Equal to `base` where there is no foot."""
+    base: float
+    """The height without the preview's picture."""
+    picture: QRectF
+    """Where that is drawn; null without one."""
     inputs: dict[str, QPointF]
     outputs: dict[str, QPointF]
     label_inputs: bool
@@ -91,7 +95,8 @@ def measure(face: Face) -> Geometry:
     counts = len(face.inputs), len(face.outputs)
     ports_top = HEADER + BODY
     rows_top = ports_top + lines(*counts) * ROW
-    height = height_of(*counts, len(face.rows), face.foot)
+    base = height_of(*counts, len(face.rows), face.foot)
+    height = base + face.below
 
     def places(count: int) -> list[float]:
         return [port_height(i, count, *counts, len(face.rows)) for i in range(count)]
@@ -104,12 +109,25 @@ def measure(face: Face) -> Geometry:
         height=height,
         ports_top=ports_top,
         rows_top=rows_top,
-        foot_top=height - FOOT if face.foot else height,
+        foot_top=base - FOOT if face.foot else base,
+        base=base,
+        picture=_picture(face, width, base, label_inputs, label_outputs),
         inputs={p.name: QPointF(0, y) for p, y in zip(face.inputs, ins, strict=True)},
         outputs={p.name: QPointF(width, y) for p, y in zip(face.outputs, outs, strict=True)},
         label_inputs=label_inputs,
         label_outputs=label_outputs,
     )
+
+
+def _picture(face: Face, width: float, base: float, label_inputs: bool, label_outputs: bool) -> QRectF:
+    """Where the preview's picture is drawn: under the foot, or between the names of the ports."""
+    if face.below:
+        return QRectF(6, base + 2, width - 12, face.below - 8)
+    if not face.within:
+        return QRectF()
+    left = max((text_width(p.name, LABEL_SIZE) + PAD for p in face.inputs), default=0) if label_inputs else 0
+    right = max((text_width(p.name, LABEL_SIZE) + PAD for p in face.outputs), default=0) if label_outputs else 0
+    return QRectF(left + PAD, HEADER + 5, width - 2 * PAD - left - right, base - HEADER - 10)
 
 
 def _width(face: Face, label_inputs: bool, label_outputs: bool) -> float:

@@ -138,6 +138,8 @@ class Move(Gesture):
         if not self._under_way:
             if self._narrow:  # a click on one of several selected nodes chooses that one
                 self.view.scene_.select([self._pressed.node.id])
+            if self._pressed.geometry.picture.contains(self._from - self._pressed.pos()):
+                self.view.picture_chosen.emit(self._pressed.node.id)
             return
         offset, document = self._offset, self.view.document
         if self._copy:

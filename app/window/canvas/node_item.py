@@ -18,6 +18,7 @@ from app.design.values import Node
 from app.window.canvas import painting
 from app.window.canvas.face import Face
 from app.window.canvas.geometry import Geometry, measure
+from app.window.canvas.thumbs import Thumb
 
 if TYPE_CHECKING:
     from app.window.canvas.wiring import Wiring
@@ -38,6 +39,8 @@ class NodeItem(QGraphicsItem):
         self._bounds = self.geometry.bounds
         self._hovered = False
         self.blamed = False
+        self.picture: Thumb | None = None
+        self._picture_old = False
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
         self.setAcceptHoverEvents(True)
         self.setZValue(2)
@@ -65,6 +68,12 @@ class NodeItem(QGraphicsItem):
         """Show which ports would take the wire that is being drawn; None when there is none."""
         self.wiring = wiring
         self.update()
+
+    def show_picture(self, picture: Thumb | None, old: bool) -> None:
+        """Show what a preview makes of it; `old`: of the drawing before the edit."""
+        if picture is not self.picture or old != self._picture_old:
+            self.picture, self._picture_old = picture, old
+            self.update()
 
     def show_blame(self, blamed: bool) -> None:
         """Light up as the node that began what is wrong with the selected one."""
@@ -104,5 +113,8 @@ class NodeItem(QGraphicsItem):
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         zoom = option.levelOfDetailFromTransform(painter.worldTransform())
         selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
-        state = painting.State(selected, self._hovered, self.blamed, self._port_state if self.wiring else None)
+        state = painting.State(
+            selected, self._hovered, self.blamed, self._port_state if self.wiring else None, self.picture,
+            self._picture_old,
+        )  # fmt: skip
         painting.paint(painter, self.face, self.geometry, state, zoom)

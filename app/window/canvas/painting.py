@@ -10,7 +10,7 @@ from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QBrush, QColor, QFont, QPainter, QPainterPath, QPen, QPolygonF
 
 from app.design.shapes import FOOT, HEADER, ROW
-from app.window.canvas import glyphs, heat
+from app.window.canvas import glyphs, heat, thumbs
 from app.window.canvas.face import Face
 from app.window.canvas.geometry import (
     FOOT_SIZE,
@@ -24,6 +24,7 @@ from app.window.canvas.geometry import (
     metrics,
     text_width,
 )
+from app.window.canvas.thumbs import Thumb
 from app.window.theme import font, theme
 from blocks.card import Port
 
@@ -45,6 +46,8 @@ class State:
     """What is wrong with the selected node began here."""
     port_state: Callable[[str, bool], str] | None = None
     """While a wire is drawn: (port, is it an output) -> "fits", "held" or "no"."""
+    picture: Thumb | None = None
+    picture_old: bool = False
 
 
 @dataclass(frozen=True)
@@ -140,11 +143,13 @@ def _name_only(painter: QPainter, face: Face, geometry: Geometry, state: State, 
     size = min(11 / zoom, 26.0)
     painter.setFont(font(size, weight=QFont.Weight.DemiBold))
     painter.setPen(ink.text)
-    inner = geometry.rect.adjusted(18, 0, -6, 0)
+    inner = QRectF(18, 0, geometry.width - 24, geometry.base)
     name = metrics(float(round(size)), weight=QFont.Weight.DemiBold).elidedText(
         face.name, Qt.TextElideMode.ElideRight, inner.width()
     )
     painter.drawText(inner, LEFT, name)
+    if face.below and state.picture is not None and not state.picture.words:  # words are too small to be read here
+        thumbs.paint(painter, geometry.picture, state.picture, old=state.picture_old)
 
 
 def _whole(painter: QPainter, face: Face, geometry: Geometry, state: State, ink: _Inks) -> None:
@@ -165,9 +170,12 @@ def _whole(painter: QPainter, face: Face, geometry: Geometry, state: State, ink:
     painter.setBrush(ink.header)
     painter.drawPath(_header_path(geometry.width))
     _header(painter, face, geometry, ink)
-    _rows(painter, face, geometry, ink)
-    if face.foot:
+    if not face.within:
+        _rows(painter, face, geometry, ink)
+    if face.foot and not face.within:
         _foot(painter, face, geometry, ink)
+    if not geometry.picture.isNull():
+        thumbs.paint(painter, geometry.picture, state.picture, old=state.picture_old)
     painter.setBrush(NO_BRUSH)
     painter.setPen(edge)
     painter.drawRoundedRect(rect, RADIUS, RADIUS)

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QGraphicsScene
 from app.design.values import Design, End, Graph, Group, Node, Wire
 from app.messages.reports import NodeReport, Problem
 from app.window.canvas import texts
+from app.window.canvas.cards import Cards
 from app.window.canvas.face import Face, face_of
 from app.window.canvas.heat import Heat, heats
 from app.window.canvas.node_item import PORT_REACH, NodeItem
@@ -54,6 +55,8 @@ class Scene(QGraphicsScene):
         self._heats: dict[str, Heat] = {}
         self._lit: set[Wire] = set()
         """The wires from the node that is blamed to the selected one."""
+        self.cards = Cards(self)
+        """The nodes' pictures while a preview is on."""
         self.pills = PillLayer()
         self.addItem(self.pills)
         document.changed.connect(self._changed)
@@ -111,6 +114,7 @@ class Scene(QGraphicsScene):
         self._groups = groups
         self._wire_up(new_wires)
         self.follow(moved, fresh=new_wires)
+        self.cards.settle()
         if new is not old:
             self.shown.emit()
 
@@ -140,7 +144,8 @@ class Scene(QGraphicsScene):
 
     def _face(self, node: Node) -> Face:
         report, problems = self.document.report(node.id), self._problems.get(node.id, [])
-        return replace(face_of(self.document, self._graph, node, report, problems), heat=self._heats.get(node.id))
+        face = replace(face_of(self.document, self._graph, node, report, problems), heat=self._heats.get(node.id))
+        return self.cards.dressed(node.id, face)
 
     def _wire_up(self, wires: Iterable[Wire]) -> None:
         for wire in wires:

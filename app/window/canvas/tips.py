@@ -52,6 +52,8 @@ def _node_tip(scene: Scene, hit: Hit) -> str:
         lines.append(f"{report.parameters:,} parameters, {report.macs:,} MACs")
     if timing := scene.document.timings.of(scene.document.id_path(node.id)):
         lines.append(f"Measured: {timing.words}")
+    if hit.node.picture is not None and hit.node.picture.tip:
+        lines.append(rich(hit.node.picture.tip))
     if exact := _exact_names(scene, node):
         lines.append(rich("By name: " + ", ".join(f"`{name}`" for name in exact)))
     if node.frozen:

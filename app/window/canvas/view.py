@@ -41,6 +41,8 @@ class CanvasView(QGraphicsView):
     selection_changed = Signal()
     hint = Signal(str)
     """A sentence for the status line: why a wire does not fit, what a release would do; "" takes it away."""
+    picture_chosen = Signal(str)
+    """The preview's picture of a node was clicked: its id."""
     open_up_wanted = Signal()
     """The selected block shall be opened up into its parts."""
     open_example = Signal(str)
