@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-
 from PySide6.QtCore import QSettings, QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QApplication, QMainWindow, QMessageBox, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QVBoxLayout, QWidget
 
-import app
 from app.messages import Analysis
 from app.messages.reports import NodeReport, Problem
-from app.window import log, style
+from app.window import boxes, log, style
 from app.window.actions import Actions
 from app.window.bottom import BottomTabs
 from app.window.breadcrumbs import Breadcrumbs
@@ -267,15 +264,7 @@ class MainWindow(QMainWindow):
 
     def ask_stop_jobs(self) -> bool:
         """Ask whether the runs and exports under way may be stopped."""
-        box = QMessageBox(self)
-        box.setIcon(QMessageBox.Icon.NoIcon)
-        box.setText("A run or export is under way.")
-        box.setInformativeText("Quitting stops it. A run keeps its last checkpoint and can be resumed.")
-        stop = box.addButton("Stop and quit", QMessageBox.ButtonRole.DestructiveRole)
-        stay = box.addButton("Keep working", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(stay)
-        box.exec()
-        return box.clickedButton() is stop
+        return boxes.ask_stop_jobs(self)
 
     # saying -----------------------------------------------------------------------------------------------------------
 
@@ -448,14 +437,7 @@ class MainWindow(QMainWindow):
 
     def about(self) -> None:
         """What this is, and which versions."""
-        box = QMessageBox(self)
-        box.setWindowTitle("About Netloom")
-        box.setText(f"Netloom {app.__version__}")
-        python = ".".join(map(str, sys.version_info[:3]))
-        torch = f", torch {self.engines.torch_version}" if self.engines.torch_version else ""
-        line = "Draw a neural network, check it, train it, take it with you."
-        box.setInformativeText(f"{line}\nPython {python}{torch}. Apache-2.0.")
-        box.exec()
+        boxes.about(self, self.engines.torch_version)
 
     def show_log(self) -> None:
         """Open the folder of the log."""
