@@ -201,7 +201,7 @@ class RowColumnMeans(nn.Module):
     hurts="Wire to `like` the very map whose means were taken: another height cuts at a wrong place, and nothing is "
           "said until the sizes fail to match. It reverses no other Concat; there take Split.",
     inputs={
-        "x": port("B C L K", "Features of the rows, then of the columns."),
+        "x": port("B C L K", "Features of the rows, then of the columns.", "B C 112 1"),
         "like": port("B c H W", "The feature maps whose height says where the columns begin."),
     },
     outputs={

@@ -42,6 +42,7 @@ FITTED: dict[tuple[str, str], Callable[[Mapping[str, Any]], tuple[int, ...]]] = 
     ("DeformableAggregation", "offset"): lambda s: (s["B"], 2 * 4 * 9, s["H"], s["W"]),
     ("Code", "xs"): lambda s: (s["B"], s["C"]),
     ("DeformableAggregation", "weight"): lambda s: (s["B"], 4 * 9, s["H"], s["W"]),
+    ("SplitRowsColumns", "x"): lambda s: (s["B"], s["C"], s["H"] + s["W"], 1),
     ("BiFusion", "middle"): lambda s: (s["B"], 16, -(-s["H"] // 2), -(-s["W"] // 2)),
     ("BiFusion", "coarse"): lambda s: (s["B"], 24, -(-s["H"] // 4), -(-s["W"] // 4)),
     ("MultiScaleDeformableAttention", "reference"): lambda s: (s["B"], s["L"], 2),
