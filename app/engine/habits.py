@@ -89,8 +89,10 @@ def spare_biases(around: Around) -> list[tuple[Step, Step]]:
     for step in around.walk.steps.values():
         if step.card is None or step.card.category != "Layer" or step.call.frozen:
             continue
+        if around.setting(step, "bias") is not True:
+            continue
         below = around.fed(step)
-        if around.setting(step, "bias") is True and below and all(s.call.block in COMPARING for s in below):
+        if below and all(s.call.block in COMPARING for s in below):
             spare.append((step, below[0]))
     return spare
 
@@ -109,8 +111,10 @@ def straight_pairs(around: Around) -> list[tuple[Step, Step]]:
     """The linear maps that follow one another, unless the first narrows on purpose (a factorisation)."""
     found: dict[tuple[str, str], tuple[Step, Step]] = {}
     for step in around.walk.steps.values():
+        if step.call.block not in BENDLESS:
+            continue
         above = around.before(around.source(step.call.id))
-        if step.call.block not in BENDLESS or above is None or above.call.block != step.call.block:
+        if above is None or above.call.block != step.call.block:
             continue
         if len(around.fed(above)) != 1 or step.measured is None or above.measured is None:
             continue

@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from app.design.values import Settings
 from app.engine.arguments import Refusal, bind, declared
-from app.engine.meta import Remembering, storage, tensors_in
+from app.engine.meta import Remembering, at_once, storage, tensors_in
 from app.engine.patience import PATIENCE, HungError, limited
 from app.messages.reports import Tensor
 from app.trust import digest
@@ -349,6 +349,8 @@ class _Watch(TorchDispatchMode):
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
+        if (made := at_once(func, args)) is not None:
+            return made
         namespace, _, name = func._schema.name.partition("::")
         if namespace not in ("aten", "prim", "prims", "netloom") or name.strip("_").startswith(_MULTIPLIES):
             self.uncounted.add(func._schema.name)

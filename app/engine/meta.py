@@ -58,6 +58,18 @@ class Remembering(TorchDispatchMode):
         return made[0] if len(func._schema.returns) == 1 else tuple(made)
 
 
+def at_once(func: Any, args: tuple[Any, ...]) -> Any:
+    """What a plain operation without products gives, worked out here: other modes would take it apart first. None
+    where it is another operation."""
+    if func not in _LIKE_THE_FIRST and func is not torch.ops.aten.native_batch_norm.default:
+        return None
+    forms = _plain(func, args) if args[0].is_meta else None
+    if forms is None:
+        return None
+    made = [_new(form) for form in forms]
+    return made[0] if len(made) == 1 else tuple(made)
+
+
 _LIKE_THE_FIRST = {
     getattr(torch.ops.aten, name).default
     for name in ("relu", "sigmoid", "tanh", "silu", "gelu", "hardswish", "hardsigmoid", "hardtanh", "elu", "leaky_relu")

@@ -50,6 +50,8 @@ def _of_step(design: Design, walk: Walk, step: Step) -> list[Problem]:
         names = ", ".join(f"`{name}`" for name in strange[:6]) + (" and others" if len(strange) > 6 else "")
         what = f"no setting {names}; it is" if len(strange) == 1 else f"no settings {names}; they are"
         found.append(problem(step, "warning", "setting-unknown", f"{step.card.title} has {what} ignored"))
+    if step.measured is not None and step.measured.refusal is None:  # what it needs is there
+        return found
     sources = walk.expanded.sources[call.id]
     missing = [p for p in step.ports if p.name not in sources and not p.optional]
     many = next((p for p in step.card.inputs if p.many == "*"), None)

@@ -10,7 +10,7 @@ import torch
 from msgspec.structs import replace
 
 from app.design.expand import Call, Expanded, expand
-from app.design.ports import ports
+from app.design.ports import Ports, ports
 from app.design.values import Design, End, Node
 from app.engine.arguments import Refusal, bind
 from app.engine.measure import MAX_ELEMENTS, Key, Measured, Measurer, Value
@@ -52,6 +52,7 @@ class Walker:
 
     def __init__(self, cards: Mapping[str, Card], measurer: Measurer) -> None:
         self.cards, self.measurer = cards, measurer
+        self._fixed = _Fixed(cards)
         self._ended: Mapping[str, str] = {}
         self._condemned: dict[str, Key] = {}
         """The run of each ended call that is not made again: with other settings or inputs it may be."""
@@ -69,7 +70,9 @@ class Walker:
         kinds: dict[End, Kind] = {}
         given: dict[str, list[End]] = {}
         for call in expanded.calls:
-            sides = ports(design, design.graph(call.where), _node(design, call), self.cards)
+            sides = self._fixed.get(call.block) or ports(
+                design, design.graph(call.where), _node(design, call), self.cards
+            )
             step = self._step(call, sides.inputs, expanded.sources[call.id], values, batch, running)
             steps[call.id] = step
             if step.measured is not None and step.measured.refusal is None:
@@ -100,16 +103,20 @@ class Walker:
             return Step(call, None, {}, (), (), None)
         if call.block in ("Input", "Target"):
             return Step(call, card, {}, (), (), source(call, card, batch))
-        given = {port.name: values.get(sources[port.name]) if port.name in sources else None for port in spelled}
+        given: dict[str, Value | None] = {}
+        for port in spelled:
+            end = sources.get(port.name)
+            given[port.name] = values.get(end) if end is not None else None
         taken: Sequence[Port] = spelled
-        many = next((p for p in card.inputs if p.many == "*"), None)
+        many = None if call.block in self._fixed else next((p for p in card.inputs if p.many == "*"), None)
         if many:  # it shows one free place more than is wired: only what is wired is passed on
             fixed = {p.name for p in card.inputs if not p.many}
             taken = [p for p in spelled if p.name in fixed or p.name in sources]
             if len(taken) - len(fixed) < many.at_least:
                 return Step(call, card, given, spelled, tuple(p.name for p in taken), None)
-        used, inputs = tuple(p.name for p in taken), tuple(given[p.name] for p in taken)
-        if any(given[p.name] is None and (p.name in sources or not p.optional) for p in taken):
+        used = tuple([p.name for p in taken])
+        inputs = tuple([given[name] for name in used])
+        if None in inputs and any(given[p.name] is None and (p.name in sources or not p.optional) for p in taken):
             return Step(call, card, given, spelled, used, None)
         key = (call.block, call.settings, inputs, used)
         if (why := self._ended.get(call.id)) is not None and self._condemned.setdefault(call.id, key) == key:
@@ -120,6 +127,28 @@ class Walker:
                 running(call.id)
             measured = self.measurer.measure(*key)
         return Step(call, card, given, spelled, used, measured)
+
+
+class _Fixed(dict[str, Ports]):
+    """The ports of the blocks that have the same ones whatever is set and wired. Blocks of the user's own come and go:
+    what a card says is looked at again when the card is another one."""
+
+    def __init__(self, cards: Mapping[str, Card]) -> None:
+        super().__init__()
+        self._cards = cards
+        self._seen: dict[str, Card] = {}
+
+    def get(self, block: str, default: Ports | None = None) -> Ports | None:  # type: ignore[override]
+        card = self._cards.get(block)
+        if card is not self._seen.get(block):
+            self.pop(block, None)
+            if card is None:
+                self._seen.pop(block, None)
+            else:
+                self._seen[block] = card
+                if block != "GroupInput" and not any(p.many for p in (*card.inputs, *card.outputs)):
+                    self[block] = Ports(card.inputs, card.outputs)
+        return super().get(block, default)
 
 
 def _kind(port: Port, call: Call, sources: Mapping[str, End], kinds: Mapping[End, Kind]) -> Kind:
