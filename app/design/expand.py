@@ -14,7 +14,7 @@ import msgspec
 
 from app.design.expressions import ExpressionError, resolve
 from app.design.nesting import MAX_DEPTH
-from app.design.values import Design, End, Expression, Graph, Node, Settings, SettingValue, has_expression
+from app.design.values import Design, End, Expression, Graph, Node, Settings, SettingValue
 from blocks.card import Setting
 
 MAX_CALLS = 50_000
@@ -172,7 +172,7 @@ class _Work:
         return exits
 
     def resolve(self, node: Node, at: _Place) -> Settings:
-        if not any(map(has_expression, node.settings.values())):
+        if not node.settings.has_expressions:
             return node.settings
         values: dict[str, SettingValue] = {}
         for name, value in node.settings.items():
@@ -214,6 +214,8 @@ class _Work:
 def ordered(graph: Graph) -> list[Node]:
     """The nodes so that each comes after those that feed it, else in the order drawn. Nodes on
     circles are left out."""
+    if _in_order(graph):
+        return list(graph.nodes)
     waiting: dict[str, int] = {}
     after: dict[str, list[str]] = {}
     for node in graph.nodes:
@@ -233,3 +235,14 @@ def ordered(graph: Graph) -> list[Node]:
             if not waiting[id]:
                 heapq.heappush(ready, rank[id])
     return order
+
+
+def _in_order(graph: Graph) -> bool:
+    """Whether each node is drawn after those that feed it, as is usual."""
+    seen: set[str] = set()
+    for node in graph.nodes:
+        for wire in graph.into.get(node.id, ()):
+            if wire.source.node not in seen:
+                return False
+        seen.add(node.id)
+    return True

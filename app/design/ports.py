@@ -76,7 +76,7 @@ def group_ports(group: Group) -> Ports:
 def port_kind(node: Node) -> Kind:
     """The kind of wire that a GroupInput or GroupOutput stands for."""
     kind = node.settings.get("kind", "tensor")
-    return kind if kind in ("pyramid", "boxes", "detections", "scalar") else "tensor"  # type: ignore[return-value]
+    return kind if kind in ("pyramid", "boxes", "detections", "scalar") else "tensor"
 
 
 def _spell(port: Port, card: Card, node: Node, wired: set[str]) -> list[Port]:

@@ -23,11 +23,22 @@ SettingValue = bool | int | float | str | None | Expression | tuple["SettingValu
 class Settings(Mapping[str, SettingValue]):
     """A frozen mapping of setting names to values; equal and hashing alike whatever the order."""
 
-    __slots__ = ("_compared", "_values")
+    __slots__ = ("_compared", "_values", "_worded")
 
     def __init__(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]] = (), /, **named: Any) -> None:
         self._values: dict[str, SettingValue] = {k: freeze(v) for k, v in dict(values, **named).items()}
         self._compared: frozenset[tuple[str, object]] | None = None
+        self._worded: bool | None = None
+
+    @property
+    def has_expressions(self) -> bool:
+        """Whether a value, or a part of one, is an expression."""
+        if self._worded is None:
+            self._worded = any(map(has_expression, self._values.values()))
+        return self._worded
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._values.get(name, default)  # the mixin's own raises and catches where there is none
 
     def __getitem__(self, name: str) -> SettingValue:
         return self._values[name]

@@ -71,8 +71,9 @@ def _open_ends(walk: Walk) -> set[str]:
 
 def summarise(design: Design, walk: Walk, found: tuple[Problem, ...], revision: int) -> Analysis:
     """Put reports and totals together."""
-    outputs = {id for id, s in walk.steps.items() if s.call.block == "Output"}
-    losses = {id for id, s in walk.steps.items() if s.card is not None and s.card.category == "Loss"}
+    ends = [s for s in walk.steps.values() if s.card is not None and s.card.category in ("Ends", "Loss")]
+    outputs = {s.call.id for s in ends if s.call.block == "Output"}
+    losses = {s.call.id for s in ends if s.card is not None and s.card.category == "Loss"}
     everything = set(walk.steps)
     # While something waits for a wire, what leads nowhere yet is meant to lead on: it counts as if it did.
     open_ends = _open_ends(walk) if any(p.code == "missing-input" for p in found) else set()
@@ -106,11 +107,12 @@ def summarise(design: Design, walk: Walk, found: tuple[Problem, ...], revision: 
     groups = tuple(_group_report(walk, g, by_id) for g in walk.expanded.groups)
     errors = [p for p in found if p.severity == "error"]
     names = {p.id for p in errors}
-    by_id_ok = [r if r.id not in names else replace(r, ok=False) for r in reports]
+    if names:
+        reports = [r if r.id not in names else replace(r, ok=False) for r in reports]
     return Analysis(
         revision=revision,
         valid=not errors,
-        partial=any(not r.ok for r in by_id_ok) or bool(walk.expanded.troubles),
+        partial=not all([r.ok for r in reports]) or bool(walk.expanded.troubles),
         parameters=parameters,
         trainable_parameters=trainable,
         buffers=buffers,
@@ -118,15 +120,15 @@ def summarise(design: Design, walk: Walk, found: tuple[Problem, ...], revision: 
         memory=Memory(weight_bytes, activations, training_step(costs)),
         inputs=tuple(
             Named(s.call.name, s.measured.outputs[0])
-            for id, s in walk.steps.items()
-            if s.call.block == "Input" and id in for_inference and s.measured is not None and s.measured.outputs
+            for s in ends
+            if s.call.block == "Input" and s.call.id in for_inference and s.measured and s.measured.outputs
         ),
         outputs=tuple(
-            Named(s.call.name, value, walk.kinds[walk.expanded.sources[id]["x"]])
-            for id, s in walk.steps.items()
+            Named(s.call.name, value, walk.kinds[walk.expanded.sources[s.call.id]["x"]])
+            for s in ends
             if s.call.block == "Output" and (value := s.inputs.get("x")) is not None
         ),
-        nodes=tuple(by_id_ok),
+        nodes=tuple(reports),
         groups=groups,
         problems=found,
         uncounted=tuple(uncounted),
@@ -135,16 +137,14 @@ def summarise(design: Design, walk: Walk, found: tuple[Problem, ...], revision: 
 
 def _report(walk: Walk, step: Step, shared: bool) -> NodeReport:
     call, card, measured = step.call, step.card, step.measured
-    inputs = tuple(
-        PortShape(port.name, walk.kinds[walk.expanded.sources[call.id][port.name]], value)
-        for port in step.ports
-        if (value := step.inputs.get(port.name)) is not None
-    )
+    sources, kinds, values = walk.expanded.sources[call.id], walk.kinds, walk.values
+    given = [(name, value) for name, value in step.inputs.items() if value is not None]
+    inputs = tuple([PortShape(name, kinds[sources[name]], value) for name, value in given])
     if measured is None or card is None or measured.refusal is not None:
         return NodeReport(call.id, call.name, call.where, call.node, call.block, inputs, ok=False)
     return NodeReport(
         call.id, call.name, call.where, call.node, call.block, inputs,
-        outputs=tuple(PortShape(end.port, walk.kinds[end], walk.values[end]) for end in walk.given.get(call.id, ())),
+        outputs=tuple([PortShape(end.port, kinds[end], values[end]) for end in walk.given.get(call.id, ())]),
         parameters=0 if shared else measured.parameters,
         trainable=0 if shared or call.frozen else measured.trainable,
         buffers=0 if shared else measured.buffers,

@@ -24,7 +24,7 @@ from app.engine.meta import Remembering, at_once, storage, tensors_in
 from app.engine.patience import PATIENCE, HungError, limited
 from app.messages.reports import Tensor
 from app.trust import digest
-from blocks.card import Card, Kind
+from blocks.card import Card, Kind, Setting
 
 CONSENT = "it holds Python code that has not been allowed to run here: read it, then allow it"
 MEMO_SIZE = 20_000
@@ -73,6 +73,8 @@ class Measurer:
         self.trusted: Container[str] = frozenset()
         """The hashes of the code in drawings that may run."""
         self._memo: OrderedDict[Key, Measured] = OrderedDict()
+        self._coded: dict[str, tuple[Card, list[Setting]]] = {}
+        """Card and settings that hold code, by the block's id."""
 
     def known(self, key: Key) -> Measured | None:
         """What is known of a run; None where it has to be made."""
@@ -101,12 +103,14 @@ class Measurer:
 
     def _consented(self, block: str, settings: Settings) -> bool:
         """Whether all code among the settings is the block's own default or was allowed by the user: the only gate."""
+        card = self.cards[block]
+        if self._coded.get(block, (None,))[0] is not card:  # a block of the user's own may be another one now
+            self._coded[block] = card, [s for s in card.settings if s.type == "code"]
         return all(
             not isinstance(value := settings.get(s.name, s.default), str)
             or value == s.default
             or digest(value) in self.trusted
-            for s in self.cards[block].settings
-            if s.type == "code"
+            for s in self._coded[block][1]
         )
 
     def forget(self, blocks: Collection[str]) -> None:
