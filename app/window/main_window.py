@@ -20,9 +20,9 @@ from app.window.inspector import Inspector
 from app.window.letters import Letters
 from app.window.opening import Opener
 from app.window.palette import Palette
+from app.window.panels import add_panels
 from app.window.parts import area
 from app.window.preview import Previews
-from app.window.problems import ProblemsPanel
 from app.window.profile_bar import ProfileBar
 from app.window.statusline import StatusLine
 from app.window.theme import theme
@@ -74,11 +74,7 @@ class MainWindow(QMainWindow):
     # layout -----------------------------------------------------------------------------------------------------------
 
     def _arrange(self) -> None:
-        self.bottom.add("Problems", self._make_problems)
-        self.bottom.add("Layers", self._make_layers)
-        self.bottom.add("Training", self._make_training)
-        self.bottom.add("Try", self._make_try)
-        self.bottom.add("Preview", self._make_preview)
+        add_panels(self)
         upper = QWidget()
         box = self._upper = QVBoxLayout(upper)
         box.setContentsMargins(0, 0, 0, 0)
@@ -141,43 +137,6 @@ class MainWindow(QMainWindow):
         self.topbar.problems_wanted.connect(lambda: self.bottom.show_tab("Problems"))
         self.topbar.train_wanted.connect(self._train_or_stop)
         self._analysed()
-
-    def _make_problems(self) -> QWidget:
-        panel = ProblemsPanel(self.document)
-        panel.chosen.connect(self.show_problem)
-        return panel
-
-    def _make_layers(self) -> QWidget:
-        from app.window.layers import LayersPanel
-
-        panel = LayersPanel(self.document, self.engines)
-        panel.chosen.connect(self.show_report)
-        panel.measure_wanted.connect(lambda: self.profile_bar().open())
-        return panel
-
-    def _make_training(self) -> QWidget:
-        from app.window.training import TrainingPanel
-
-        panel = TrainingPanel(self.document, self.engines)
-        panel.running_changed.connect(self._running_changed)
-        panel.problems_wanted.connect(lambda: self.bottom.show_tab("Problems"))
-        panel.try_wanted.connect(lambda: self.bottom.show_tab("Try"))
-        panel.export_wanted.connect(self.export)
-        return panel
-
-    def _make_try(self) -> QWidget:
-        from app.window.try_panel import TryPanel
-
-        panel = TryPanel(self.document, self.engines)
-        panel.train_wanted.connect(self.start_training)
-        return panel
-
-    def _make_preview(self) -> QWidget:
-        from app.window.preview_panel import PreviewPanel
-
-        panel = PreviewPanel(self.document, self.previews)
-        panel.on_wanted.connect(self.actions_["preview"].setChecked)
-        return panel
 
     # theme and what is remembered -------------------------------------------------------------------------------------
 
@@ -430,7 +389,8 @@ class MainWindow(QMainWindow):
         if (panel := self.bottom.made("Training")) is not None:
             panel.stop()  # type: ignore[attr-defined]
 
-    def _running_changed(self, running: bool) -> None:
+    def running_changed(self, running: bool) -> None:
+        """A run has begun, or ended."""
         self.topbar.set_running(running)
         self.actions_["train"].setEnabled(not running)
         self.actions_["stop"].setEnabled(running)

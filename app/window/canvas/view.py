@@ -6,17 +6,13 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
     QHelpEvent,
-    QInputDevice,
     QKeyEvent,
     QMouseEvent,
-    QNativeGestureEvent,
     QPainter,
-    QPen,
     QResizeEvent,
     QShowEvent,
-    QWheelEvent,
 )
-from PySide6.QtWidgets import QFrame, QGraphicsView, QToolTip, QWidget
+from PySide6.QtWidgets import QToolTip, QWidget
 
 from app.design.values import End
 from app.window.canvas import clipboard, commands, gestures, keys, menus, tips
@@ -26,16 +22,11 @@ from app.window.canvas.invitation import Invitation
 from app.window.canvas.minimap import Minimap
 from app.window.canvas.rename import Rename
 from app.window.canvas.scene import Scene
+from app.window.canvas.sheet import Sheet
 from app.window.document import Document
-from app.window.theme import theme
-
-SMALLEST, LARGEST = 0.05, 3.0
-_DOTS = 24.0
-_SHEET = 3000.0
-"""How far past the outermost nodes one can pan."""
 
 
-class CanvasView(QGraphicsView):
+class CanvasView(Sheet):
     """Shows and edits the graph that the document looks at."""
 
     selection_changed = Signal()
@@ -58,14 +49,6 @@ class CanvasView(QGraphicsView):
         self.setScene(self.scene_)
         self.setObjectName("canvas")
         self.setAccessibleName("Canvas")
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.TextAntialiasing)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.SmartViewportUpdate)
-        self.setCacheMode(QGraphicsView.CacheModeFlag.CacheBackground)
-        self.setTransformationAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
-        self.setResizeAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setMouseTracking(True)
         self.setAcceptDrops(True)
@@ -86,25 +69,15 @@ class CanvasView(QGraphicsView):
         self.scene_.shown.connect(self._shown)
         document.place_changed.connect(self._place_changed)
         document.file_changed.connect(self._file_changed)
-        theme.changed.connect(self._recolour)
         self._file = document.file
         self._shown()
 
     # what the window asks for -----------------------------------------------------------------------------------------
 
     @property
-    def zoom(self) -> float:
-        """1 is 100 %."""
-        return self.transform().m11()
-
-    @property
     def reach(self) -> float:
         """How far from a port a press still takes it, in scene units: at least 12 px on the screen, within reason."""
         return min(max(12.0, 9.0 / self.zoom), 22.0)
-
-    def middle(self) -> QPointF:
-        """The middle of what is seen, on the scene."""
-        return self.mapToScene(self.viewport().rect().center())
 
     def fit_all(self) -> None:
         """Show the whole drawing, at most at 100 %."""
@@ -169,56 +142,14 @@ class CanvasView(QGraphicsView):
         """Place another node that uses the Group `group` in the middle of what is seen; returns its id."""
         return commands.add_group(self, group, self.middle(), free=True)
 
-    # moving about -----------------------------------------------------------------------------------------------------
-
-    def set_zoom(self, zoom: float, at: QPoint | None = None) -> None:
-        """Zoom to `zoom` with the point `at` of the viewport (default: its middle) staying where it is."""
-        place = at if at is not None else self.viewport().rect().center()
-        zoom = min(max(zoom, SMALLEST), LARGEST)
-        if zoom == self.zoom:
-            return
-        before = self.mapToScene(place)
-        self.setTransform(self.transform().fromScale(zoom, zoom))
-        after = self.mapToScene(place)
-        self._centre(self.mapToScene(self.viewport().rect().center()) + before - after)
-
-    def scroll(self, delta: QPoint) -> None:  # type: ignore[override]
-        """Move the sheet by `delta` px."""
-        bars = self.horizontalScrollBar(), self.verticalScrollBar()
-        bars[0].setValue(bars[0].value() - delta.x())
-        bars[1].setValue(bars[1].value() - delta.y())
-        self._moved()
-
-    def _centre(self, at: QPointF) -> None:
-        self.centerOn(at)
-        self._moved()
-
     def _moved(self) -> None:
         self.minimap.follow()
         self.bubble.follow()
 
-    def _fit(self, bounds: QRectF) -> None:
-        room = self.viewport().rect()
-        if bounds.isNull() or room.isEmpty():
-            self.setTransform(self.transform().fromScale(1, 1))
-            self._centre(QPointF(0, 0))
-            return
-        around = bounds.adjusted(-28, -28, 28, 28)
-        zoom = min(room.width() / around.width(), room.height() / around.height(), 1.0)
-        self.setTransform(self.transform().fromScale(max(zoom, SMALLEST), max(zoom, SMALLEST)))
-        self._centre(bounds.center())
-
-    def _grow_sheet(self) -> None:
-        needed = self.scene_.bounds().adjusted(-_SHEET, -_SHEET, _SHEET, _SHEET)
-        if not self.sceneRect().contains(needed):
-            kept = (self.mapToScene(self.viewport().rect().center()), self.sceneRect().united(needed))
-            self.setSceneRect(kept[1])
-            self.centerOn(kept[0])
-
     # following --------------------------------------------------------------------------------------------------------
 
     def _shown(self) -> None:
-        self._grow_sheet()
+        self._grow_sheet(self.scene_.bounds())
         empty = not self.scene_.nodes
         self.invitation.show_for(empty, top=not self.document.path)
         self.minimap.refresh()
@@ -268,23 +199,6 @@ class CanvasView(QGraphicsView):
         self._moved()
 
     # painting ---------------------------------------------------------------------------------------------------------
-
-    def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
-        painter.fillRect(rect, theme.color("canvas"))
-        step = _DOTS
-        while step * self.zoom < 14:
-            step *= 2
-        pen = QPen(theme.color("dots"), 1.6)
-        pen.setCosmetic(True)
-        pen.setCapStyle(Qt.PenCapStyle.RoundCap)
-        painter.setPen(pen)
-        left, top = int(rect.left() // step), int(rect.top() // step)
-        right, bottom = int(rect.right() // step) + 1, int(rect.bottom() // step) + 1
-        painter.drawPoints([QPointF(i * step, j * step) for i in range(left, right) for j in range(top, bottom)])
-
-    def _recolour(self) -> None:
-        self.resetCachedContent()
-        self.viewport().update()
 
     def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
         if self.gesture is not None:
@@ -371,22 +285,7 @@ class CanvasView(QGraphicsView):
             gesture.cancel()
         return gesture is not None
 
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        pad = event.device() is not None and event.device().type() == QInputDevice.DeviceType.TouchPad
-        zooms = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
-        if pad and not zooms:
-            self.scroll(event.pixelDelta() if not event.pixelDelta().isNull() else event.angleDelta() / 4)
-        elif turned := event.angleDelta().y():
-            self.set_zoom(self.zoom * 1.0016**turned, event.position().toPoint())
-        elif event.angleDelta().x():
-            self.scroll(QPoint(event.angleDelta().x() // 2, 0))
-        event.accept()
-
     def viewportEvent(self, event: QEvent) -> bool:
-        if isinstance(event, QNativeGestureEvent):
-            if event.gestureType() == Qt.NativeGestureType.ZoomNativeGesture:
-                self.set_zoom(self.zoom * (1 + event.value()), event.position().toPoint())
-            return True
         if isinstance(event, QHelpEvent) and event.type() == QEvent.Type.ToolTip:
             text = tips.tip(self.scene_, self.scene_.hit(self.mapToScene(event.pos()), self.reach))
             QToolTip.showText(event.globalPos(), text, self.viewport())

@@ -1,0 +1,67 @@
+"""The panels under the canvas, each made when it is first looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QWidget
+
+from app.window.problems import ProblemsPanel
+
+if TYPE_CHECKING:
+    from app.window.main_window import MainWindow
+
+
+def add_panels(window: MainWindow) -> None:
+    """Give the window its tabs below the canvas."""
+    for title, make in PANELS.items():
+        window.bottom.add(title, lambda make=make: make(window))  # type: ignore[misc]
+
+
+def _problems(window: MainWindow) -> QWidget:
+    panel = ProblemsPanel(window.document)
+    panel.chosen.connect(window.show_problem)
+    return panel
+
+
+def _layers(window: MainWindow) -> QWidget:
+    from app.window.layers import LayersPanel
+
+    panel = LayersPanel(window.document, window.engines)
+    panel.chosen.connect(window.show_report)
+    panel.measure_wanted.connect(lambda: window.profile_bar().open())
+    return panel
+
+
+def _training(window: MainWindow) -> QWidget:
+    from app.window.training import TrainingPanel
+
+    panel = TrainingPanel(window.document, window.engines)
+    panel.running_changed.connect(window.running_changed)
+    panel.problems_wanted.connect(lambda: window.bottom.show_tab("Problems"))
+    panel.try_wanted.connect(lambda: window.bottom.show_tab("Try"))
+    panel.export_wanted.connect(window.export)
+    return panel
+
+
+def _try(window: MainWindow) -> QWidget:
+    from app.window.try_panel import TryPanel
+
+    panel = TryPanel(window.document, window.engines)
+    panel.train_wanted.connect(window.start_training)
+    return panel
+
+
+def _preview(window: MainWindow) -> QWidget:
+    from app.window.preview_panel import PreviewPanel
+
+    panel = PreviewPanel(window.document, window.previews)
+    panel.on_wanted.connect(window.actions_["preview"].setChecked)
+    return panel
+
+
+PANELS: dict[str, Callable[[MainWindow], QWidget]] = {
+    "Problems": _problems, "Layers": _layers, "Training": _training, "Try": _try, "Preview": _preview,
+}  # fmt: skip
+"""By their titles, in the order of the tabs."""
