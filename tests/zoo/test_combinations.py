@@ -71,7 +71,7 @@ def test_a_backbone_gives_levels_each_coarser_than_the_one_before(backbone: str)
 
 
 @given(st.sampled_from(BACKBONES), st.sampled_from(NECKS), st.sampled_from(HEADS))
-@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, deadline=None, suppress_health_check=list(HealthCheck))
 def test_backbone_neck_and_head_fit_together(backbone: str, neck: str, head: str) -> None:
     design = drawn(backbone, neck, head)
     if len(strides(backbone)) == 1 and needs_several(neck):

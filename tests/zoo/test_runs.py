@@ -35,7 +35,7 @@ DEPTH_IS_NO_COUNT = ("regnet", "hrnet")
 EXPORTED = (
     "bert_base", "convnext_atto", "dcgan_generator", "deit_tiny_patch16_224", "fpn_resnet34", "gpt2_small",
     "lenet5_original", "lstm_text_classifier", "mixer_s32_224", "repvgg_a0", "resnet20_cifar",
-    "shufflenet_v1_0.5x_g3", "squeezenet1_1", "unet_base32", "van_b0", "yolov8n",
+    "shufflenet_v1_0.5x_g3", "squeezenet1_1", "unet_base32", "van_b0",
 )  # fmt: skip
 """One of each kind, exported in the default run. Full runs export all: every layer by itself is in the default run."""
 UNREAD = {"unet_efficientnet_b0": "backbone.spare."}
