@@ -13,7 +13,8 @@ from app.window.breadcrumbs import Breadcrumbs
 from app.window.canvas.drops import BLOCK_MIME, GROUP_MIME
 from app.window.canvas.view import CanvasView
 from app.window.document import Document
-from app.window.palette import Palette, score
+from app.window.finding import score
+from app.window.palette import Palette
 from blocks.card import SECTIONS, Card, Port, Preset
 from tests.window.canvas_hands import CARDS as CANVAS
 from tests.window.canvas_hands import drop
