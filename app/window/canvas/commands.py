@@ -64,7 +64,8 @@ def add_group(view: CanvasView, group: str, at: QPointF, *, free: bool = False) 
     return place(view, edits.new_group_node(document.design, document.where, group), at, free)
 
 
-def _placed(view: CanvasView, node: Node, at: QPointF, free: bool) -> Node:
+def put_at(view: CanvasView, node: Node, at: QPointF, free: bool) -> Node:
+    """The node with its middle at `at`, on the grid; with `free`, moved down until it covers nothing."""
     document = view.document
     size = measure(face_of(document, document.graph, node, None, []))
     x, y = snap(at.x() - size.width / 2), snap(at.y() - size.height / 2)
@@ -79,7 +80,7 @@ def _placed(view: CanvasView, node: Node, at: QPointF, free: bool) -> Node:
 def place(view: CanvasView, node: Node, at: QPointF, free: bool = False) -> str:
     """Place a node with its middle at `at`; with `free`, moved down until it covers nothing. Returns its id."""
     document, where = view.document, view.document.where
-    placed = _placed(view, node, at, free)
+    placed = put_at(view, node, at, free)
     if not document.edit(f"Add {placed.name}", lambda d: edits.add_node(d, where, placed)):
         return ""
     view.scene_.select([placed.id])
@@ -101,7 +102,7 @@ def insert(view: CanvasView, node: Node, at: QPointF, wire: WireItem) -> str:
         if added:
             view.hint.emit(f"{node.name} does not fit into that wire: it stands beside it")
         return added
-    placed, ends = _placed(view, node, at, False), wire.wire
+    placed, ends = put_at(view, node, at, False), wire.wire
     if not document.edit(
         f"Insert {placed.name}",
         lambda d: edits.insert_on_wire(

@@ -7,7 +7,7 @@ from functools import cached_property
 from app.design.edits import disconnect
 from app.design.ports import Ports, ports
 from app.design.values import Design, End, Graph, Wire
-from app.design.wires import WiringError, check_wire, kinds_fit
+from app.design.wires import WiringError, WrongKindError, check_wire, kinds_fit
 from app.window.document import Document
 from blocks.card import Kind
 
@@ -95,6 +95,21 @@ class Wiring:
         except WiringError as error:
             return str(error)
         return ""
+
+    def misfit(self, id: str, name: str = "") -> Wire | None:
+        """The wire to that port (to the node's first without one) if nothing but its kind keeps it from being drawn."""
+        found = self.ports_of(id)
+        sides = found.inputs if self.from_output else found.outputs
+        if id in self._barred or not sides:
+            return None
+        wire = self.wire_to(End(id, name or sides[0].name))
+        try:
+            check_wire(self.design, self.where, wire, self.document.catalogue, occupied=False)
+        except WrongKindError:
+            return wire
+        except WiringError:
+            return None
+        return None
 
     def first_fit(self, id: str) -> str:
         """The first free port of the node that takes the wire; empty when there is none."""
