@@ -237,7 +237,7 @@ class DrawWire(Gesture):
         """Whether there is one for such a wire."""
         self._away = False
         self._pointer = self._at
-        self._outcome = Outcome(view, self.wiring)
+        self.outcome = Outcome(view, self.wiring, self._say)
         if moved is not None and moved in view.scene_.wires:
             free = moved.target if from_output else moved.source
             self._at = view.scene_.place_of(free, output=not from_output)
@@ -267,8 +267,13 @@ class DrawWire(Gesture):
                 self._over += self._way_out()
         if self._target is not None and not self._over:
             self._at = scene.place_of(self._target, output=not wiring.from_output)
-        self._outcome.look_at(self._target if not self._over else None)
-        self.view.hint.emit(self._over or self._words())
+        self.outcome.look_at(self._target if not self._over else None)
+        self._say()
+
+    def _say(self) -> None:
+        """Say what a release would do: in the status line, and beside the pointer."""
+        come = self.outcome.words
+        self.view.hint.emit(self._over or self._words() + (f": {come}" if come else ""))
         self.view.viewport().update()
 
     def _way_out(self) -> str:
@@ -327,7 +332,7 @@ class DrawWire(Gesture):
     def cancel(self) -> None:
         scene, moved = self.view.scene_, self.wiring.moved
         scene.show_wiring(None)
-        self._outcome.end()
+        self.outcome.end()
         if moved is not None and moved in scene.wires:
             scene.wires[moved].setVisible(True)
         self.view.hint.emit("")
@@ -351,9 +356,9 @@ class DrawWire(Gesture):
         if self._over:
             draw_tag(painter, self.view.viewport(), spot, self._over, "error")
         else:
-            doubtful = self._outcome.doubtful
+            doubtful = self.outcome.doubtful
             token = "warn" if doubtful else "ok"
-            draw_tag(painter, self.view.viewport(), spot, self._outcome.words, token, mono=not doubtful)
+            draw_tag(painter, self.view.viewport(), spot, self.outcome.words, token, mono=not doubtful)
 
 
 class PullWire(Gesture):

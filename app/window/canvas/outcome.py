@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from app.design import edits
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 class Outcome:
     """Follows one wire from port to port."""
 
-    def __init__(self, view: CanvasView, wiring: Wiring) -> None:
-        self._view, self._wiring = view, wiring
+    def __init__(self, view: CanvasView, wiring: Wiring, told: Callable[[], None]) -> None:
+        """`told` is called when the engine has said something new of the port that the wire is over."""
+        self._view, self._wiring, self._say = view, wiring, told
         self._target: End | None = None
         self._told: dict[End, TriedOut] = {}
         """What the engine has said of the ports that the wire was over."""
@@ -61,9 +63,8 @@ class Outcome:
 
     def _answered(self, target: End, told: TriedOut) -> None:
         self._told[target] = told
-        self._view.viewport().update()
-        if target == self._target and (words := self.words):
-            self._view.hint.emit(words if self.doubtful else f"Release to connect: {words}")
+        if target == self._target:
+            self._say()
 
     def end(self) -> None:
         """The wire was let go."""
