@@ -243,6 +243,7 @@ class DrawWire(Gesture):
             self._at = view.scene_.place_of(free, output=not from_output)
             view.scene_.wires[moved].setVisible(False)
         view.scene_.show_wiring(self.wiring)
+        view.bubble.hide()  # it would stand over the ports that are looked for
 
     def move(self, at: QPointF, screen: QPoint) -> None:
         self._target, self._over, self._misfit = None, "", None
@@ -333,6 +334,7 @@ class DrawWire(Gesture):
         scene, moved = self.view.scene_, self.wiring.moved
         scene.show_wiring(None)
         self.outcome.end()
+        self.view.bubble.refresh()
         if moved is not None and moved in scene.wires:
             scene.wires[moved].setVisible(True)
         self.view.hint.emit("")

@@ -13,6 +13,7 @@ from PySide6.QtGui import QCursor, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
+    QHBoxLayout,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
@@ -36,7 +37,8 @@ from app.window.palette_rows import CATEGORY, ICON, KEY, LEFT
 from app.window.papers import cited
 from app.window.sentences import Elided
 from app.window.theme import BODY, SECONDARY, font, icon, theme
-from blocks.card import CATEGORIES
+from app.window.topics import by_section
+from blocks.card import CATEGORIES, Card
 
 if TYPE_CHECKING:
     from app.window.canvas.view import CanvasView
@@ -147,7 +149,10 @@ class SearchBox(QFrame):
         column.setSpacing(6)
         column.addWidget(self.field)
         column.addWidget(self.list, 1)
-        column.addWidget(self.about)
+        foot = QHBoxLayout()
+        foot.setContentsMargins(6, 0, 6, 0)
+        foot.addWidget(self.about)
+        column.addLayout(foot)
         self.field.textChanged.connect(self.refresh)
         self.list.itemClicked.connect(self._take)
         self.list.currentItemChanged.connect(lambda item, _before: self._tell(item))
@@ -170,22 +175,32 @@ class SearchBox(QFrame):
         look = theme.tokens
         self.setStyleSheet(
             f"#search-box {{ background: {look.panel}; border: 1px solid {look.line}; border-radius: 9px; }}"
-            f"#search-about {{ color: {look.soft}; padding: 0 6px; }}"
+            f"#search-about {{ color: {look.soft}; }}"
         )
 
     def _stand(self) -> None:
         """Stand beside the place, inside the window: above it where there is no room below."""
         window = self._view.window()
         room = window.rect().adjusted(8, 8, -8, -8)
-        high = self.field.sizeHint().height() + ROWS * _ROW + self.about.sizeHint().height() + 30
-        self.setFixedSize(min(WIDTH, room.width()), min(high, room.height()))
+        high = min(self._height(ROWS), room.height())
+        self.setFixedWidth(min(WIDTH, room.width()))
         view = self._view
         spot = view.viewport().mapTo(window, view.mapFromScene(self._at))
         x = min(max(spot.x() + 12, room.left()), room.right() - self.width())
         y = spot.y() - 20
-        if y + self.height() > room.bottom():
-            y = room.bottom() - self.height()
+        if y + high > room.bottom():
+            y = room.bottom() - high
         self.move(x, max(y, room.top()))
+        self._shrink()
+
+    def _height(self, rows: int) -> int:
+        """Of the box in px with so many rows."""
+        return self.field.sizeHint().height() + rows * _ROW + self.about.sizeHint().height() + 30
+
+    def _shrink(self) -> None:
+        """Be as high as the rows need; the field stays where it is."""
+        room = self._view.window().height() - 8 - self.y()
+        self.setFixedHeight(min(self._height(min(max(self.list.count(), 1), ROWS)), max(room, 0)))
 
     # rows -------------------------------------------------------------------------------------------------------------
 
@@ -204,6 +219,7 @@ class SearchBox(QFrame):
         self.list.setCurrentRow(0)
         if not self.list.count():
             self._tell(None)
+        self._shrink()
 
     def _add(self, key: str, title: str, category: str, mark: str, note: str, about: str) -> None:
         item = QListWidgetItem(title)
@@ -217,9 +233,7 @@ class SearchBox(QFrame):
         if query:
             offers = finding.found(query, cards)
         else:
-            order = {category: i for i, category in enumerate(CATEGORIES)}
-            cards.sort(key=lambda card: order.get(card.category, len(order)))
-            offers = [offer for card in cards for offer in finding.offers(card)]
+            offers = [offer for card in self._in_order(cards) for offer in finding.offers(card)]
         for offer in offers:
             if self._fitting is None:
                 why = cited(offer.why) if offer.why == offer.card.paper else offer.why
@@ -229,6 +243,13 @@ class SearchBox(QFrame):
             note = self._note(Node(id="new", block=offer.card.id, settings=settings))
             if note is not None:
                 yield offer, note
+
+    def _in_order(self, cards: list[Card]) -> Iterator[Card]:
+        """As the palette has them; behind a wire layers first, for they are what mostly follows."""
+        categories = CATEGORIES if self._fitting is None else ("Layer", *(c for c in CATEGORIES if c != "Layer"))
+        for category in categories:
+            for listed in by_section(category, [card for card in cards if card.category == category]).values():
+                yield from listed
 
     def _groups(self, query: str) -> Iterator[tuple[str, str, str]]:
         design, where = self._view.document.design, self._view.document.where

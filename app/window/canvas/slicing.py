@@ -29,6 +29,7 @@ class Slice(Gesture):
         self._stroke = [at]
         self._cut: dict[Wire, None] = {}
         view.viewport().setCursor(Qt.CursorShape.CrossCursor)
+        view.bubble.hide()
         view.hint.emit("Draw across the wires that shall go")
 
     def move(self, at: QPointF, screen: QPoint) -> None:
@@ -55,6 +56,7 @@ class Slice(Gesture):
     def cancel(self) -> None:
         self._stroke, self._cut = self._stroke[:1], {}
         self.view.viewport().unsetCursor()
+        self.view.bubble.refresh()
         self.view.hint.emit("")
         self.view.viewport().update()
 
