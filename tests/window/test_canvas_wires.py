@@ -299,3 +299,22 @@ def test_over_a_port_of_another_rank_a_wire_says_so_without_an_engine(view: Canv
     view.document.set_analysis(Analysis(view.document.revision, True, False, nodes=(report,)))
     _, words, doubtful = over_relu(view, None)
     assert doubtful and "B C H W" in words
+    drag(view, port(view, "conv", "out", output=True), QPoint(600, 600), release=False)
+    wiring = view.scene_.nodes["relu"].wiring
+    assert wiring is not None
+    assert wiring.state("relu", "x", output=False) == "no", "it is dimmed"
+    assert wiring.state("output", "x", output=False) == "fits"
+
+
+def test_a_body_takes_a_wire_at_the_port_that_can_use_it(view: CanvasView) -> None:
+    loss = Card(
+        "CrossEntropy", "Cross-entropy", "Loss", inputs=(Port("x", "B K"), Port("target", "int:B", dtype="int")),
+        outputs=(Port("loss", "scalar", kind="scalar"),),
+    )  # fmt: skip
+    view.document.set_catalogue((*CARDS, loss))
+    view.document.edit("Add", lambda d: edits.add_node(d, "", node("loss", "CrossEntropy", 520, 200)))
+    seen = (PortShape("out", "tensor", (Tensor((1,), "int64"),)),)
+    report = NodeReport("conv", "conv", "", "conv", "Conv2d", outputs=seen)
+    view.document.set_analysis(Analysis(view.document.revision, True, False, nodes=(report,)))
+    drag(view, port(view, "conv", "out", output=True), body(view, "loss"))
+    assert view.document.design.wires[-1] == wire("conv", "loss", "target")

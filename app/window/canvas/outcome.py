@@ -9,7 +9,6 @@ from app.design import edits
 from app.design.values import End
 from app.messages.trial import TriedOut
 from app.window.canvas import texts
-from app.window.canvas.fitting import given, why_not
 from app.window.canvas.wiring import Wiring
 from app.window.document import REFUSALS
 
@@ -26,7 +25,6 @@ class Outcome:
         self._target: End | None = None
         self._told: dict[End, TriedOut] = {}
         """What the engine has said of the ports that the wire was over."""
-        self._arrives = self._doubt = ""
 
     def look_at(self, target: End | None) -> None:
         """The wire is over the port `target`, which takes it; None: over none."""
@@ -38,7 +36,6 @@ class Outcome:
             trials.drop()
         if target is None:
             return
-        self._think(target)
         if trials is None or target in self._told:
             return
         document, wire = self._view.document, self._wiring.wire_to(target)
@@ -49,17 +46,6 @@ class Outcome:
         except REFUSALS:
             return  # the reason is shown already
         trials.ask(design, document.id_path(wire.target.node), lambda told: self._answered(target, told))
-
-    def _think(self, target: End) -> None:
-        """What ports and analysis say without a run."""
-        wire = self._wiring.wire_to(target)
-        output = self._wiring.ports_of(wire.source.node).output(wire.source.port)
-        input = self._wiring.ports_of(wire.target.node).input(wire.target.port)
-        self._arrives = self._doubt = ""
-        if output is not None and input is not None:
-            seen = texts.at_port(self._view.document.report(wire.source.node), output.name, output=True)
-            what = given(output, seen)
-            self._arrives, self._doubt = what.words, why_not(input, what)
 
     def _answered(self, target: End, told: TriedOut) -> None:
         self._told[target] = told
@@ -77,6 +63,11 @@ class Outcome:
         return bool(told.sentence) if told is not None else bool(self._doubt)
 
     @property
+    def _doubt(self) -> str:
+        """What ports and analysis say without a run."""
+        return self._wiring.doubt(self._target.node, self._target.port) if self._target is not None else ""
+
+    @property
     def words(self) -> str:
         """What stands beside the pointer: the shape that would come out, or goes in; "" where nothing is known."""
         if self._target is None:
@@ -87,4 +78,5 @@ class Outcome:
         shapes = [words for port in told.outputs if (words := texts.port_shape(port))] if told is not None else []
         if shapes:
             return f"{', '.join(shapes)} comes out" if len(shapes) == 1 else f"{', '.join(shapes)} come out"
-        return self._doubt or (f"{self._arrives} goes in" if self._arrives else "")
+        what = self._wiring.carries(self._target.node, self._target.port)
+        return self._doubt or (f"{what.words} goes in" if what is not None and what.words else "")

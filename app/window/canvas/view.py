@@ -131,6 +131,7 @@ class CanvasView(Sheet):
 
     def add(self) -> None:
         """Open the search for a block at the pointer, or in the middle of what is seen."""
+        self.cancel_gesture()
         open_search(self)
 
     def duplicate_selection(self) -> None:
@@ -284,8 +285,9 @@ class CanvasView(Sheet):
         self.gesture.move(self.mapToScene(screen), screen)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        right = event.button() == Qt.MouseButton.RightButton
-        if self.gesture is not None and right == isinstance(self.gesture, Slice):
+        slices = isinstance(self.gesture, Slice)
+        ends = (Qt.MouseButton.RightButton,) if slices else (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton)
+        if self.gesture is not None and event.button() in ends:
             gesture, self.gesture = self.gesture, None
             gesture.release(self.mapToScene(event.position().toPoint()))
 
