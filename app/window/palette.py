@@ -32,9 +32,6 @@ from app.window.theme import BODY, font, icon, theme
 from app.window.topics import by_section, first_sentence
 from blocks.card import CATEGORIES, SECTIONS, Card
 
-PARTS = "Parts"
-"""Sections of this name are folded at first: their blocks are seldom wanted by themselves."""
-
 
 class _List(QTreeWidget):
     """The rows: one can be dragged, and takes its block or Group along."""
@@ -113,7 +110,7 @@ class Palette(QWidget):
         super().__init__(parent)
         self.document = document
         self.setObjectName("palette")
-        self._folded = {f"{category}/{PARTS}" for category in SECTIONS}
+        self._folded = {f"{category}/{finding.PARTS}" for category in SECTIONS}
         heading = QLabel("Blocks")
         heading.setFont(font(BODY, weight=QFont.Weight.DemiBold))
         heading.setObjectName("panel-heading")

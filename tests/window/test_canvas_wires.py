@@ -9,7 +9,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QMenu
 
 from app.design import edits
-from app.design.values import Design
+from app.design.values import Design, End
 from app.messages import Analysis
 from app.messages.reports import NodeReport, PortShape, Tensor
 from app.messages.trial import TriedOut
@@ -209,6 +209,11 @@ LEVELS = (
 )  # fmt: skip
 
 
+def ends(source: str, target: str) -> tuple[End, End]:
+    made = wire(source, target)
+    return made.source, made.target
+
+
 def bridged(view: CanvasView, source: str, target: str) -> list[QAction]:
     """Let a wire go on a port of another kind; what the menu offers then."""
     hints: list[str] = []
@@ -242,9 +247,17 @@ def test_a_tensor_on_a_pyramids_port_and_the_reverse_offer_an_adapter(view: Canv
     assert [action.text() for action in offered] == ["Pick level", "Search others…"]
     offered[1].trigger()
     assert view.search is not None and view.search.titles() == ["Pick level"]
+    QTest.keyClick(view.search.field, Qt.Key.Key_Escape)
+    view.document.edit("Wire", lambda d: edits.connect(d, "", *ends("net", "fpn"), view.document.catalogue))
+    view.findChild(QMenu, "adapters").close()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    drag(view, port(view, "fpn", "x"), port(view, "relu", "x"))  # the wire is taken off there
+    next(a for a in view.findChild(QMenu, "adapters").actions() if a.text() == "Search others…").trigger()
+    assert wire("net", "fpn") in view.document.design.wires
     QTest.keyClick(view.search.field, Qt.Key.Key_Return)
     made = view.document.design.nodes[-1]
     assert {wire("net", made.id), wire(made.id, "relu")} <= set(view.document.design.wires)
+    assert wire("net", "fpn") not in view.document.design.wires
 
 
 class Trials:

@@ -45,7 +45,7 @@ def offer_adapters(view: CanvasView, wire: Wire, at: QPointF, moved: Wire | None
     found = adapters(document, wire)
     if not found:
         return False
-    fitting = Fitting.between(document, wire)
+    fitting = Fitting.between(document, wire, moved)
     menu = QMenu(view)
     menu.setObjectName("adapters")
     menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -56,7 +56,7 @@ def offer_adapters(view: CanvasView, wire: Wire, at: QPointF, moved: Wire | None
     middle = (ends[0] + ends[1]) / 2
 
     def put(card: Card) -> None:
-        place_joined(view, commands.new_node(document, card.id), middle, fitting, moved)
+        place_joined(view, commands.new_node(document, card.id), middle, fitting)
         view.setFocus()
 
     for card in found:

@@ -61,15 +61,19 @@ def why_not(port: Port, what: Given) -> str:
 class Fitting:
     """What a block must have to stand behind the output `source`, before the input `target`, or between both."""
 
-    def __init__(self, document: Document, source: End | None = None, target: End | None = None) -> None:
+    def __init__(
+        self, document: Document, source: End | None = None, target: End | None = None, moved: Wire | None = None
+    ) -> None:
         self.document, self.source, self.target = document, source, target
+        self.moved = moved
+        """The wire in whose place the new ones come."""
         self._into = self._output(source) if source is not None else None
         self._out = self._ports(target).input(target.port) if target is not None else None
 
     @staticmethod
-    def between(document: Document, wire: Wire) -> Fitting:
+    def between(document: Document, wire: Wire, moved: Wire | None = None) -> Fitting:
         """What fits into the middle of a wire."""
-        return Fitting(document, wire.source, wire.target)
+        return Fitting(document, wire.source, wire.target, moved)
 
     def _ports(self, end: End) -> Ports:
         document, graph = self.document, self.document.graph

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPointF
 
 from app.design import edits
-from app.design.values import Design, End, Node, Wire
+from app.design.values import Design, End, Node
 from app.window.canvas import commands
 from app.window.canvas.face import face_of
 from app.window.canvas.fitting import Fitting
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from app.window.canvas.view import CanvasView
 
 
-def place_joined(view: CanvasView, node: Node, at: QPointF, fitting: Fitting, moved: Wire | None = None) -> str:
+def place_joined(view: CanvasView, node: Node, at: QPointF, fitting: Fitting) -> str:
     """Place `node` with its port at `at` (its middle where it is wired on both sides) and wire it; returns its id.
 
-    A wire that ends at the fitting's target makes room for the new one, and so does `moved`.
+    A wire that ends at the fitting's target makes room for the new one, and so does the one that was moved.
     """
     document, where = view.document, view.document.where
     ends = fitting.ends(node)
@@ -36,7 +36,9 @@ def place_joined(view: CanvasView, node: Node, at: QPointF, fitting: Fitting, mo
     placed = commands.put_at(view, node, at, True)
 
     def change(design: Design) -> Design:
-        design = edits.add_node(edits.disconnect(design, where, [moved] if moved else []), where, placed)
+        if fitting.moved is not None:
+            design = edits.disconnect(design, where, [fitting.moved])
+        design = edits.add_node(design, where, placed)
         if fitting.source is not None:
             design = edits.connect(design, where, fitting.source, End(placed.id, ends[0]), document.catalogue)
         if fitting.target is not None:
