@@ -16,6 +16,7 @@ from app.messages.profile import GetProfile
 from app.messages.reckoning import Reckon
 from app.messages.solving import Solve
 from app.messages.symbols import CheckSizes, GetSymbols
+from app.messages.trial import TryOut
 
 if TYPE_CHECKING:
     from app.engine import reach
@@ -53,6 +54,10 @@ def answer(request: Question, cancelled: Callable[[], bool] = lambda: False) -> 
             found = _fields().fields(walk)
             outputs = tuple(OutputFields(end.node, end.port, fields) for end, fields in found.items())
             return Fields(job, outputs, _connections().of(walk))
+        case TryOut(job=job, id=id):
+            from app.engine.trial import try_out
+
+            return try_out(analyser, design, id, job)
         case GetSymbols(job=job):
             from app.engine.symbols import symbols
 

@@ -21,6 +21,7 @@ from app.messages.reckoning import Reckon, Reckoning
 from app.messages.reports import Memory, Named, NodeReport, Problem, Uncounted
 from app.messages.solving import Solve, Solved
 from app.messages.symbols import CheckSizes, GetSymbols, SizesChecked, Symbols
+from app.messages.trial import TriedOut, TryOut
 from blocks.card import Card, Page
 
 CHUNK_BYTES = 256 * 1024
@@ -125,8 +126,9 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
 
 
 Question = (
-    OpenUp | Solve | Reckon | GetParts | GetFields | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview
-)
+    OpenUp | Solve | Reckon | GetParts | GetFields | TryOut
+    | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview
+)  # fmt: skip
 """What an engine is asked about the drawing, besides its analysis."""
 LongQuestion = ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview
 """Those that may take many seconds: they are for an engine that no edit waits for."""
@@ -292,7 +294,10 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     detail: str = ""
 
 
-Answers = OpenedUp | Solved | Reckoning | Parts | Fields | MemoryForecast | Symbols | SizesChecked | Profile | Preview
+Answers = (
+    OpenedUp | Solved | Reckoning | Parts | Fields | TriedOut
+    | MemoryForecast | Symbols | SizesChecked | Profile | Preview
+)  # fmt: skip
 """What comes back for each Question."""
 Reply = (
     Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Progress | Trained | Exported | Chunk

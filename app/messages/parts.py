@@ -137,8 +137,7 @@ def dimensions(pattern: str, rank: int, kind: Kind = "tensor") -> tuple[str, ...
     """
     if kind in ("scalar", "any"):
         return _by_rank(rank)
-    body = re.sub(r"^(?:(?:int|number|boxes|detections|any|scalar):\s*)+", "", pattern.strip())
-    words = re.sub(r"^\[(.*)\](?: \d+\+)?$", r"\1", body).split()
+    words = pattern_words(pattern)
     letters = [_letter(word) for word in words]
     open_at = next((i for i, word in enumerate(words) if word.startswith("*")), None)
     if not words or (open_at is None and len(words) != rank) or rank < len(words) - 1:
@@ -152,6 +151,19 @@ def dimensions(pattern: str, rank: int, kind: Kind = "tensor") -> tuple[str, ...
     if spare not in _SPATIAL:
         return (*before, *["?"] * spare, *behind)
     return _filled([*before, *_SPATIAL[spare], *behind], rank)
+
+
+def pattern_words(pattern: str) -> list[str]:
+    """The sizes that a port's pattern lists: `int:B L` gives B, L; of a pyramid those of each level."""
+    body = re.sub(r"^(?:(?:int|number|boxes|detections|any|scalar):\s*)+", "", pattern.strip())
+    return re.sub(r"^\[(.*)\](?: \d+\+)?$", r"\1", body).split()
+
+
+def takes_rank(pattern: str, rank: int) -> bool:
+    """Whether a port of this pattern takes a tensor of so many sizes, the batch among them."""
+    words = pattern_words(pattern)
+    wide = any(word.startswith("*") for word in words)
+    return rank >= len(words) - 1 if wide else not words or rank == len(words)
 
 
 def _by_rank(rank: int) -> tuple[str, ...]:

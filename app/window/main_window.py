@@ -27,6 +27,7 @@ from app.window.profile_bar import ProfileBar
 from app.window.statusline import StatusLine
 from app.window.theme import theme
 from app.window.topbar import TopBar
+from app.window.trials import Trials
 
 BOTTOM = 300
 """The height of the panel under the canvas at the first start: the form of a recipe fits in, opened too."""
@@ -51,6 +52,7 @@ class MainWindow(QMainWindow):
         self.inspector = Inspector(self.document, self.engines)
         self.bottom = BottomTabs()
         self.opener = Opener(self.document, self.engines, self)
+        self.canvas.trials = Trials(self.document, self.engines, self)
         self.letters = Letters(self.document, self.engines, self)
         self.canvas.scene_.letters = self.letters.text
         self.letters.changed.connect(self.canvas.scene_.relabel)

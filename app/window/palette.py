@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 
-import msgspec
 from PySide6.QtCore import QEvent, QMimeData, QObject, QPoint, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QDrag, QFont, QKeyEvent, QKeySequence, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import (
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.design.values import Design, Group
+from app.window import finding
 from app.window.canvas import glyphs
 from app.window.canvas.commands import misplaced
 from app.window.canvas.drops import BLOCK_MIME, GROUP_MIME
@@ -30,60 +30,7 @@ from app.window.palette_rows import CATEGORY, GROUPS, ICON, KEY, LEFT, PLACE, Ro
 from app.window.sentences import rich
 from app.window.theme import BODY, font, icon, theme
 from app.window.topics import by_section, first_sentence
-from blocks.card import CATEGORIES, SECTIONS, Card, Preset
-
-PARTS = "Parts"
-"""Sections of this name are folded at first: their blocks are seldom wanted by themselves."""
-
-
-def score(query: str, card: Card) -> int | None:
-    """How well a block answers a search, 0 best; None when not at all.
-
-    A title beats an id, an id an alias, the beginning of a word its middle; letters in order ("sqex") come last.
-    """
-    wish = "".join(_words(query.lower()))
-    best: int | None = None
-    for rank, text in enumerate((card.title, card.id, *card.aliases)):
-        found = _match(wish, text.lower())
-        if found is not None:
-            value = found * 10 + min(rank, 2)
-            best = value if best is None else min(best, value)
-    return best
-
-
-def _words(text: str) -> list[str]:
-    return text.replace("-", " ").replace("_", " ").split()
-
-
-def _match(wish: str, text: str) -> int | None:
-    words = _words(text)
-    joined = "".join(words)
-    if joined == wish:
-        return 0
-    if wish in words:
-        return 1
-    if joined.startswith(wish):
-        return 2
-    if any(word.startswith(wish) for word in words):
-        return 3
-    if wish in joined:
-        return 4
-    letters: Iterator[str] = iter(joined)
-    # Letters in order find nearly everything when there are few of them.
-    return 5 if len(wish) >= 3 and joined[:1] == wish[:1] and all(letter in letters for letter in wish) else None
-
-
-def _offers(card: Card) -> list[tuple[Card, Preset | None]]:
-    """A block's rows: the block itself and its presets, each with a card that is called like it.
-
-    A preset without settings is the block itself under another name, and stands for it.
-    """
-    plain = any(not preset.settings for preset in card.presets)
-    offers: list[tuple[Card, Preset | None]] = [] if plain else [(card, None)]
-    for preset in card.presets:
-        aliases = (preset.name, *card.aliases) if not preset.settings else (preset.name,)
-        offers.append((msgspec.structs.replace(card, title=preset.title, aliases=aliases), preset))
-    return offers
+from blocks.card import CATEGORIES, SECTIONS, Card
 
 
 class _List(QTreeWidget):
@@ -163,7 +110,7 @@ class Palette(QWidget):
         super().__init__(parent)
         self.document = document
         self.setObjectName("palette")
-        self._folded = {f"{category}/{PARTS}" for category in SECTIONS}
+        self._folded = {f"{category}/{finding.PARTS}" for category in SECTIONS}
         heading = QLabel("Blocks")
         heading.setFont(font(BODY, weight=QFont.Weight.DemiBold))
         heading.setObjectName("panel-heading")
@@ -248,13 +195,10 @@ class Palette(QWidget):
         self._say(query, bool(cards or groups))
 
     def _find(self, query: str, cards: list[Card], groups: list[Group]) -> None:
-        ranked = [(score(query, card), card, preset) for one in cards for card, preset in _offers(one)]
-        found = [(value, card, preset) for value, card, preset in ranked if value is not None]
-        for _, card, preset in sorted(found, key=lambda offer: offer[0]):
-            self.list.addTopLevelItem(self._block_row(card, preset))
-        wish = "".join(_words(query.lower()))
+        for offer in finding.found(query, cards):
+            self.list.addTopLevelItem(self._block_row(offer))
         for group in groups:
-            if _match(wish, group.name.lower()) is not None:
+            if finding.match(query, group.name) is not None:
                 self.list.addTopLevelItem(self._group_row(group))
         if self.list.topLevelItemCount():
             self.list.setCurrentItem(self.rows()[0])
@@ -262,7 +206,7 @@ class Palette(QWidget):
     def _category(self, category: str, cards: list[Card]) -> None:
         head: QTreeWidgetItem | None = None
         for section, listed in by_section(category, cards).items():
-            rows = [self._block_row(*offer) for card in listed for offer in _offers(card)]
+            rows = [self._block_row(offer) for card in listed for offer in finding.offers(card)]
             if not section:
                 head = self._heading(category, rows)
                 continue
@@ -301,10 +245,11 @@ class Palette(QWidget):
             self.nothing.setText("")
         self.nothing.setVisible(bool(self.nothing.text()))
 
-    def _block_row(self, card: Card, preset: Preset | None) -> QTreeWidgetItem:
+    def _block_row(self, offer: finding.Offer) -> QTreeWidgetItem:
         """A row of a block, or of a preset, whose card has its title already."""
+        card, preset = offer.card, offer.preset
         row = QTreeWidgetItem([card.title])
-        row.setData(0, KEY, f"block:{card.id}:{preset.name}" if preset and preset.settings else f"block:{card.id}")
+        row.setData(0, KEY, f"block:{offer.key}")
         row.setData(0, CATEGORY, card.category)
         row.setData(0, ICON, (preset and preset.icon) or icon_of(card, card.category))
         lines = [

@@ -7,7 +7,9 @@ import typing
 import pytest
 
 from app import messages as m
+from app.design import edits
 from app.design.values import Design, Settings, Variant
+from app.engine.compile import shared_analyser
 from app.engine.questions import answer
 from app.messages.forecast import ForecastMemory, MemoryForecast
 from app.messages.parts import Fields, GetFields, GetParts, Parts
@@ -16,6 +18,7 @@ from app.messages.profile import GetProfile, Profile
 from app.messages.reckoning import Reckon, Reckoning
 from app.messages.solving import Solve, Solved
 from app.messages.symbols import CheckSizes, GetSymbols, SizesChecked, Symbols
+from app.messages.trial import TriedOut, TryOut
 from tests.drawing import IMAGE, OUTPUT, chain, node
 
 DESIGN = chain(
@@ -29,6 +32,7 @@ ASKED: dict[type, tuple[object, type]] = {
     Reckon: (Reckon("j", DESIGN, "", "conv"), Reckoning),
     GetParts: (GetParts("j", DESIGN, "", "stage"), Parts),
     GetFields: (GetFields("j", DESIGN), Fields),
+    TryOut: (TryOut("j", DESIGN, "conv"), TriedOut),
     ForecastMemory: (ForecastMemory("j", DESIGN, batch=2, device="cpu"), MemoryForecast),
     GetSymbols: (GetSymbols("j", DESIGN), Symbols),
     GetPreview: (GetPreview("j", DESIGN, detail="stage"), Preview),
@@ -61,3 +65,15 @@ def test_it_is_answered_in_its_variant() -> None:
 def test_an_empty_drawing_has_answers_too() -> None:
     assert isinstance(answer(GetFields("j", Design())), Fields)
     assert isinstance(answer(GetSymbols("j", Design())), Symbols)
+
+
+def test_a_wire_is_tried_out_before_it_is_drawn() -> None:
+    loose = edits.disconnect(DESIGN, "", [w for w in DESIGN.wires if w.target.node == "stage"])
+    assert answer(TryOut("j", loose, "stage")) == TriedOut("j")  # it only waits for a wire
+    told = answer(TryOut("j", DESIGN, "stage"))
+    assert isinstance(told, TriedOut)
+    assert told.outputs[0].tensors[0].shape[1] == 8
+    wrong = edits.set_setting(DESIGN, "", "conv", "groups", 2, shared_analyser().cards)
+    told = answer(TryOut("j", wrong, "conv"))
+    assert isinstance(told, TriedOut)
+    assert not told.outputs and "multiple" in told.sentence

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QCoreApplication, QEvent, QPoint, Qt
+from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QMenu
 
 from app.design import edits
-from app.design.values import Design
+from app.design.values import Design, End
 from app.messages import Analysis
-from app.messages.reports import NodeReport
+from app.messages.reports import NodeReport, PortShape, Tensor
+from app.messages.trial import TriedOut
+from app.window.canvas.gestures import DrawWire
 from app.window.canvas.view import CanvasView
-from tests.window.canvas_hands import CHAIN, body, drag, key, node, port, wire
+from blocks.card import Card, Port
+from tests.window.canvas_hands import CARDS, CHAIN, body, drag, key, node, port, wire
+from tests.window.canvas_hands import LEVELS as FPN_IN
 
 # wires ----------------------------------------------------------------------------------------------------------------
 
@@ -156,3 +162,172 @@ def test_a_selected_wire_is_deleted(view: CanvasView) -> None:
     assert view.scene_.selected_wires() == [wire("image", "conv")]
     key(view, Qt.Key.Key_Delete)
     assert view.document.design.wires == (wire("relu", "output"),)
+
+
+# the other end, adapters, what would come out -------------------------------------------------------------------------
+
+
+def near(view: CanvasView, source: str, target: str, part: float, name: str = "x") -> QPoint:
+    """A place on a wire, that part of the way along."""
+    start, end = port(view, source, "out", output=True), port(view, target, name)
+    return start + (end - start) * part
+
+
+def test_a_wire_drawn_away_near_its_start_moves_to_another_output(view: CanvasView) -> None:
+    drag(view, near(view, "relu", "output", 0.35), port(view, "conv", "out", output=True))
+    assert set(view.document.design.wires) == {wire("image", "conv"), wire("conv", "output")}
+    assert view.document.undo_stack.count() == 1
+    view.document.undo_stack.undo()
+    assert view.document.design == CHAIN
+
+
+def test_a_wire_drawn_away_near_its_end_moves_to_another_input(view: CanvasView) -> None:
+    drag(view, near(view, "image", "conv", 0.65), port(view, "relu", "x"))
+    assert set(view.document.design.wires) == {wire("image", "relu"), wire("relu", "output")}
+
+
+def test_a_wire_drawn_away_into_the_void_is_gone_and_escape_brings_it_back(view: CanvasView) -> None:
+    drag(view, near(view, "relu", "output", 0.35), QPoint(600, 600), release=False)
+    assert not view.scene_.wires[wire("relu", "output")].isVisible()
+    key(view, Qt.Key.Key_Escape)
+    assert view.scene_.wires[wire("relu", "output")].isVisible() and view.document.design == CHAIN
+    drag(view, near(view, "relu", "output", 0.35), QPoint(600, 600))
+    assert view.document.design.wires == (wire("image", "conv"),)
+
+
+LEVELS = (
+    *CARDS,
+    Card("PickLevel", "Pick level", "Connector", inputs=(FPN_IN,), outputs=(Port("out", "B C H W"),)),
+    Card(
+        "BundleLevels", "Bundle levels", "Connector", inputs=(Port("xs", "number:B c h w", many="*"),),
+        outputs=(Port("out", "[B c h w]", "pyramid"),),
+    ),
+    Card(
+        "AddLevel", "Add a level", "Connector", inputs=(FPN_IN, Port("level", "B k h w")),
+        outputs=(Port("out", "[B c h w]", "pyramid"),),
+    ),
+)  # fmt: skip
+
+
+def ends(source: str, target: str) -> tuple[End, End]:
+    made = wire(source, target)
+    return made.source, made.target
+
+
+def bridged(view: CanvasView, source: str, target: str) -> list[QAction]:
+    """Let a wire go on a port of another kind; what the menu offers then."""
+    hints: list[str] = []
+    view.hint.connect(hints.append)
+    start, end = port(view, source, "out", output=True), port(view, target, "x")
+    drag(view, start, end, release=False)
+    assert hints[-1].endswith("Release to choose what leads from one to the other")
+    QTest.mouseRelease(view.viewport(), Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, end)
+    menu = view.findChild(QMenu, "adapters")
+    assert isinstance(menu, QMenu)
+    return [action for action in menu.actions() if action.isEnabled() and action.text()]
+
+
+@pytest.mark.qt_log_ignore("does not support")  # how the offscreen display takes any menu
+def test_a_tensor_on_a_pyramids_port_and_the_reverse_offer_an_adapter(view: CanvasView) -> None:
+    view.document.set_catalogue(LEVELS)
+    nodes = (*CHAIN.nodes, node("net", "ResNet", 260, 200), node("fpn", "FPN", 520, 200))
+    view.document.load(Design(nodes=nodes, wires=CHAIN.wires), None)
+    before = view.document.design
+    offered = bridged(view, "conv", "fpn")
+    assert [action.text() for action in offered] == ["Bundle levels", "Search others…"]
+    offered[0].trigger()
+    made = view.document.design.nodes[-1]
+    assert {wire("conv", made.id, "a"), wire(made.id, "fpn")} <= set(view.document.design.wires)
+    assert 260 < made.x < 520 and view.document.undo_stack.count() == 1
+    view.document.undo_stack.undo()
+    assert view.document.design == before
+    view.findChild(QMenu, "adapters").close()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    offered = bridged(view, "net", "relu")
+    assert [action.text() for action in offered] == ["Pick level", "Search others…"]
+    offered[1].trigger()
+    assert view.search is not None and view.search.titles() == ["Pick level"]
+    QTest.keyClick(view.search.field, Qt.Key.Key_Escape)
+    view.document.edit("Wire", lambda d: edits.connect(d, "", *ends("net", "fpn"), view.document.catalogue))
+    view.findChild(QMenu, "adapters").close()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    drag(view, port(view, "fpn", "x"), port(view, "relu", "x"))  # the wire is taken off there
+    next(a for a in view.findChild(QMenu, "adapters").actions() if a.text() == "Search others…").trigger()
+    assert wire("net", "fpn") in view.document.design.wires
+    QTest.keyClick(view.search.field, Qt.Key.Key_Return)
+    made = view.document.design.nodes[-1]
+    assert {wire("net", made.id), wire(made.id, "relu")} <= set(view.document.design.wires)
+    assert wire("net", "fpn") not in view.document.design.wires
+
+
+class Trials:
+    """The engine's part: what it was asked, and how it answers."""
+
+    def __init__(self, told: TriedOut) -> None:
+        self.asked: list[tuple[Design, str]] = []
+        self._told = told
+
+    def ask(self, design: Design, id: str, answered) -> None:  # type: ignore[no-untyped-def]
+        self.asked.append((design, id))
+        answered(self._told)
+
+    def drop(self) -> None:
+        pass
+
+
+def over_relu(view: CanvasView, trials: Trials | None) -> tuple[str, str, bool]:
+    """Hold a wire from conv over relu's input: the hint, the words beside the pointer, and whether they warn."""
+    view.trials = trials  # type: ignore[assignment]
+    hints: list[str] = []
+    view.hint.connect(hints.append)
+    drag(view, port(view, "conv", "out", output=True), port(view, "relu", "x"), release=False)
+    gesture = view.gesture
+    assert isinstance(gesture, DrawWire)
+    said = hints[-1], gesture.outcome.words, gesture.outcome.doubtful
+    view.viewport().grab()
+    key(view, Qt.Key.Key_Escape)
+    return said
+
+
+def test_over_a_port_a_wire_says_what_would_come_out(view: CanvasView) -> None:
+    seen = (PortShape("out", "tensor", (Tensor((1, 64, 32, 32)),)),)
+    report = NodeReport("conv", "conv", "", "conv", "Conv2d", outputs=seen)
+    view.document.set_analysis(Analysis(view.document.revision, True, False, nodes=(report,)))
+    assert over_relu(view, None)[1:] == ("64×32×32 goes in", False)
+    out = TriedOut("", (PortShape("out", "tensor", (Tensor((1, 64, 16, 16)),)),))
+    trials = Trials(out)
+    assert over_relu(view, trials) == (
+        "Release to connect conv to relu.x: 64×16×16 comes out", "64×16×16 comes out", False,
+    )  # fmt: skip
+    design, id = trials.asked[0]
+    assert len(trials.asked) == 1 and id == "relu" and wire("conv", "relu") in design.wires
+    assert view.document.design == CHAIN
+    wrong = TriedOut("", sentence="relu: 64 channels were got, 3 are needed: change it")
+    assert over_relu(view, Trials(wrong))[1:] == (wrong.sentence, True)
+
+
+def test_over_a_port_of_another_rank_a_wire_says_so_without_an_engine(view: CanvasView) -> None:
+    seen = (PortShape("out", "tensor", (Tensor((1, 64)),)),)
+    report = NodeReport("conv", "conv", "", "conv", "Conv2d", outputs=seen)
+    view.document.set_analysis(Analysis(view.document.revision, True, False, nodes=(report,)))
+    _, words, doubtful = over_relu(view, None)
+    assert doubtful and "B C H W" in words
+    drag(view, port(view, "conv", "out", output=True), QPoint(600, 600), release=False)
+    wiring = view.scene_.nodes["relu"].wiring
+    assert wiring is not None
+    assert wiring.state("relu", "x", output=False) == "no", "it is dimmed"
+    assert wiring.state("output", "x", output=False) == "fits"
+
+
+def test_a_body_takes_a_wire_at_the_port_that_can_use_it(view: CanvasView) -> None:
+    loss = Card(
+        "CrossEntropy", "Cross-entropy", "Loss", inputs=(Port("x", "B K"), Port("target", "int:B", dtype="int")),
+        outputs=(Port("loss", "scalar", kind="scalar"),),
+    )  # fmt: skip
+    view.document.set_catalogue((*CARDS, loss))
+    view.document.edit("Add", lambda d: edits.add_node(d, "", node("loss", "CrossEntropy", 520, 200)))
+    seen = (PortShape("out", "tensor", (Tensor((1,), "int64"),)),)
+    report = NodeReport("conv", "conv", "", "conv", "Conv2d", outputs=seen)
+    view.document.set_analysis(Analysis(view.document.revision, True, False, nodes=(report,)))
+    drag(view, port(view, "conv", "out", output=True), body(view, "loss"))
+    assert view.document.design.wires[-1] == wire("conv", "loss", "target")

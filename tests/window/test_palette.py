@@ -13,7 +13,8 @@ from app.window.breadcrumbs import Breadcrumbs
 from app.window.canvas.drops import BLOCK_MIME, GROUP_MIME
 from app.window.canvas.view import CanvasView
 from app.window.document import Document
-from app.window.palette import Palette, score
+from app.window.finding import score
+from app.window.palette import Palette
 from blocks.card import SECTIONS, Card, Port, Preset
 from tests.window.canvas_hands import CARDS as CANVAS
 from tests.window.canvas_hands import drop
@@ -94,6 +95,22 @@ def test_inside_a_group_other_ends_are_offered_and_groups_are_listed(palette: Pa
 def test_search_finds_by_title_id_and_alias(palette: Palette, typed: str, first: str) -> None:
     QTest.keyClicks(palette.search, typed)
     assert titles(palette)[0] == first
+
+
+@pytest.mark.parametrize("typed", ["hu et al", "hu 2017", "1709.01507", "arxiv:1709"])
+def test_search_finds_by_paper(palette: Palette, document: Document, typed: str) -> None:
+    paper = "Hu et al. 2017, arXiv:1709.01507"
+    document.set_catalogue(tuple(msgspec.structs.replace(c, paper=paper if "Squ" in c.id else c.paper) for c in CARDS))
+    QTest.keyClicks(palette.search, typed)
+    assert titles(palette) == ["Squeeze-and-Excitation"]
+
+
+def test_parts_of_other_blocks_come_behind_what_is_named_less_well(palette: Palette, document: Document) -> None:
+    part = Card("Attend", "Attend", "Attention", aliases=("attention",), section="Parts")
+    whole = Card("WindowAttention", "Window attention", "Attention", section="Self-attention on maps")
+    document.set_catalogue((part, whole))
+    QTest.keyClicks(palette.search, "attention")
+    assert titles(palette) == ["Window attention", "Attend"]
 
 
 def test_a_search_without_a_find_says_so(palette: Palette) -> None:

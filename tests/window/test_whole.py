@@ -146,6 +146,13 @@ def test_draw_break_undo_train_export_and_reopen(
     assert document.analysis.outputs[0].tensors[0].shape == (1, 10)
     good = document.design
 
+    held = window.canvas.viewport()  # while a wire is held over a port, the engine says what would come out
+    mouse(held, QEvent.Type.MouseButtonPress, port(window, image, "out", output=True), LEFT, LEFT)
+    mouse(held, QEvent.Type.MouseMove, port(window, stem, "x", output=False), NO_BUTTON, LEFT)
+    qtbot.waitUntil(lambda: window.status.hint.text().endswith("64×2×2 comes out"), timeout=5000)
+    QTest.keyClick(window.canvas, Qt.Key.Key_Escape)
+    assert document.design == good
+
     type_setting(window, qtbot, image, "size", "8")
     qtbot.waitUntil(lambda: analysed(window) and not document.analysis.valid, timeout=5000)
     problems = click_tab(window, "Problems")

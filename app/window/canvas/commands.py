@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 from PySide6.QtCore import QPointF, QRectF
 
-from app.design import edits, grouping
-from app.design.ports import ports
-from app.design.values import Design, Node, Settings
-from app.design.wires import kinds_fit
+from app.design import chains, edits, grouping
+from app.design.values import Design, End, Node, Settings, Wire
 from app.window.canvas import clipboard
 from app.window.canvas.face import face_of
 from app.window.canvas.geometry import measure, snap
@@ -66,7 +64,8 @@ def add_group(view: CanvasView, group: str, at: QPointF, *, free: bool = False) 
     return place(view, edits.new_group_node(document.design, document.where, group), at, free)
 
 
-def _placed(view: CanvasView, node: Node, at: QPointF, free: bool) -> Node:
+def put_at(view: CanvasView, node: Node, at: QPointF, free: bool) -> Node:
+    """The node with its middle at `at`, on the grid; with `free`, moved down until it covers nothing."""
     document = view.document
     size = measure(face_of(document, document.graph, node, None, []))
     x, y = snap(at.x() - size.width / 2), snap(at.y() - size.height / 2)
@@ -81,25 +80,17 @@ def _placed(view: CanvasView, node: Node, at: QPointF, free: bool) -> Node:
 def place(view: CanvasView, node: Node, at: QPointF, free: bool = False) -> str:
     """Place a node with its middle at `at`; with `free`, moved down until it covers nothing. Returns its id."""
     document, where = view.document, view.document.where
-    placed = _placed(view, node, at, free)
+    placed = put_at(view, node, at, free)
     if not document.edit(f"Add {placed.name}", lambda d: edits.add_node(d, where, placed)):
         return ""
     view.scene_.select([placed.id])
     return placed.id
 
 
-def way_through(view: CanvasView, node: Node, wire: WireItem) -> tuple[str, str] | None:
+def way_through(view: CanvasView, node: Node, wire: WireItem) -> tuple[End, End] | None:
     """The ports through which `node` could stand in the middle of a wire; None when kinds do not fit."""
-    document, graph = view.document, view.document.graph
-    ends = wire.wire
-    output = ports(document.design, graph, graph.by_id[ends.source.node], document.catalogue).output(ends.source.port)
-    input = ports(document.design, graph, graph.by_id[ends.target.node], document.catalogue).input(ends.target.port)
-    own = ports(document.design, graph, node, document.catalogue)
-    if output is None or input is None:
-        return None
-    into = next((p.name for p in own.inputs if kinds_fit(output.kind, p.kind)), None)
-    out = next((p.name for p in own.outputs if kinds_fit(p.kind, input.kind)), None)
-    return (into, out) if into and out else None
+    document = view.document
+    return chains.through(document.design, document.graph, wire.wire, node, node, document.catalogue)
 
 
 def insert(view: CanvasView, node: Node, at: QPointF, wire: WireItem) -> str:
@@ -111,18 +102,23 @@ def insert(view: CanvasView, node: Node, at: QPointF, wire: WireItem) -> str:
         if added:
             view.hint.emit(f"{node.name} does not fit into that wire: it stands beside it")
         return added
-    placed, ends = _placed(view, node, at, False), wire.wire
+    placed, ends = put_at(view, node, at, False), wire.wire
     if not document.edit(
         f"Insert {placed.name}",
-        lambda d: edits.insert_on_wire(d, where, ends, placed, through[0], through[1], document.catalogue),
+        lambda d: edits.insert_on_wire(
+            d, where, ends, placed, through[0].port, through[1].port, document.catalogue
+        ),
     ):
         return ""
     view.scene_.select([placed.id])
     return placed.id
 
 
-def delete(view: CanvasView) -> None:
-    """Delete what is selected: nodes with all their wires, and wires."""
+def delete(view: CanvasView, *, heal: bool = True) -> None:
+    """Delete what is selected: nodes with all their wires, and wires.
+
+    With `heal`, what fed a node in a chain is wired to what that node fed.
+    """
     document, where, graph = view.document, view.document.where, view.document.graph
     nodes, wires = view.scene_.selected_ids(), view.scene_.selected_wires()
     if not nodes and not wires:
@@ -131,7 +127,19 @@ def delete(view: CanvasView) -> None:
         words = graph.by_id[nodes[0]].name
     else:
         words = f"{len(nodes)} nodes" if nodes else "a wire" if len(wires) == 1 else f"{len(wires)} wires"
-    document.edit(f"Delete {words}", lambda d: edits.remove(d, where, nodes, wires))
+    healed: tuple[Wire, ...] = ()
+
+    def change(design: Design) -> Design:
+        nonlocal healed
+        if not heal:
+            return edits.remove(design, where, nodes, wires)
+        design, healed = chains.remove_and_heal(design, where, nodes, wires, document.catalogue)
+        return design
+
+    if document.edit(f"Delete {words}", change) and healed:
+        names = [graph.by_id[end.node].name for end in (healed[0].source, healed[0].target)]
+        more = f", and {len(healed) - 1} more" if len(healed) > 1 else ""
+        view.hint.emit(f"{names[0]} now feeds {names[1]}{more}. Ctrl+Delete leaves the gap open.")
 
 
 def duplicate(view: CanvasView, dx: float, dy: float) -> None:

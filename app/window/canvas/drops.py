@@ -19,12 +19,27 @@ BLOCK_MIME = "application/x-netloom-block"
 GROUP_MIME = "application/x-netloom-group"
 
 
+class Lit:
+    """The wire that is lit because what is held over it would go into it."""
+
+    def __init__(self) -> None:
+        self.wire: WireItem | None = None
+
+    def show(self, wire: WireItem | None) -> None:
+        """Light up a wire in place of the last one; None: no wire."""
+        if self.wire is not None and self.wire is not wire and self.wire.scene() is not None:
+            self.wire.offer(False)
+        self.wire = wire
+        if wire is not None:
+            wire.offer(True)
+
+
 class Drops:
     """The canvas' side of a drag from the palette."""
 
     def __init__(self, view: CanvasView) -> None:
         self._view = view
-        self._over: WireItem | None = None
+        self._lit = Lit()
 
     def enter(self, event: QDragMoveEvent) -> None:
         if event.mimeData().hasFormat(BLOCK_MIME) or event.mimeData().hasFormat(GROUP_MIME):
@@ -46,11 +61,11 @@ class Drops:
             view.hint.emit(f"Release to put {node.name} into the wire")
         else:
             view.hint.emit(commands.misplaced(node.block, view.document.where))
-        self._offer(wire)
+        self._lit.show(wire)
         event.acceptProposedAction()
 
     def leave(self) -> None:
-        self._offer(None)
+        self._lit.show(None)
         self._view.hint.emit("")
 
     def drop(self, event: QDropEvent) -> None:
@@ -80,10 +95,3 @@ class Drops:
             group = bytes(data.data(GROUP_MIME).data()).decode()
             return edits.new_group_node(document.design, document.where, group)
         return None
-
-    def _offer(self, wire: WireItem | None) -> None:
-        if self._over is not None and self._over is not wire and self._over.scene() is not None:
-            self._over.offer(False)
-        self._over = wire
-        if wire is not None:
-            wire.offer(True)

@@ -10,13 +10,19 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPen
 
-from app.design import edits
+from app.design import chains, edits
 from app.design.values import Design, End, Wire
 from app.window.canvas import commands
+from app.window.canvas.adapters import adapters, offer_adapters
+from app.window.canvas.drops import Lit
+from app.window.canvas.fitting import Fitting
 from app.window.canvas.geometry import RADIUS, snap
 from app.window.canvas.node_item import NodeItem
+from app.window.canvas.outcome import Outcome
 from app.window.canvas.painting import inks
-from app.window.canvas.wire_item import Curve, draw_curve, wire_colour
+from app.window.canvas.search_box import open_search
+from app.window.canvas.tag import draw_tag
+from app.window.canvas.wire_item import Curve, WireItem, draw_curve, wire_colour
 from app.window.canvas.wiring import Wiring
 from app.window.theme import theme
 
@@ -101,7 +107,10 @@ class Rubber(Gesture):
 
 
 class Move(Gesture):
-    """Move the selected nodes, or with Alt leave them and put copies where the pointer lets go."""
+    """Move the selected nodes, or with Alt leave them and put copies where the pointer lets go.
+
+    Nodes that no wire holds go into the wire on which they are let go.
+    """
 
     def __init__(self, view: CanvasView, at: QPointF, pressed: NodeItem, *, copy: bool, narrow: bool) -> None:
         super().__init__(view)
@@ -113,6 +122,8 @@ class Move(Gesture):
         self._start = {id: QPointF(view.scene_.nodes[id].node.x, view.scene_.nodes[id].node.y) for id in self._ids}
         self._offset = QPointF()
         self._under_way = False
+        self._lit = Lit()
+        self._loose = None if copy else chains.loose(view.scene_.graph, self._ids)
 
     def move(self, at: QPointF, screen: QPoint) -> None:
         delta = at - self._from
@@ -124,7 +135,30 @@ class Move(Gesture):
         self._offset = QPointF(snap(origin.x() + delta.x()) - origin.x(), snap(origin.y() + delta.y()) - origin.y())
         if not self._copy:
             self._put(self._offset)
+            self._look_for_wire(at)
         self.view.viewport().update()
+
+    def _look_for_wire(self, at: QPointF) -> None:
+        """Light up the wire that the nodes would go into."""
+        if self._loose is None:
+            return
+        wire = self.view.scene_.wire_at(at)
+        before = self._lit.wire
+        self._lit.show(wire if wire is not None and self._through(wire.wire) is not None else None)
+        if self._lit.wire is not None:
+            self.view.hint.emit(f"Release to put {self._words} into the wire")
+        elif before is not None:
+            self.view.hint.emit("")
+
+    def _through(self, wire: Wire) -> tuple[End, End] | None:
+        document = self.view.document
+        if self._loose is None or wire.source.node in self._start or wire.target.node in self._start:
+            return None
+        return chains.through(document.design, document.graph, wire, *self._loose, document.catalogue)
+
+    @property
+    def _words(self) -> str:
+        return self._pressed.node.name if len(self._ids) == 1 else f"{len(self._ids)} nodes"
 
     def _put(self, offset: QPointF) -> None:
         scene = self.view.scene_
@@ -142,6 +176,8 @@ class Move(Gesture):
                 self.view.picture_chosen.emit(self._pressed.node.id)
             return
         offset, document = self._offset, self.view.document
+        into = self._lit.wire.wire if self._lit.wire is not None else None
+        self._lit.show(None)
         if self._copy:
             self.view.viewport().update()
             commands.duplicate(self.view, offset.x(), offset.y())
@@ -150,8 +186,15 @@ class Move(Gesture):
             return
         places = {id: (start.x() + offset.x(), start.y() + offset.y()) for id, start in self._start.items()}
         where = document.where
-        words = self._pressed.node.name if len(places) == 1 else f"{len(places)} nodes"
-        if not document.edit(f"Move {words}", lambda d: edits.move(d, where, places)):
+        through = self._through(into) if into is not None else None
+
+        def change(design: Design) -> Design:
+            design = edits.move(design, where, places)
+            if into is not None and through is not None:
+                return chains.splice(design, where, into, *through, document.catalogue)
+            return design
+
+        if not document.edit(f"{'Insert' if through else 'Move'} {self._words}", change):
             self._put(QPointF())
         self.view.scene_.follow(self._start)
 
@@ -159,6 +202,7 @@ class Move(Gesture):
         if self._under_way and not self._copy:
             self._put(QPointF())
             self.view.scene_.follow(self._start)
+        self._lit.show(None)
         self._under_way = False
         self.view.viewport().update()
 
@@ -175,7 +219,8 @@ class Move(Gesture):
 
 
 class DrawWire(Gesture):
-    """Draw a wire from a port, or take one off an input and put it elsewhere."""
+    """Draw a wire from a port, or take one off an end and put it elsewhere. Let go over the void, a new wire asks what
+    it shall lead to."""
 
     def __init__(self, view: CanvasView, fixed: End, *, from_output: bool, moved: Wire | None = None) -> None:
         super().__init__(view)
@@ -186,15 +231,23 @@ class DrawWire(Gesture):
         """Where the wire would be put on release."""
         self._over = ""
         """Why it would not be."""
+        self._misfit: Wire | None = None
+        """The wire that an adapter would make possible."""
+        self._bridged: dict[Wire, bool] = {}
+        """Whether there is one for such a wire."""
         self._away = False
+        self._pointer = self._at
+        self.outcome = Outcome(view, self.wiring, self._say)
         if moved is not None and moved in view.scene_.wires:
-            self._at = view.scene_.place_of(moved.target, output=False)
+            free = moved.target if from_output else moved.source
+            self._at = view.scene_.place_of(free, output=not from_output)
             view.scene_.wires[moved].setVisible(False)
         view.scene_.show_wiring(self.wiring)
+        view.bubble.hide()  # it would stand over the ports that are looked for
 
     def move(self, at: QPointF, screen: QPoint) -> None:
-        self._target, self._over = None, ""
-        self._at = at
+        self._target, self._over, self._misfit = None, "", None
+        self._at = self._pointer = at
         scene, wiring = self.view.scene_, self.wiring
         hit = scene.hit(at, self.view.reach)
         self._away = self._away or hit.node is None or hit.node.node.id != wiring.fixed.node
@@ -210,15 +263,35 @@ class DrawWire(Gesture):
                     self._target = End(id, name)
                 else:
                     self._over = wiring.node_reason(id)
+            if self._over:
+                self._misfit = wiring.misfit(id, hit.port if hit.output != wiring.from_output else "")
+                self._over += self._way_out()
         if self._target is not None and not self._over:
             self._at = scene.place_of(self._target, output=not wiring.from_output)
-        self.view.hint.emit(self._over or self._words())
+        self.outcome.look_at(self._target if not self._over else None)
+        self._say()
+
+    def _say(self) -> None:
+        """Say what a release would do: in the status line, and beside the pointer."""
+        come = self.outcome.words
+        self.view.hint.emit(self._over or self._words() + (f": {come}" if come else ""))
         self.view.viewport().update()
+
+    def _way_out(self) -> str:
+        """What a release would do about a wire that does not fit."""
+        misfit = self._misfit
+        if misfit is None:
+            return ""
+        if misfit not in self._bridged:
+            self._bridged[misfit] = bool(adapters(self.view.document, misfit))
+        return ". Release to choose what leads from one to the other" if self._bridged[misfit] else ""
 
     def _words(self) -> str:
         if self._target is None:
             moved = self.wiring.moved is not None
-            return "Release to take the wire away" if moved else "Release on a port that is lit to connect"
+            if moved:
+                return "Release to take the wire away"
+            return "Release on a port that is lit to connect, or here to search what fits"
         wire = self.wiring.wire_to(self._target)
         names = self.wiring.graph.by_id
         source, target = names[wire.source.node].name, names[wire.target.node].name
@@ -227,10 +300,12 @@ class DrawWire(Gesture):
         return f"{words} in place of {names[old.source.node].name}" if old is not None else words
 
     def release(self, at: QPointF) -> None:
-        target, over = self._target, self._over
+        target, over, misfit = self._target, self._over, self._misfit
         self.cancel()
         document, wiring = self.view.document, self.wiring
         where, moved = document.where, wiring.moved
+        if misfit is not None and offer_adapters(self.view, misfit, at, moved):
+            return
         if target is None and over:
             document.refused.emit(over)
             self.view.hint.emit(over)
@@ -238,6 +313,9 @@ class DrawWire(Gesture):
         if target is None:
             if moved is not None and self._away:
                 document.edit("Take away a wire", lambda d: edits.disconnect(d, where, [moved]))
+            elif moved is None and self._away and self.view.scene_.hit(at).node is None:
+                ends = (wiring.fixed, None) if wiring.from_output else (None, wiring.fixed)
+                open_search(self.view, at, Fitting(document, *ends))
             return
         wire = wiring.wire_to(target)
         if wire in (moved, wiring.replaced(target)):
@@ -255,6 +333,8 @@ class DrawWire(Gesture):
     def cancel(self) -> None:
         scene, moved = self.view.scene_, self.wiring.moved
         scene.show_wiring(None)
+        self.outcome.end()
+        self.view.bubble.refresh()
         if moved is not None and moved in scene.wires:
             scene.wires[moved].setVisible(True)
         self.view.hint.emit("")
@@ -274,3 +354,28 @@ class DrawWire(Gesture):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(pen.color())
         painter.drawEllipse(self._at, 3.5, 3.5)
+        spot = QPointF(self.view.mapFromScene(self._pointer))
+        if self._over:
+            draw_tag(painter, self.view.viewport(), spot, self._over, "error")
+        else:
+            doubtful = self.outcome.doubtful
+            token = "warn" if doubtful else "ok"
+            draw_tag(painter, self.view.viewport(), spot, self.outcome.words, token, mono=not doubtful)
+
+
+class PullWire(Gesture):
+    """A press on a wire chooses it; drawn away, the end that is nearer comes off and can be put elsewhere."""
+
+    def __init__(self, view: CanvasView, at: QPointF, pressed: WireItem) -> None:
+        super().__init__(view)
+        self._from = at
+        self._wire = pressed.wire
+        start, end = at - pressed.curve.start, at - pressed.curve.end
+        self._at_start = QPointF.dotProduct(start, start) < QPointF.dotProduct(end, end)
+
+    def move(self, at: QPointF, screen: QPoint) -> None:
+        if (at - self._from).manhattanLength() * self.view.zoom < 6:
+            return
+        fixed = self._wire.target if self._at_start else self._wire.source
+        self.view.gesture = DrawWire(self.view, fixed, from_output=not self._at_start, moved=self._wire)
+        self.view.gesture.move(at, screen)

@@ -104,7 +104,8 @@ class Invitation(QWidget):
 
     def show_for(self, empty: bool, *, top: bool) -> None:
         """Show the invitation on an empty canvas, with the examples at the top of the drawing."""
-        self._words.setText("Drag a block here, or start from" if top else "Drag a block here to fill this Group")
+        words = "press Tab, or start from" if top else "or press Tab, to fill this Group"
+        self._words.setText(f"Drag a block here, {words}")
         self._cards.setVisible(top)
         self.setVisible(empty)
         self.place()

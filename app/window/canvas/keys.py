@@ -37,6 +37,10 @@ def press(view: CanvasView, event: QKeyEvent) -> bool:
         view.delete_selection()
     elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and not held:
         view.delete_selection()
+    elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and held == control:
+        view.delete_open()
+    elif key == Qt.Key.Key_Tab and not held:
+        view.add()
     elif key == Qt.Key.Key_D and held == control:
         view.duplicate_selection()
     elif key == Qt.Key.Key_G and held == control:

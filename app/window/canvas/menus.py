@@ -11,6 +11,8 @@ from PySide6.QtWidgets import QInputDialog, QMenu
 
 from app.design.values import Expression, Node
 from app.window.canvas import commands
+from app.window.canvas.fitting import Fitting
+from app.window.canvas.search_box import open_search
 from app.window.opening import why_closed
 from app.window.sentences import plain
 from app.window.theme import icon
@@ -35,8 +37,18 @@ def menu_at(view: CanvasView, at: QPointF) -> QMenu:
         if not hit.wire.isSelected():
             view.scene_.clearSelection()
             hit.wire.setSelected(True)
-        _add(menu, "Delete wire", "trash-2", view.delete_selection, "Del")
+        ends = hit.wire.wire
+        fitting = Fitting.between(view.document, ends)
+        _add(menu, "Insert a block…", "plus", lambda: open_search(view, at, fitting, ends)).setToolTip(
+            "Search what fits into this wire (double-click on it)"
+        )
+        _add(menu, "Delete wire", "trash-2", view.delete_selection, "Del").setToolTip(
+            "Ctrl and the right button draw a stroke that cuts all wires it crosses"
+        )
     else:
+        _add(menu, "Add a block…", "plus", lambda: open_search(view, at), "Tab").setToolTip(
+            "Search a block or Group to put here (double-click on the canvas)"
+        )
         _add(menu, "Paste", "clipboard-paste", lambda: commands.paste(view, at), "Ctrl+V")
         _add(menu, "Select all", "mouse-pointer-2", view.select_all, "Ctrl+A")
         menu.addSeparator()
@@ -85,7 +97,10 @@ def _node_menu(view: CanvasView, menu: QMenu, node: Node) -> None:
         lambda: commands.set_frozen(view, ids, freeze),
     )
     menu.addSeparator()
-    _add(menu, "Delete", "trash-2", view.delete_selection, "Del")
+    _add(menu, "Delete", "trash-2", view.delete_selection, "Del").setToolTip(
+        "What fed it is wired to what it fed, where that fits"
+    )
+    _add(menu, "Delete and leave the gap", "unlink", view.delete_open, "Ctrl+Del")
 
 
 def _share_menu(view: CanvasView, menu: QMenu, node: Node) -> None:

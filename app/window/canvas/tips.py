@@ -29,7 +29,8 @@ def tip(scene: Scene, hit: Hit) -> str:
         wire, nodes = hit.wire.wire, scene.graph.by_id
         words = f"{nodes[wire.source.node].name}.{wire.source.port} → {nodes[wire.target.node].name}.{wire.target.port}"
         label = hit.wire.look.label
-        return escape(words) + (f"<br>{hit.wire.look.kind} {escape(label)}" if label else "")
+        shown = f"<br>{hit.wire.look.kind} {escape(label)}" if label else ""
+        return f"{escape(words)}{shown}<br>Drag it to move its nearer end. Double-click to insert a block."
     return ""
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
@@ -18,12 +20,18 @@ from app.design.values import End
 from app.window.canvas import clipboard, commands, gestures, keys, menus, tips
 from app.window.canvas.bubble import Bubble
 from app.window.canvas.drops import Drops
+from app.window.canvas.fitting import Fitting
 from app.window.canvas.invitation import Invitation
 from app.window.canvas.minimap import Minimap
 from app.window.canvas.rename import Rename
 from app.window.canvas.scene import Scene
+from app.window.canvas.search_box import Recent, SearchBox, open_search
 from app.window.canvas.sheet import Sheet
+from app.window.canvas.slicing import Slice
 from app.window.document import Document
+
+if TYPE_CHECKING:
+    from app.window.trials import Trials
 
 
 class CanvasView(Sheet):
@@ -60,6 +68,10 @@ class CanvasView(Sheet):
         """Zoom and middle of each Group that was looked at."""
         self._place = document.path
         self._fit_wanted = True
+        self.recent = Recent(document, self)
+        self.search: SearchBox | None = None
+        self.trials: Trials | None = None
+        """Says what would come out of a node if the wire in the hand led there."""
         self.minimap = Minimap(self)
         self.invitation = Invitation(self)
         self.bubble = Bubble(self)
@@ -112,6 +124,15 @@ class CanvasView(Sheet):
 
     def delete_selection(self) -> None:
         commands.delete(self)
+
+    def delete_open(self) -> None:
+        """Delete what is selected, and leave the gap where it stood in a chain."""
+        commands.delete(self, heal=False)
+
+    def add(self) -> None:
+        """Open the search for a block at the pointer, or in the middle of what is seen."""
+        self.cancel_gesture()
+        open_search(self)
 
     def duplicate_selection(self) -> None:
         commands.duplicate(self, 32, 32)
@@ -213,6 +234,8 @@ class CanvasView(Sheet):
         middle = event.button() == Qt.MouseButton.MiddleButton
         if middle or (self.space_held and event.button() == Qt.MouseButton.LeftButton):
             self.gesture = gestures.Pan(self, screen)
+        elif event.button() == Qt.MouseButton.RightButton and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.gesture = Slice(self, at)
         elif event.button() == Qt.MouseButton.LeftButton:
             self.gesture = self._begin(at, event.modifiers())
         event.accept()
@@ -245,7 +268,7 @@ class CanvasView(Sheet):
             if not adds:
                 scene.clearSelection()
             hit.wire.setSelected(chosen)
-            return None
+            return gestures.PullWire(self, at, hit.wire)
         return gestures.Rubber(self, at, keep=adds)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
@@ -262,15 +285,22 @@ class CanvasView(Sheet):
         self.gesture.move(self.mapToScene(screen), screen)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if self.gesture is not None and event.button() in (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton):
+        slices = isinstance(self.gesture, Slice)
+        ends = (Qt.MouseButton.RightButton,) if slices else (Qt.MouseButton.LeftButton, Qt.MouseButton.MiddleButton)
+        if self.gesture is not None and event.button() in ends:
             gesture, self.gesture = self.gesture, None
             gesture.release(self.mapToScene(event.position().toPoint()))
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         if event.button() != Qt.MouseButton.LeftButton:
             return
-        hit = self.scene_.hit(self.mapToScene(event.position().toPoint()), self.reach)
-        if hit.node is None or hit.port:
+        at = self.mapToScene(event.position().toPoint())
+        hit = self.scene_.hit(at, self.reach)
+        if hit.wire is not None:
+            open_search(self, at, Fitting.between(self.document, hit.wire.wire), hit.wire.wire)
+        elif hit.node is None:
+            open_search(self, at)
+        elif hit.port:
             self.mousePressEvent(event)
         elif hit.node.node.group:
             self.cancel_gesture()
@@ -293,6 +323,9 @@ class CanvasView(Sheet):
         return super().viewportEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        mouse = event.reason() == QContextMenuEvent.Reason.Mouse
+        if mouse and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            return  # a stroke through wires begins or ends with the same button
         if self.cancel_gesture():
             return
         menu = menus.menu_at(self, self.mapToScene(event.pos()))
@@ -304,6 +337,10 @@ class CanvasView(Sheet):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if not keys.press(self, event):
             super().keyPressEvent(event)
+
+    def focusNextPrevChild(self, next: bool) -> bool:
+        """Tab opens the search while the canvas has the focus; Shift+Tab leads out of it."""
+        return False if next and self.hasFocus() else super().focusNextPrevChild(next)
 
     def keyReleaseEvent(self, event: QKeyEvent) -> None:
         if event.key() == Qt.Key.Key_Space and not event.isAutoRepeat():

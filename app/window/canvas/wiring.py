@@ -7,7 +7,9 @@ from functools import cached_property
 from app.design.edits import disconnect
 from app.design.ports import Ports, ports
 from app.design.values import Design, End, Graph, Wire
-from app.design.wires import WiringError, check_wire, kinds_fit
+from app.design.wires import WiringError, WrongKindError, check_wire, kinds_fit
+from app.window.canvas import texts
+from app.window.canvas.fitting import Given, given, why_not
 from app.window.document import Document
 from blocks.card import Kind
 
@@ -28,6 +30,7 @@ class Wiring:
         if moved is not None:
             self.design = disconnect(self.design, self.where, [moved])
         self._states: dict[tuple[str, str], bool] = {}
+        self._doubts: dict[tuple[str, str], str] = {}
 
     @cached_property
     def graph(self) -> Graph:
@@ -86,7 +89,25 @@ class Wiring:
         """How a port looks meanwhile: "held" where the wire starts, "fits", or "no"."""
         if id == self.fixed.node and name == self.fixed.port and output == self.from_output:
             return "held"
-        return "fits" if output != self.from_output and self.fits(id, name) else "no"
+        return "fits" if output != self.from_output and self.fits(id, name) and not self.doubt(id, name) else "no"
+
+    def carries(self, id: str, name: str) -> Given | None:
+        """What the wire to that port would carry, as far as it is known."""
+        source = self.wire_to(End(id, name)).source
+        port = self.ports_of(source.node).output(source.port)
+        if port is None:
+            return None
+        return given(port, texts.at_port(self.document.report(source.node), source.port, output=True))
+
+    def doubt(self, id: str, name: str) -> str:
+        """Why the wire could be drawn to that port, but what it leads to would not run; empty when it would, as far as
+        ranks and dtypes say."""
+        key = (id, name)
+        if key not in self._doubts:
+            target, what = self.wire_to(End(id, name)).target, self.carries(id, name)
+            port = self.ports_of(target.node).input(target.port)
+            self._doubts[key] = why_not(port, what) if port is not None and what is not None else ""
+        return self._doubts[key]
 
     def reason(self, id: str, name: str) -> str:
         """Why the port does not take the wire; empty when it does."""
@@ -96,11 +117,27 @@ class Wiring:
             return str(error)
         return ""
 
-    def first_fit(self, id: str) -> str:
-        """The first free port of the node that takes the wire; empty when there is none."""
+    def misfit(self, id: str, name: str = "") -> Wire | None:
+        """The wire to that port (to the node's first without one) if nothing but its kind keeps it from being drawn."""
         found = self.ports_of(id)
         sides = found.inputs if self.from_output else found.outputs
-        return next((p.name for p in sides if self.fits(id, p.name) and self.replaced(End(id, p.name)) is None), "")
+        if id in self._barred or not sides:
+            return None
+        wire = self.wire_to(End(id, name or sides[0].name))
+        try:
+            check_wire(self.design, self.where, wire, self.document.catalogue, occupied=False)
+        except WrongKindError:
+            return wire
+        except WiringError:
+            return None
+        return None
+
+    def first_fit(self, id: str) -> str:
+        """The first free port of the node that takes the wire, without doubts if there is one; empty when none does."""
+        found = self.ports_of(id)
+        sides = found.inputs if self.from_output else found.outputs
+        free = [p.name for p in sides if self.fits(id, p.name) and self.replaced(End(id, p.name)) is None]
+        return next((name for name in free if not self.doubt(id, name)), free[0] if free else "")
 
     def node_reason(self, id: str) -> str:
         """Why no port of the node takes the wire."""
