@@ -19,6 +19,7 @@ from app.window.files import Files, dropped_file, settings_file
 from app.window.inspector import Inspector
 from app.window.letters import Letters
 from app.window.opening import Opener
+from app.window.overlay_bar import OverlayBar
 from app.window.palette import Palette
 from app.window.panels import add_panels
 from app.window.parts import area
@@ -55,6 +56,7 @@ class MainWindow(QMainWindow):
         self.canvas.scene_.letters = self.letters.text
         self.letters.changed.connect(self.canvas.scene_.relabel)
         self._profile_bar: ProfileBar | None = None
+        self._overlay_bar: OverlayBar | None = None
         self.previews = Previews(self.document, self.engines, self)
         self.actions_ = Actions(self)
         self.letters.wanted.connect(self.actions_["letters"].trigger)
@@ -178,6 +180,7 @@ class MainWindow(QMainWindow):
         self.settings.setValue("window/across", self.across.saveState())
         self.settings.setValue("window/middle", self.middle.saveState())
         self.settings.setValue("window/theme", theme.mode)
+        self.settings.setValue("canvas/wire_labels", "true" if self.canvas.scene_.labels_shown else "false")
         self.settings.setValue("window/folded", "true" if self.bottom.is_folded else "false")
         for name in self._sides:
             self.settings.setValue(f"window/{name}", "true" if self.panel_shown(name) else "false")
@@ -289,11 +292,23 @@ class MainWindow(QMainWindow):
     def toggle_profile(self) -> None:
         """Show what each node takes, and measure it; or take that off the canvas."""
         bar = self.profile_bar()
-        if self.document.timings.shown:
+        if self.document.overlay.measure == "time":
             bar.shut()
             self.canvas.setFocus()
         else:
             bar.open()
+
+    def show_overlay(self, measure: str) -> None:
+        """Colour the nodes by a measure of `overlays.TITLES`; the one that is shown, or "", takes the colours off."""
+        overlay = self.document.overlay
+        if measure == "time":
+            self.toggle_profile()
+            return
+        if self._overlay_bar is None and measure:
+            bar = self._overlay_bar = OverlayBar(self.document, self.engines)
+            bar.closed.connect(self.canvas.setFocus)
+            self._upper.insertWidget(1, bar)
+        overlay.show("" if measure == overlay.measure else measure)
 
     def _lead(self, id: str) -> None:
         path, _where, node = locate(self.document.design, id)
