@@ -77,6 +77,8 @@ class Actions(dict[str, QAction]):
         menu.addSeparator()
         export = self._add(menu, "export", "Export…", window.export, "Ctrl+E")
         export.setToolTip("Export to ONNX and other forms (Ctrl+E)")
+        picture = self._add(menu, "export picture", "Export picture…", partial(window.export, "svg"))
+        picture.setToolTip("Draw the canvas to a file: SVG, PDF or PNG")
         menu.addSeparator()
         own = self._add(menu, "own blocks", "Own blocks…", window.own_blocks)
         own.setToolTip("Use nn.Module classes of your own as blocks")

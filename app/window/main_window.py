@@ -356,13 +356,17 @@ class MainWindow(QMainWindow):
         gallery.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         gallery.open()
 
-    def export(self) -> None:
-        """Open the export dialog."""
+    def export(self, to: str = "") -> None:
+        """Open the export dialog, with the format `to` chosen."""
         from app.window.export_dialog import ExportDialog
         from app.window.runs import Runs
 
         self._commit()
-        ExportDialog(self.document, self.engines, Runs.of(self.document, self.engines), self).exec()
+        runs = Runs.of(self.document, self.engines)
+        dialog = ExportDialog(self.document, self.engines, runs, self, self.canvas.scene_)
+        if to:
+            dialog.choose(to)
+        dialog.exec()
 
     def ask_consent(self) -> None:
         """Show the code in the drawing that is not allowed yet, and ask whether it may run."""
