@@ -21,6 +21,7 @@ from app.messages.reckoning import Reckon, Reckoning
 from app.messages.reports import Memory, Named, NodeReport, Problem, Uncounted
 from app.messages.solving import Solve, Solved
 from app.messages.symbols import CheckSizes, GetSymbols, SizesChecked, Symbols
+from app.messages.totals import GetTotals, Totals
 from blocks.card import Card, Page
 
 CHUNK_BYTES = 256 * 1024
@@ -126,9 +127,10 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
 
 Question = (
     OpenUp | Solve | Reckon | GetParts | GetFields | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview
-)
+    | GetTotals
+)  # fmt: skip
 """What an engine is asked about the drawing, besides its analysis."""
-LongQuestion = ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview
+LongQuestion = ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals
 """Those that may take many seconds: they are for an engine that no edit waits for."""
 Request = GetCatalogue | GetDevices | Trust | LoadBlocks | Analyse | Question | Train | Export | Predict | Cancel
 
@@ -292,7 +294,10 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     detail: str = ""
 
 
-Answers = OpenedUp | Solved | Reckoning | Parts | Fields | MemoryForecast | Symbols | SizesChecked | Profile | Preview
+Answers = (
+    OpenedUp | Solved | Reckoning | Parts | Fields | MemoryForecast | Symbols | SizesChecked | Profile | Preview
+    | Totals
+)  # fmt: skip
 """What comes back for each Question."""
 Reply = (
     Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Progress | Trained | Exported | Chunk

@@ -163,6 +163,8 @@ class Actions(dict[str, QAction]):
         sizes = self._add(menu, "sizes", "Which sizes work…", window.check_sizes)
         sizes.setToolTip("Try the drawing at other sizes of its inputs")
         self._overlays(menu)
+        compare = self._add(menu, "compare variants", "Compare variants…", window.compare_variants)
+        compare.setToolTip("What each variant of the drawing costs, in one table")
         menu.addSeparator()
         themes = menu.addMenu("Theme")
         self._modes = QActionGroup(window)

@@ -281,6 +281,15 @@ class MainWindow(QMainWindow):
         dialog.chosen.connect(self._lead)
         dialog.show()
 
+    def compare_variants(self) -> None:
+        """Show what each variant of the drawing costs."""
+        from app.window.variants_table import VariantsDialog
+
+        self._commit()
+        dialog = VariantsDialog(self.document, self.engines, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()
+
     def profile_bar(self) -> ProfileBar:
         """The bar that measures, made when it is first needed."""
         if self._profile_bar is None:

@@ -66,6 +66,13 @@ class Overlay(QObject):
         document.timings.changed.connect(lambda: self._follow("time"))
         document.analysed.connect(lambda: self._follow("parameters", "macs", "activations", "field"))
         document.place_changed.connect(lambda: self._follow(*TITLES))
+        document.file_changed.connect(self._loaded)
+
+    def _loaded(self) -> None:
+        # After an edit the fields of before stand until the new ones are known; those of another drawing do not.
+        if not self._document.undo_stack.count() and self._document.design is not self._fields_of:
+            self._fields, self._groups, self._fields_of = {}, {}, None
+            self._follow("field")
 
     def _follow(self, *measures: str) -> None:
         if self.measure in measures:

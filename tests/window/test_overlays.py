@@ -223,6 +223,9 @@ def test_receptive_fields_are_asked_for_and_a_group_has_that_of_its_output(qtbot
     qtbot.waitUntil(lambda: len(engines.started) == 3)
     engines.started[2].failed.emit("The engine for this question ended. Ask again.")
     assert bar.words.text() == "The engine for this question ended. Ask again."
+    assert texts(view)["conv"] == "3 × 3", "what was known stands until there is better"
+    show(document)
+    assert texts(view)["conv"] == "", "another drawing"
 
 
 def test_labels_on_wires_go_by_a_key_and_that_is_remembered(

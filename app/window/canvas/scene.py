@@ -189,8 +189,8 @@ class Scene(QGraphicsScene):
         self.shown.emit()
 
     def _warmed(self) -> None:
-        self._heats = heats(self.document)
-        self._show_faces(self._graph.by_id)
+        before, self._heats = self._heats, heats(self.document)
+        self._show_faces([id for id in self._graph.by_id if before.get(id) != self._heats.get(id)])
 
     def _show_faces(self, ids: Iterable[str]) -> None:
         for id in ids:
