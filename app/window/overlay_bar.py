@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt, Signal
+from PySide6.QtCore import QPointF, QRectF, Qt, Signal
 from PySide6.QtGui import QFont, QLinearGradient, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
@@ -11,6 +11,7 @@ from app.window.canvas.geometry import text_width
 from app.window.canvas.heat import warm
 from app.window.document import Document
 from app.window.engines import Engines
+from app.window.flow import Flow
 from app.window.overlays import Legend
 from app.window.parts import IconButton, label
 from app.window.questions import Questions
@@ -65,6 +66,7 @@ class Scale(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
+        self.setFixedHeight(round(HIGH))
         self.legend = Legend("", "", "", "", "")
         theme.changed.connect(self.update)
 
@@ -74,13 +76,13 @@ class Scale(QWidget):
         self.setToolTip(tip)
         self.setAccessibleName(tip)
         texts = text_width(legend.low, SECONDARY, mono=True) + text_width(legend.high, SECONDARY, mono=True)
-        self.setFixedSize(QSize(round(texts + LONG) + 18, round(HIGH)))
+        self.setFixedWidth(round(texts + LONG) + 18)
         self.update()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        paint_scale(painter, QPointF(0, 0), self.legend)
+        paint_scale(painter, QPointF(0, (self.height() - HIGH) / 2), self.legend)
         painter.end()
 
 
@@ -104,13 +106,15 @@ class OverlayBar(QWidget):
         self.words = label("", "soft")
         self.close_button = IconButton("x", "Take the figures off the canvas", side=28)
         self.close_button.clicked.connect(lambda: document.overlay.show(""))
+        line = Flow(16)
+        for widget in (self.title, self.scale, self.total, self.words):
+            widget.setFixedHeight(round(HIGH) + 8)
+            line.addWidget(widget)
         row = QHBoxLayout(self)
         row.setContentsMargins(14, 5, 10, 5)
-        row.setSpacing(16)
-        for widget in (self.title, self.scale, self.total, self.words):
-            row.addWidget(widget)
-        row.addStretch(1)
-        row.addWidget(self.close_button)
+        row.setSpacing(8)
+        row.addLayout(line, 1)
+        row.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
         document.overlay.changed.connect(self.refresh)
         document.analysed.connect(self._ask)
         self.refresh()

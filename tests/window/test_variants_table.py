@@ -28,7 +28,8 @@ from tests.window.fake_engines import FakeEngines
 LEFT = Qt.MouseButton.LeftButton
 DESIGN = replace(
     CHAIN,
-    variants=(Variant("small", Settings({"conv.out_channels": 8})), Variant("wide", Settings({"conv.out_channels": 64})),
+    variants=(Variant("small", Settings({"conv.out_channels": 8})),
+              Variant("wide", Settings({"conv.out_channels": 64})),
               Variant("far", Settings({"conv.out_channels": 32, "conv.kernel_size": (5, 5)}))),
 )  # fmt: skip
 
