@@ -190,7 +190,7 @@ class Actions(dict[str, QAction]):
         menu, group = view.addMenu("Overlay"), QActionGroup(self._window)
         menu.setToolTipsVisible(True)
         for measure, (text, keys, tip) in OVERLAYS.items():
-            action = self._add(menu, f"overlay {measure}", text, partial(self._window.show_overlay, measure), keys)
+            action = self._add(menu, f"overlay {measure}", text, partial(self._window.overlays.show, measure), keys)
             action.setCheckable(True)
             action.setActionGroup(group)
             action.setToolTip(tip)

@@ -19,12 +19,11 @@ from app.window.files import Files, dropped_file, settings_file
 from app.window.inspector import Inspector
 from app.window.letters import Letters
 from app.window.opening import Opener
-from app.window.overlay_bar import OverlayBar
+from app.window.overlay_bars import OverlayBars
 from app.window.palette import Palette
 from app.window.panels import add_panels
 from app.window.parts import area
 from app.window.preview import Previews
-from app.window.profile_bar import ProfileBar
 from app.window.statusline import StatusLine
 from app.window.theme import theme
 from app.window.topbar import TopBar
@@ -55,8 +54,7 @@ class MainWindow(QMainWindow):
         self.letters = Letters(self.document, self.engines, self)
         self.canvas.scene_.letters = self.letters.text
         self.letters.changed.connect(self.canvas.scene_.relabel)
-        self._profile_bar: ProfileBar | None = None
-        self._overlay_bar: OverlayBar | None = None
+        self.overlays = OverlayBars(self.canvas, self.engines, self)
         self.previews = Previews(self.document, self.engines, self)
         self.actions_ = Actions(self)
         self.letters.wanted.connect(self.actions_["letters"].trigger)
@@ -78,11 +76,12 @@ class MainWindow(QMainWindow):
     def _arrange(self) -> None:
         add_panels(self)
         upper = QWidget()
-        box = self._upper = QVBoxLayout(upper)
+        box = QVBoxLayout(upper)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
         box.addWidget(Breadcrumbs(self.document))
         box.addWidget(self.canvas, 1)
+        self.overlays.stand_in(box)
         upper.setMinimumHeight(160)
         self.middle = QSplitter(Qt.Orientation.Vertical)
         self.middle.addWidget(upper)
@@ -289,35 +288,6 @@ class MainWindow(QMainWindow):
         dialog = VariantsDialog(self.document, self.engines, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
-
-    def profile_bar(self) -> ProfileBar:
-        """The bar that measures, made when it is first needed."""
-        if self._profile_bar is None:
-            bar = self._profile_bar = ProfileBar(self.document, self.engines)
-            bar.closed.connect(self.toggle_profile)
-            self._upper.insertWidget(1, bar)
-        return self._profile_bar
-
-    def toggle_profile(self) -> None:
-        """Show what each node takes, and measure it; or take that off the canvas."""
-        bar = self.profile_bar()
-        if self.document.overlay.measure == "time":
-            bar.shut()
-            self.canvas.setFocus()
-        else:
-            bar.open()
-
-    def show_overlay(self, measure: str) -> None:
-        """Colour the nodes by a measure of `overlays.TITLES`; the one that is shown, or "", takes the colours off."""
-        overlay = self.document.overlay
-        if measure == "time":
-            self.toggle_profile()
-            return
-        if self._overlay_bar is None and measure:
-            bar = self._overlay_bar = OverlayBar(self.document, self.engines)
-            bar.closed.connect(self.canvas.setFocus)
-            self._upper.insertWidget(1, bar)
-        overlay.show("" if measure == overlay.measure else measure)
 
     def _lead(self, id: str) -> None:
         path, _where, node = locate(self.document.design, id)

@@ -20,6 +20,7 @@ from app.messages.reports import Named, NodeReport, PortShape, Tensor
 from app.window import theme as themes
 from app.window.canvas.view import CanvasView
 from app.window.document import Document
+from app.window.export_dialog import ExportDialog
 from app.window.main_window import MainWindow
 from app.window.overlay_bar import OverlayBar
 from tests.window.canvas_hands import CARDS, body, node, shown
@@ -129,10 +130,10 @@ def test_keys_choose_what_colours_the_nodes(window: MainWindow, mode: str) -> No
 
     # the time has a bar of its own, and one measure is shown at a time
     QTest.keyClick(window, Qt.Key.Key_T, CTRL)
-    assert not bar.isVisible() and window.profile_bar().isVisible() and overlay.measure == "time"
+    assert not bar.isVisible() and window.overlays.profile().isVisible() and overlay.measure == "time"
     assert texts(view) == dict.fromkeys(texts(view)), "nothing is measured yet"
     QTest.keyClick(window, Qt.Key.Key_6, CTRL)
-    assert bar.isVisible() and not window.profile_bar().isVisible() and texts(view)["conv"] == "8.00 k, 80 %"
+    assert bar.isVisible() and not window.overlays.profile().isVisible() and texts(view)["conv"] == "8.00 k, 80 %"
 
     # off again: by the button, by the same key, by that for none
     for end in (lambda: QTest.mouseClick(bar.close_button, Qt.MouseButton.LeftButton),
@@ -258,3 +259,21 @@ def test_the_menu_has_all_measures_and_no_key_is_used_twice(window: MainWindow) 
     assert names == ["None", "Parameters", "MACs", "Activations", "Receptive field", "Measured time"]
     keys = [k.toString() for a in window.actions_.values() for k in a.shortcuts()]
     assert len(keys) == len(set(keys))
+
+
+def test_the_file_menu_draws_what_is_on_the_canvas(
+    window: MainWindow, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    QTest.keyClick(window, Qt.Key.Key_5, CTRL)
+    window.canvas.scene_.select(["conv", "stage"])
+
+    def draw(dialog: ExportDialog) -> None:
+        assert dialog.format.to == "svg" and dialog.picture.part.count() == 2
+        dialog.path.setText(str(tmp_path / "canvas.svg"))
+        QTest.mouseClick(dialog.export_button, Qt.MouseButton.LeftButton)
+
+    monkeypatch.setattr(ExportDialog, "exec", lambda dialog: (dialog.show(), draw(dialog), dialog.close()))
+    window.actions_["export picture"].trigger()
+    text = (tmp_path / "canvas.svg").read_text(encoding="utf-8")
+    assert ">Parameters<" in text and ">300, 75 %<" in text and ">output<" in text
+    assert window.canvas.selected_ids() == ["conv", "stage"], "the canvas itself is left as it was"

@@ -80,7 +80,7 @@ def test_from_the_menu_to_the_figures_and_back(qtbot: Any, real_window: MainWind
     document.load(DESIGN, None)
     qtbot.waitUntil(checked, timeout=ENGINE)
     QTest.keyClick(window, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
-    bar = window.profile_bar()
+    bar = window.overlays.profile()
     assert bar.isVisible() and bar.go.hasFocus() and not bar.device.isVisible()
     view.fit_all()
     plain, cool = picture(view), shade(view, "stage")
