@@ -13,7 +13,8 @@ from collections.abc import Sequence
 import app
 from app.exits import FINE, STOPPED, WRONG, CallError
 
-FORMATS = ("onnx", "safetensors", "svg", "png", "csv", "markdown", "mermaid", "dot")
+FORMATS = ("onnx", "safetensors", "svg", "pdf", "png", "csv", "markdown", "latex", "mermaid", "dot")
+MEASURES = ("parameters", "macs", "activations", "field")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -92,6 +93,12 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--run", metavar="DIR", help="take the weights from this run")
     export.add_argument("--weights", metavar="FILE", help="take the weights from a safetensors or torch file")
     export.add_argument("-o", "--output", metavar="FILE", help="the file to write")
+    export.add_argument("--theme", choices=("light", "dark"), help="of a picture: its colours (light)")
+    export.add_argument("--transparent", action="store_true", help="of a picture: no ground under the drawing")
+    export.add_argument("--scale", type=float, metavar="N", help="of a png: pixels to a unit of the canvas (2)")
+    export.add_argument("--no-labels", action="store_true", help="of a picture: nothing written on wires")
+    export.add_argument("--overlay", choices=MEASURES, metavar="MEASURE",
+                        help="of a picture: colour nodes by " + ", ".join(MEASURES))  # fmt: skip
     export.add_argument("--json", action="store_true")
 
     for sub in (check, train, evaluate, predict, export):

@@ -212,6 +212,9 @@ def test_bad_files_are_exit_2_with_one_sentence_that_names_the_place(
         ("train", "digits", "--recipe", "optimizer=magic", "--epochs", "1"), ("export", "digits", "--to", "gif"),
         ("export", "digits", "--to", "onnx", "--run", "nothing"), ("predict", "nothing", "x.png"),
         ("evaluate", "nothing"),
+        ("export", "digits", "--to", "csv", "--transparent"), ("export", "digits", "--to", "svg", "--scale", "2"),
+        ("export", "digits", "--to", "png", "--scale", "0"), ("export", "digits", "--to", "png", "--overlay", "luck"),
+        ("export", "digits", "--to", "pdf", "--theme", "blue"),
     ],
 )  # fmt: skip
 def test_wrong_calls_are_exit_2_with_one_line(
@@ -231,9 +234,10 @@ def test_only_what_works_is_listed() -> None:
     for command in COMMANDS:
         assert command in text
         assert callable(importlib.import_module(f"app.engine.commands.{command}").run)
+    from app.engine.commands.pictures import KINDS
     from app.engine.export import SUFFIXES
 
-    assert set(FORMATS) == {*SUFFIXES, "svg", "png"}
+    assert set(FORMATS) == {*SUFFIXES, *KINDS}
 
 
 @pytest.fixture(scope="module")
@@ -348,7 +352,7 @@ def test_weights_of_torch_files_are_compared_and_strange_files_refused(
     assert not (tmp_path / "ran").exists()
 
 
-@pytest.mark.parametrize("to", ["csv", "markdown", "mermaid", "dot", "svg", "png"])
+@pytest.mark.parametrize("to", ["csv", "markdown", "latex", "mermaid", "dot", "svg", "pdf", "png"])
 def test_other_exports(to: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = tmp_path / f"it.{to}"
     code, _, err = call(capsys, "export", path("digits"), "--to", to, "-o", target)
@@ -357,8 +361,31 @@ def test_other_exports(to: str, tmp_path: Path, capsys: pytest.CaptureFixture[st
     if to == "png":
         assert Image.open(target).width > 800
     else:
-        assert b"attention" in data or to == "svg"
+        assert b"attention" in data or to in ("svg", "pdf")
         assert to != "svg" or b"<svg" in data
+        assert to != "pdf" or data.startswith(b"%PDF-")
+
+
+def test_a_picture_takes_its_look_from_the_call(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    design = saved(tmp_path, chain(IMAGE, node("conv_a", "Conv2d", out_channels=8), OUTPUT))
+    look = ("--theme", "dark", "--transparent", "--scale", "1.5", "--no-labels", "--overlay", "field")
+    code, _, err = call(capsys, "export", design, "--to", "png", *look, "-o", tmp_path / "it.png")
+    assert code == 0, err
+    picture = np.asarray(Image.open(tmp_path / "it.png"))
+    assert picture.shape[2] == 4 and picture[1, 1, 3] == 0 and picture[..., 3].max() == 255
+    body = picture[picture[..., 3] == 255][:, :3]
+    assert (body.max(axis=1) < 60).mean() > 0.2, "the dark theme's nodes"
+
+
+def test_a_layer_table_for_latex_escapes_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    design = saved(tmp_path, chain(IMAGE, node("conv_a", "Conv2d", out_channels=8), OUTPUT))
+    code, _, err = call(capsys, "export", design, "--to", "latex", "-o", tmp_path / "it.tex")
+    lines = (tmp_path / "it.tex").read_text().splitlines()
+    assert code == 0, err
+    assert lines[0] == r"\begin{tabular}{lllrr}" and lines[-1] == r"\end{tabular}"
+    (row,) = [line.strip() for line in lines if "conv" in line]
+    assert row.startswith(r"conv\_a & Conv2d & 1$\times$8$\times$32$\times$32 & 224 & ") and row.endswith(r"\\")
+    assert all(line.count("&") == 4 for line in lines if line.endswith(r"\\"))
 
 
 def test_exporting_a_broken_design_is_exit_1(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

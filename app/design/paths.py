@@ -143,6 +143,20 @@ def variant_of(design: Design, catalogue: Catalogue, hint: str = "") -> str:
     return max(found, key=lambda v: (len(v.settings), v.name == hint)).name
 
 
+def variant_changes(
+    design: Design, name: str, catalogue: Catalogue
+) -> tuple[tuple[str, SettingValue, SettingValue], ...]:
+    """What choosing a variant changes in the drawing: (path, what is drawn, what it sets). Paths that lead nowhere are
+    left out: choosing says so."""
+    settings = next((v.settings for v in design.variants if v.name == name), Settings())
+    drawn = {path: _value_at(design, path, catalogue) for path in settings}
+    return tuple(
+        (path, drawn[path], value)
+        for path, value in settings.items()
+        if drawn[path] is not _NOWHERE and not _same(design, path, value, catalogue)
+    )
+
+
 _NOWHERE = object()
 
 

@@ -136,6 +136,7 @@ FORMATS: dict[str, Format] = {
     "safetensors": Format("model.safetensors", _safetensors),
     "csv": Format("layers.csv", _text(tables.as_csv)),
     "markdown": Format("layers.md", _text(tables.as_markdown)),
+    "latex": Format("layers.tex", _text(tables.as_latex)),
     "mermaid": Format("design.mmd", _text(tables.as_mermaid)),
     "dot": Format("design.dot", _text(tables.as_dot)),
 }

@@ -16,6 +16,7 @@ from app.messages.profile import GetProfile
 from app.messages.reckoning import Reckon
 from app.messages.solving import Solve
 from app.messages.symbols import CheckSizes, GetSymbols
+from app.messages.totals import GetTotals, Totals
 from app.messages.trial import TryOut
 
 if TYPE_CHECKING:
@@ -80,6 +81,10 @@ def answer(request: Question, cancelled: Callable[[], bool] = lambda: False) -> 
                 design, batch=request.batch, device=request.device, precision=request.precision,
                 training=request.training, cancelled=cancelled, job=job,
             )  # fmt: skip
+        case GetTotals(job=job, batch=batch):
+            analysis = analyser.analyse(design, batch=batch, with_fixes=False)
+            problem = next((p.message for p in analysis.problems if p.severity == "error"), "")
+            return Totals(job, analysis.parameters, analysis.macs, analysis.memory, analysis.outputs, problem)
         case GetPreview():
             from app.engine.preview import preview
 

@@ -1,4 +1,4 @@
-"""A design as text: its layers as CSV or Markdown, its drawing as Mermaid or Graphviz."""
+"""A design as text: its layers as CSV, Markdown or LaTeX, its drawing as Mermaid or Graphviz."""
 
 from __future__ import annotations
 
@@ -43,6 +43,27 @@ def as_markdown(design: Design, analysis: Analysis) -> str:
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     lines.append(f"| **total** |  |  | **{analysis.parameters:,}** | **{analysis.macs:,}** |")
     return "\n".join(lines) + "\n"
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "×": r"$\times$",
+    **{mark: "\\" + mark for mark in "&%$#_{}"},
+}  # fmt: skip
+
+
+def as_latex(design: Design, analysis: Analysis) -> str:
+    """The same table as a LaTeX tabular, which needs no package."""
+
+    def row(*cells: str) -> str:
+        return "  " + " & ".join("".join(_LATEX.get(mark, mark) for mark in cell) for cell in cells) + r" \\"
+
+    lines = [r"\begin{tabular}{lllrr}", r"  \hline", row("name", "block", "output", "parameters", "MACs"), r"  \hline"]
+    for node in analysis.nodes:
+        lines.append(
+            row(node.name, node.block, _sizes(node.outputs), f"{node.parameters:,}", f"{node.macs:,}")
+        )
+    total = row("total", "", "", f"{analysis.parameters:,}", f"{analysis.macs:,}")
+    return "\n".join([*lines, r"  \hline", total, r"  \hline", r"\end{tabular}"]) + "\n"
 
 
 def _reports(analysis: Analysis) -> dict[str, NodeReport]:

@@ -21,6 +21,7 @@ from app.messages.reckoning import Reckon, Reckoning
 from app.messages.reports import Memory, Named, NodeReport, Problem, Uncounted
 from app.messages.solving import Solve, Solved
 from app.messages.symbols import CheckSizes, GetSymbols, SizesChecked, Symbols
+from app.messages.totals import GetTotals, Totals
 from app.messages.trial import TriedOut, TryOut
 from blocks.card import Card, Page
 
@@ -127,10 +128,10 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
 
 Question = (
     OpenUp | Solve | Reckon | GetParts | GetFields | TryOut
-    | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview
+    | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals
 )  # fmt: skip
 """What an engine is asked about the drawing, besides its analysis."""
-LongQuestion = ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview
+LongQuestion = ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals
 """Those that may take many seconds: they are for an engine that no edit waits for."""
 Request = GetCatalogue | GetDevices | Trust | LoadBlocks | Analyse | Question | Train | Export | Predict | Cancel
 
@@ -296,7 +297,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 Answers = (
     OpenedUp | Solved | Reckoning | Parts | Fields | TriedOut
-    | MemoryForecast | Symbols | SizesChecked | Profile | Preview
+    | MemoryForecast | Symbols | SizesChecked | Profile | Preview | Totals
 )  # fmt: skip
 """What comes back for each Question."""
 Reply = (

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
     from app.window.main_window import MainWindow
 
 Key = QKeySequence.StandardKey
+OVERLAYS = {
+    "": ("None", "Ctrl+9", "Nodes have the colours of their categories alone"),
+    "parameters": ("Parameters", "Ctrl+5", "Colour nodes by their learned numbers"),
+    "macs": ("MACs", "Ctrl+6", "Colour nodes by their multiply-adds"),
+    "activations": ("Activations", "Ctrl+7", "Colour nodes by the memory that training keeps of them"),
+    "field": ("Receptive field", "Ctrl+8", "Colour nodes by how much of the input one place of their output sees"),
+    "time": ("Measured time", "Ctrl+T", "Run the network on this machine and show what each node takes"),
+}
+"""What nodes can be coloured by: what the menu says, its key and its tip."""
 
 
 class Actions(dict[str, QAction]):
@@ -68,6 +77,8 @@ class Actions(dict[str, QAction]):
         menu.addSeparator()
         export = self._add(menu, "export", "Export…", window.export, "Ctrl+E")
         export.setToolTip("Export to ONNX and other forms (Ctrl+E)")
+        picture = self._add(menu, "export picture", "Export picture…", partial(window.export, "svg"))
+        picture.setToolTip("Draw the canvas to a file: SVG, PDF or PNG")
         menu.addSeparator()
         own = self._add(menu, "own blocks", "Own blocks…", window.own_blocks)
         own.setToolTip("Use nn.Module classes of your own as blocks")
@@ -143,15 +154,21 @@ class Actions(dict[str, QAction]):
         letters = self._add(menu, "letters", "Sizes in letters", turn, "Ctrl+L")
         letters.setCheckable(True)
         letters.setToolTip("Write sizes on wires as letters: 64 × H/4 × W/4")
+        labels = self._add(menu, "wire labels", "Wire labels", lambda: None, "Alt+L")
+        labels.setCheckable(True)
+        labels.setToolTip("Write on each wire what goes through it")
+        labels.toggled.connect(window.canvas.scene_.show_labels)
+        labels.setChecked(window.settings.value("canvas/wire_labels", "true") != "false")
+        window.canvas.scene_.show_labels(labels.isChecked())
         preview = self._add(menu, "preview", "Preview", lambda: None, "Ctrl+P")
         preview.setCheckable(True)
         preview.setToolTip("Show under each node what it makes of a sample")
         preview.toggled.connect(window.preview)
         sizes = self._add(menu, "sizes", "Which sizes work…", window.check_sizes)
         sizes.setToolTip("Try the drawing at other sizes of its inputs")
-        profile = self._add(menu, "profile", "Profile: measured time", window.toggle_profile, "Ctrl+T")
-        profile.setCheckable(True)
-        profile.setToolTip("Run the network on this machine and show what each node takes")
+        self._overlays(menu)
+        compare = self._add(menu, "compare variants", "Compare variants…", window.compare_variants)
+        compare.setToolTip("What each variant of the drawing costs, in one table")
         menu.addSeparator()
         themes = menu.addMenu("Theme")
         self._modes = QActionGroup(window)
@@ -171,10 +188,26 @@ class Actions(dict[str, QAction]):
         for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview")):
             self._add(menu, f"tab {tab}", tab, partial(window.bottom.show_tab, tab), f"Alt+{i + 1}")
 
+    def _overlays(self, view: QMenu) -> None:
+        """The measures that nodes can be coloured by. The key of the one that is shown takes it off again."""
+        overlay = self._window.document.overlay
+        menu, group = view.addMenu("Overlay"), QActionGroup(self._window)
+        menu.setToolTipsVisible(True)
+        for measure, (text, keys, tip) in OVERLAYS.items():
+            action = self._add(menu, f"overlay {measure}", text, partial(self._window.overlays.show, measure), keys)
+            action.setCheckable(True)
+            action.setActionGroup(group)
+            action.setToolTip(tip)
+
+        def follow() -> None:
+            self[f"overlay {overlay.measure}"].setChecked(True)
+
+        overlay.changed.connect(follow)
+        follow()
+
     def _check_panels(self) -> None:
         for name in ("palette", "inspector", "bottom"):
             self[f"panel {name}"].setChecked(self._window.panel_shown(name))
-        self["profile"].setChecked(self._window.document.timings.shown)
 
     def _train(self) -> None:
         window = self._window

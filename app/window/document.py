@@ -17,6 +17,7 @@ from app.design.wires import WiringError
 from app.messages import Analysis
 from app.messages.reports import NodeReport, Problem
 from app.window.consent import Consent
+from app.window.overlays import Overlay
 from app.window.timings import Timings
 from blocks.card import Card, Page
 
@@ -106,6 +107,9 @@ class Document(QObject):
         self.timings = Timings(self)
         """What was measured of the drawing."""
         self.timings.listen()
+        self.overlay = Overlay(self)
+        """What the nodes are coloured by."""
+        self.overlay.listen()
 
     # what is open -----------------------------------------------------------------------------------------------------
 

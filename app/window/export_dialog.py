@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize, Qt, QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QIcon
@@ -29,15 +28,19 @@ from app.messages import Export, Exported
 from app.window import figures, parts
 from app.window import theme as look
 from app.window.document import Document
-from app.window.drawing_pad import png
 from app.window.notice import Notice
+from app.window.picture_form import PictureForm
 from app.window.runs import Runs
 from app.window.theme import theme
+
+if TYPE_CHECKING:
+    from app.window.canvas.scene import Scene
 
 
 @dataclass(frozen=True)
 class Format:
-    """A form that a design can be written in. `options` is what can be chosen: weights, colours or nothing."""
+    """A form that a design can be written in. `options` is what can be chosen: weights, how a picture looks, or
+    nothing."""
 
     to: str
     title: str
@@ -53,22 +56,26 @@ FORMATS = (
            "are compared with torch's at batch sizes 1, 3 and 64.", "weights"),
     Format("safetensors", "Weights", "layers", ".safetensors",
            "The weights alone, named as the nodes are, in the format that PyTorch programs read.", "weights"),
-    Format("png", "Picture", "image", ".png", "The drawing as it looks on the canvas, in twice its size.", "colours"),
-    Format("svg", "Vector picture", "spline", ".svg",
-           "The drawing as lines and text that stay sharp in print.", "colours"),
+    Format("png", "Picture (PNG)", "image", ".png", "The drawing as it looks on the canvas, in pixels.", "picture"),
+    Format("svg", "Vector picture (SVG)", "spline", ".svg",
+           "The drawing as lines and text that stay sharp in print, for web pages and drawing programs.", "picture"),
+    Format("pdf", "Vector picture (PDF)", "file", ".pdf",
+           "The same on one page of its size, with its fonts in it: for papers and slides.", "picture"),
     Format("csv", "Layer table (CSV)", "table", ".csv",
            "Every layer with its shapes, parameters and multiply-adds, for a spreadsheet."),
     Format("markdown", "Layer table (Markdown)", "list", ".md", "The same table as text for a README or a draft."),
+    Format("latex", "Layer table (LaTeX)", "sigma", ".tex", "The same table as a tabular for a paper."),
     Format("mermaid", "Mermaid diagram", "git-branch", ".mmd", "Nodes and wires as text that GitHub and wikis draw."),
     Format("dot", "Graphviz diagram", "workflow", ".dot", "Nodes and wires as text for Graphviz."),
 )  # fmt: skip
-PICTURES = ("png", "svg")
 
 
 class ExportDialog(QDialog):
     """Writes the drawing in another form. The engine does the work, but for pictures, which the window draws."""
 
-    def __init__(self, document: Document, engines: Any, runs: Runs, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, document: Document, engines: Any, runs: Runs, parent: QWidget | None = None, scene: Scene | None = None
+    ) -> None:
         super().__init__(parent)
         self._document, self._engines, self._runs = document, engines, runs
         self._job: Any = None
@@ -81,7 +88,7 @@ class ExportDialog(QDialog):
         self.sentence = parts.label("", "soft", wrap=True)
         self.option_label = parts.label("", "soft")
         self.weights = QComboBox(self)
-        self.colours = QComboBox(self)
+        self.picture = PictureForm(document, scene, self)
         self.path = QLineEdit(self)
         self.browse = parts.button("Browse", "", "Choose the file to write")
         self.replaces = parts.label("", "soft")
@@ -111,16 +118,12 @@ class ExportDialog(QDialog):
         if trained is not None:
             self.weights.addItem(f"Trained, of the run {trained.name}", trained.folder)
         self.weights.addItem("Untrained", "")
-        self.colours.addItem("Dark", True)
-        self.colours.addItem("Light", False)
-        self.colours.setCurrentIndex(0 if theme.tokens.dark else 1)
 
     def _arrange(self) -> None:
         self.formats.setFixedWidth(216)
         self.formats.setIconSize(QSize(16, 16))
         self.formats.setAccessibleName("Format")
         self.weights.setAccessibleName("Weights")
-        self.colours.setAccessibleName("Colours")
         self.path.setAccessibleName("File")
         self.bar.setRange(0, 0)
         self.bar.setTextVisible(False)
@@ -137,9 +140,9 @@ class ExportDialog(QDialog):
         grid.setHorizontalSpacing(12)
         grid.setVerticalSpacing(8)
         grid.setColumnMinimumWidth(0, 60)
-        grid.addWidget(self.option_label, 0, 0)
+        grid.addWidget(self.option_label, 0, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(self.weights, 0, 1, 1, 2)
-        grid.addWidget(self.colours, 0, 1, 1, 2)
+        grid.addWidget(self.picture, 0, 1, 1, 2)
         grid.addWidget(parts.label("File", "soft"), 1, 0)
         grid.addWidget(self.path, 1, 1)
         grid.addWidget(self.browse, 1, 2)
@@ -188,9 +191,10 @@ class ExportDialog(QDialog):
         self.title.setText(form.title)
         self.sentence.setText(form.sentence)
         self.option_label.setText(form.options.capitalize())
+        self.picture.show_for(form.to)
         self.option_label.setVisible(bool(form.options))
         self.weights.setVisible(form.options == "weights")
-        self.colours.setVisible(form.options == "colours")
+        self.picture.setVisible(form.options == "picture")
         if self._typed and self.path.text().strip():
             self.path.setText(str(Path(self.path.text().strip()).with_suffix(form.suffix)))
         else:
@@ -237,7 +241,7 @@ class ExportDialog(QDialog):
         path = Path(text).expanduser()
         if not path.parent.is_dir():
             self._failed(f"There is no folder {path.parent}: make it, or choose another place.")
-        elif self.format.to in PICTURES:
+        elif self.format.options == "picture":
             self._draw(path)
         else:
             self._ask(path)
@@ -260,21 +264,11 @@ class ExportDialog(QDialog):
         self._write(path, data, exported.report)
 
     def _draw(self, path: Path) -> None:
-        from app.window import pictures  # late: only who draws needs it
+        from app.window.pictures import PictureError  # late: only who draws needs it
 
-        document, dark = self._document, bool(self.colours.currentData())
         try:
-            if self.format.to == "svg":
-                with tempfile.TemporaryDirectory() as folder:
-                    aside = Path(folder) / "drawing.svg"
-                    pictures.draw_svg(document.design, document.catalogue, document.analysis, aside, dark=dark)
-                    data = aside.read_bytes()
-                report: tuple[str, ...] = ()
-            else:
-                image = pictures.draw_design(document.design, document.catalogue, document.analysis, dark=dark)
-                data = png(image)
-                report = (f"{image.width():,} × {image.height():,} pixels.",)
-        except (pictures.PictureError, OSError) as error:
+            data, report = self.picture.draw(self.format.to)
+        except PictureError as error:
             self._failed(f"The picture cannot be made: {error}.")
             return
         self._write(path, data, report)
@@ -332,7 +326,7 @@ class ExportDialog(QDialog):
         self.bar.setVisible(busy)
         self.export_button.setEnabled(not busy)
         self.close_button.setText("Cancel" if busy else "Close")
-        for field in (self.formats, self.weights, self.colours, self.path, self.browse):
+        for field in (self.formats, self.weights, self.picture, self.path, self.browse):
             field.setEnabled(not busy)
         if was_busy and not busy:
             self.export_button.setFocus()  # it was disabled, and so had lost it

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from pathlib import Path
-
 from PySide6.QtCore import QModelIndex, QPoint, QRectF, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence, QPainter, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QFileDialog,
     QHBoxLayout,
     QLineEdit,
     QMenu,
@@ -22,7 +17,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.messages.parts import Fields, GetFields, GetParts, Parts
-from app.window import parts
+from app.window import parts, table_text
 from app.window.document import Document
 from app.window.engines import Engines
 from app.window.layer_model import SHARE_ROLE, Index, LayerModel, Sorted
@@ -331,29 +326,15 @@ class LayersPanel(QWidget):
         self.table.fit()
 
     def _save(self) -> None:
-        name, _ = QFileDialog.getSaveFileName(
-            self, "Save the table", f"{self._document.title}-layers.csv", "CSV (*.csv);;Markdown (*.md)"
-        )
-        if name:
-            path = Path(name)
-            text = self.as_markdown() if path.suffix.lower() in (".md", ".markdown") else self.as_csv()
-            try:
-                path.write_text(text, encoding="utf-8")
-            except OSError as error:
-                self._document_says(f"{path} cannot be written: {error.strerror}. Choose another place.")
+        said = table_text.save(self, f"{self._document.title}-layers.csv", self.as_csv, self.as_markdown)
+        if said:
+            self._document_says(said)
 
     def as_csv(self) -> str:
         """The rows that are shown, numbers without commas."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        for cells in self.table.cells(self.table.shown_rows()):
-            writer.writerow([c.replace(",", "") if c.replace(",", "").isdigit() else c for c in cells])
-        return out.getvalue()
+        return table_text.as_csv(self.table.cells(self.table.shown_rows()))
 
     def as_markdown(self) -> str:
         """The rows that are shown, and the totals, as a Markdown table."""
-        head, *lines = self.table.cells([*self.table.shown_rows(), *self.totals.rows])
         right = [c.right for i, c in enumerate(COLUMNS) if c.heading and not self.table.isColumnHidden(i)]
-        rule = ["---:" if side else "---" for side in right]
-        rows = [[cell.replace("|", "\\|") for cell in cells] for cells in (head, rule, *lines)]
-        return "\n".join(f"| {' | '.join(cells)} |" for cells in rows) + "\n"
+        return table_text.as_markdown(self.table.cells([*self.table.shown_rows(), *self.totals.rows]), right)

@@ -19,11 +19,11 @@ from app.window.files import Files, dropped_file, settings_file
 from app.window.inspector import Inspector
 from app.window.letters import Letters
 from app.window.opening import Opener
+from app.window.overlay_bars import OverlayBars
 from app.window.palette import Palette
 from app.window.panels import add_panels
 from app.window.parts import area
 from app.window.preview import Previews
-from app.window.profile_bar import ProfileBar
 from app.window.statusline import StatusLine
 from app.window.theme import theme
 from app.window.topbar import TopBar
@@ -56,7 +56,7 @@ class MainWindow(QMainWindow):
         self.letters = Letters(self.document, self.engines, self)
         self.canvas.scene_.letters = self.letters.text
         self.letters.changed.connect(self.canvas.scene_.relabel)
-        self._profile_bar: ProfileBar | None = None
+        self.overlays = OverlayBars(self.canvas, self.engines, self)
         self.previews = Previews(self.document, self.engines, self)
         self.actions_ = Actions(self)
         self.letters.wanted.connect(self.actions_["letters"].trigger)
@@ -78,11 +78,12 @@ class MainWindow(QMainWindow):
     def _arrange(self) -> None:
         add_panels(self)
         upper = QWidget()
-        box = self._upper = QVBoxLayout(upper)
+        box = QVBoxLayout(upper)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
         box.addWidget(Breadcrumbs(self.document))
         box.addWidget(self.canvas, 1)
+        self.overlays.stand_in(box)
         upper.setMinimumHeight(160)
         self.middle = QSplitter(Qt.Orientation.Vertical)
         self.middle.addWidget(upper)
@@ -180,6 +181,7 @@ class MainWindow(QMainWindow):
         self.settings.setValue("window/across", self.across.saveState())
         self.settings.setValue("window/middle", self.middle.saveState())
         self.settings.setValue("window/theme", theme.mode)
+        self.settings.setValue("canvas/wire_labels", "true" if self.canvas.scene_.labels_shown else "false")
         self.settings.setValue("window/folded", "true" if self.bottom.is_folded else "false")
         for name in self._sides:
             self.settings.setValue(f"window/{name}", "true" if self.panel_shown(name) else "false")
@@ -280,22 +282,14 @@ class MainWindow(QMainWindow):
         dialog.chosen.connect(self._lead)
         dialog.show()
 
-    def profile_bar(self) -> ProfileBar:
-        """The bar that measures, made when it is first needed."""
-        if self._profile_bar is None:
-            bar = self._profile_bar = ProfileBar(self.document, self.engines)
-            bar.closed.connect(self.toggle_profile)
-            self._upper.insertWidget(1, bar)
-        return self._profile_bar
+    def compare_variants(self) -> None:
+        """Show what each variant of the drawing costs."""
+        from app.window.variants_table import VariantsDialog
 
-    def toggle_profile(self) -> None:
-        """Show what each node takes, and measure it; or take that off the canvas."""
-        bar = self.profile_bar()
-        if self.document.timings.shown:
-            bar.shut()
-            self.canvas.setFocus()
-        else:
-            bar.open()
+        self._commit()
+        dialog = VariantsDialog(self.document, self.engines, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()
 
     def _lead(self, id: str) -> None:
         path, _where, node = locate(self.document.design, id)
@@ -343,13 +337,17 @@ class MainWindow(QMainWindow):
         gallery.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         gallery.open()
 
-    def export(self) -> None:
-        """Open the export dialog."""
+    def export(self, to: str = "") -> None:
+        """Open the export dialog, with the format `to` chosen."""
         from app.window.export_dialog import ExportDialog
         from app.window.runs import Runs
 
         self._commit()
-        ExportDialog(self.document, self.engines, Runs.of(self.document, self.engines), self).exec()
+        runs = Runs.of(self.document, self.engines)
+        dialog = ExportDialog(self.document, self.engines, runs, self, self.canvas.scene_)
+        if to:
+            dialog.choose(to)
+        dialog.exec()
 
     def ask_consent(self) -> None:
         """Show the code in the drawing that is not allowed yet, and ask whether it may run."""

@@ -30,7 +30,7 @@ def _layers(window: MainWindow) -> QWidget:
 
     panel = LayersPanel(window.document, window.engines)
     panel.chosen.connect(window.show_report)
-    panel.measure_wanted.connect(lambda: window.profile_bar().open())
+    panel.measure_wanted.connect(lambda: window.overlays.profile().open())
     return panel
 
 

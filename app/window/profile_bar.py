@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QLinearGradient, QPainter, QPaintEvent
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QHBoxLayout, QSpinBox, QVBoxLayout, QWidget
 
 from app.design.values import Design
 from app.messages import Analysis, Devices
 from app.messages.profile import GetProfile, Profile
 from app.window import figures
-from app.window.canvas.heat import hottest, warm
 from app.window.document import Document
 from app.window.engines import Engines
 from app.window.flow import Flow
 from app.window.jobs import Job
 from app.window.notice import Notice
+from app.window.overlay_bar import Scale
 from app.window.parts import IconButton, button, label
 from app.window.sentences import plain
-from app.window.theme import SECONDARY, font, theme
 
 MOST_SAMPLES = 1_000_000
 HIGH = 30
@@ -46,6 +44,7 @@ class ProfileBar(QWidget):
         self.setAccessibleName("Measured time")
         self._build()
         document.timings.changed.connect(self._refresh)
+        document.overlay.changed.connect(self._overlay_changed)
         document.analysed.connect(self._analysed)
         document.place_changed.connect(self._refresh)
         document.file_changed.connect(self._loaded)
@@ -84,11 +83,11 @@ class ProfileBar(QWidget):
         top.addLayout(row, 1)
         top.addWidget(self.close_button, 0, Qt.AlignmentFlag.AlignTop)
         self.notice = Notice()
-        self.legend = Legend()
+        self.scale = Scale()
         low = QHBoxLayout()
         low.setSpacing(16)
         low.addWidget(self.notice, 1)
-        low.addWidget(self.legend, 0, Qt.AlignmentFlag.AlignTop)
+        low.addWidget(self.scale, 0, Qt.AlignmentFlag.AlignTop)
         box = QVBoxLayout(self)
         box.setContentsMargins(14, 7, 10, 7)
         box.setSpacing(6)
@@ -99,14 +98,21 @@ class ProfileBar(QWidget):
         """Show it with the keys at the button that measures."""
         self.show()
         self.go.setFocus()
-        self._document.timings.show(True)
+        self._document.overlay.show("time")
 
     def shut(self) -> None:
         """Take the figures off the canvas. What is being measured is stopped; what was measured stays in the table."""
         if self.busy:
             self.cancel()
         self.hide()
-        self._document.timings.show(False)
+        if self._document.overlay.measure == "time":
+            self._document.overlay.show("")
+
+    def _overlay_changed(self) -> None:
+        if self._document.overlay.measure == "time":
+            self._refresh()
+        elif self.isVisible():  # another measure is shown in its place
+            self.shut()
 
     # measuring --------------------------------------------------------------------------------------------------------
 
@@ -195,7 +201,7 @@ class ProfileBar(QWidget):
         self.go.setText("Cancel" if self.busy else "Measure again" if told is not None else "Measure")
         for widget in (self.batch, self.passes, self.device):
             widget.setEnabled(not self.busy)
-        self.legend.setVisible(told is not None)
+        self.scale.setVisible(told is not None)
         if self.busy:
             self.notice.say("info", "Measuring…")
         elif told is None:
@@ -206,7 +212,10 @@ class ProfileBar(QWidget):
             if any(part.isdigit() for part in self._document.id_path("").split("/")):
                 said += " Of a Group that repeats, the first time is shown here."
             self.notice.say("warn" if old else "none", said)
-            self.legend.show_most(hottest(self._document, self._document.graph))
+            if self._document.overlay.measure == "time":
+                legend = self._document.overlay.legend()
+                tip = f"A node's share of the time: the warmest one here took {legend.high}"
+                self.scale.show_legend(legend, tip)
 
     @property
     def text(self) -> str:
@@ -232,39 +241,3 @@ def summary(told: Profile, *, old: bool = False, crowded: bool = False) -> str:
     if old:
         parts.append("The drawing has changed since.")
     return " ".join(parts)
-
-
-class Legend(QWidget):
-    """What the warmth of a node means: from no time to the share of the node that took most."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._most = 0.0
-        self.setFixedSize(QSize(152, 18))
-        theme.changed.connect(self.update)
-
-    def show_most(self, share: float) -> None:
-        """The share of the warmest node that is seen."""
-        self._most = share
-        self.setToolTip(f"A node's share of the time: the warmest one here took {figures.percent(share)}")
-        self.setAccessibleName(self.toolTip())
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setFont(font(SECONDARY, mono=True))
-        painter.setPen(theme.color("soft"))
-        whole = QRectF(self.rect())
-        painter.drawText(whole, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter, "0")
-        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-        painter.drawText(whole, right, figures.percent(self._most))
-        place = QRectF(14, 5, 88, 8)
-        ground = theme.color("canvas")
-        shades = QLinearGradient(place.topLeft(), place.topRight())
-        shades.setColorAt(0, warm(0.2, ground))
-        shades.setColorAt(1, warm(1.0, ground))
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(shades)
-        painter.drawRoundedRect(place, 4, 4)
-        painter.end()

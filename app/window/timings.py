@@ -55,8 +55,6 @@ class Timings(QObject):
         super().__init__(document)
         self._document = document
         self.profile: Profile | None = None
-        self.shown = False
-        """Whether they stand on the canvas."""
         self._design: Design | None = None
         self._figures: dict[str, NodeTime] = {}
         self._then: dict[str, Any] = {}
@@ -85,11 +83,11 @@ class Timings(QObject):
             self._figures, self._then, self._now = {}, {}, {}
             self.changed.emit()
 
-    def show(self, on: bool) -> None:
-        """Let the figures stand on the canvas, or not."""
-        if on != self.shown:
-            self.shown = on
-            self.changed.emit()
+    def like(self, other: Timings) -> None:
+        """Take over what another document has of the same drawing."""
+        self.profile, self._design, self._figures = other.profile, self._document.design, other._figures
+        self._then, self._now = other._then, other._now
+        self.changed.emit()
 
     def of(self, id: str) -> Timing | None:
         """The figure of a call or Group by its path; None where there is none."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSignalBlocker, Qt, Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QMenuBar, QSizePolicy, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMenuBar, QSizePolicy, QWidget
 
 from app.window.document import Document
 from app.window.parts import IconButton, button, label, mark
 from app.window.theme import icon, theme
+from app.window.variant_list import VariantList
 
 HEIGHT = 46
 
@@ -42,15 +43,13 @@ class TopBar(QWidget):
         self.name.clicked.connect(actions["save as"].trigger)
         self.edited = label("edited", "soft")
         self.edited.setFixedWidth(self.edited.sizeHint().width() + 8)
-        self.variant = QComboBox()
-        self.variant.setAccessibleName("Variant")
-        self.variant.setToolTip("The variants of this design: choosing one sets what it names, as one step to undo")
-        self.variant.setPlaceholderText("changed")
-        self.variant.setMinimumContentsLength(12)
-        self.variant.activated.connect(self._choose)
+        self.variant = VariantList(document)
+        self._compare = actions["compare variants"]
+        self.compare = _action_button(self._compare, "table")
         row.addWidget(self.name)
         row.addWidget(self.edited)
         row.addWidget(self.variant)
+        row.addWidget(self.compare)
         row.addSpacing(6)
         for name, symbol in (("undo", "undo-2"), ("redo", "redo-2"), ("fit", "maximize")):
             row.addWidget(_action_button(actions[name], symbol))
@@ -101,19 +100,10 @@ class TopBar(QWidget):
             self.name.setText(title)
         self.name.setToolTip(str(document.file) if document.file else "Not saved yet: click to save it")
         self.edited.setText("edited" if document.modified else "")
-        variants = [variant.name for variant in document.design.variants]
-        with QSignalBlocker(self.variant):
-            if [self.variant.itemText(i) for i in range(self.variant.count())] != variants:
-                self.variant.clear()
-                self.variant.addItems(variants)
-            self.variant.setCurrentIndex(self.variant.findText(document.variant))
-        # Once their settings are drawn out (a block was opened up), variants may not differ any more.
-        self.variant.setVisible(len({v.settings for v in document.design.variants}) > 1)
+        self.variant.refresh()
+        self.compare.setVisible(not self.variant.isHidden())
+        self._compare.setEnabled(not self.variant.isHidden())
         self._paint_problems()
-
-    def _choose(self, index: int) -> None:
-        self._document.choose_variant(self.variant.itemText(index))
-        self.refresh()  # a refused choice leaves the one before
 
     def _paint_problems(self) -> None:
         analysis = self._document.analysis

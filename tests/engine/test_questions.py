@@ -8,6 +8,7 @@ import pytest
 
 from app import messages as m
 from app.design import edits
+from app.design.paths import apply_variant
 from app.design.values import Design, Settings, Variant
 from app.engine.compile import shared_analyser
 from app.engine.questions import answer
@@ -18,6 +19,7 @@ from app.messages.profile import GetProfile, Profile
 from app.messages.reckoning import Reckon, Reckoning
 from app.messages.solving import Solve, Solved
 from app.messages.symbols import CheckSizes, GetSymbols, SizesChecked, Symbols
+from app.messages.totals import GetTotals, Totals
 from app.messages.trial import TriedOut, TryOut
 from tests.drawing import IMAGE, OUTPUT, chain, node
 
@@ -38,6 +40,7 @@ ASKED: dict[type, tuple[object, type]] = {
     GetPreview: (GetPreview("j", DESIGN, detail="stage"), Preview),
     CheckSizes: (CheckSizes("j", DESIGN, sizes=((32, 32),)), SizesChecked),
     GetProfile: (GetProfile("j", DESIGN, batch=2, device="cpu"), Profile),
+    GetTotals: (GetTotals("j", DESIGN), Totals),
 }
 
 
@@ -60,6 +63,14 @@ def test_it_is_answered_in_its_variant() -> None:
     told = answer(Reckon("j", DESIGN, "", "conv", variant="wide"))
     assert isinstance(told, Reckoning)
     assert next(line.result for line in told.lines if line.about == "parameters") == 3 * 9 * 32 + 32
+
+
+def test_totals_are_those_of_the_analysis_and_say_what_is_wrong() -> None:
+    whole = shared_analyser().analyse(apply_variant(DESIGN, "wide", shared_analyser().cards))
+    told = answer(GetTotals("j", DESIGN, variant="wide"))
+    assert told == Totals("j", whole.parameters, whole.macs, whole.memory, whole.outputs) and whole.parameters
+    broken = answer(GetTotals("j", chain(IMAGE, node("conv", "Conv2d", groups=2), OUTPUT)))
+    assert isinstance(broken, Totals) and "groups" in broken.problem and not broken.outputs
 
 
 def test_an_empty_drawing_has_answers_too() -> None:

@@ -14,9 +14,11 @@ from PySide6.QtWidgets import QFileDialog
 
 from app.design.values import Recipe, Settings
 from app.messages import Export, Exported, Trained
+from app.window.canvas.scene import Scene
 from app.window.document import Document
 from app.window.export_dialog import FORMATS, ExportDialog
 from app.window.runs import Runs
+from app.window.theme import LIGHT
 from tests.window.fake_engines import CARDS, FakeEngines, small_design
 
 LEFT = Qt.MouseButton.LeftButton
@@ -144,13 +146,45 @@ def test_browse_chooses_the_file(made: Any, tmp_path: Path, monkeypatch: pytest.
     assert dialog.path.text() == str(tmp_path / "mine.onnx")
 
 
-@pytest.mark.parametrize("to", ["png", "svg"])
+@pytest.mark.parametrize("to", ["png", "svg", "pdf"])
 def test_pictures_are_drawn_in_the_window(made: Any, tmp_path: Path, to: str) -> None:
     engines, dialog = made
     asked = len(engines.started)
     pick(dialog, to)
-    assert dialog.colours.isVisible() and not dialog.weights.isVisible()
+    form = dialog.picture
+    assert form.isVisible() and not dialog.weights.isVisible() and form.scale.isVisible() == (to == "png")
+    form.colours.setFocus()
+    QTest.keyClick(form.colours, Qt.Key.Key_Down)
+    QTest.mouseClick(form.transparent, LEFT, pos=QPoint(8, form.transparent.height() // 2))
+    assert form.colours.currentText() == "Light" and form.transparent.isChecked() and not form.overlay.isEnabled()
     QTest.mouseClick(dialog.export_button, LEFT)
     file = tmp_path / f"digits.{to}"
     assert dialog.notice.text.startswith(f"{file.name} is written") and len(engines.started) == asked
-    assert b"<svg" in file.read_bytes() if to == "svg" else QImage(str(file)).width() > 400
+    data = file.read_bytes()
+    assert data.startswith({"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}[to])
+    if to == "png":
+        made = QImage(str(file))
+        assert made.width() > 400 and made.pixelColor(1, 1).alpha() == 0
+    elif to == "svg":
+        assert b"<svg" in data and LIGHT.node.encode() in data and b"<rect" not in data
+
+
+def test_a_picture_can_be_of_the_selection_and_with_the_overlay(qtbot: Any, made: Any, tmp_path: Path) -> None:
+    engines, before = made
+    document = before._document
+    document.overlay.show("macs")
+    scene = Scene(document)
+    scene.select(["flatten", "linear"])
+    scene.show_labels(False)
+    dialog = ExportDialog(document, engines, Runs.of(document, engines), None, scene)
+    qtbot.addWidget(dialog)
+    dialog.show()
+    pick(dialog, "svg")
+    form = dialog.picture
+    assert form.part.itemText(1) == "Selection, 2 nodes" and not form.labels.isChecked() and form.overlay.isChecked()
+    form.part.setFocus()
+    QTest.keyClick(form.part, Qt.Key.Key_Down)
+    type_path(dialog, tmp_path / "part.svg")
+    QTest.mouseClick(dialog.export_button, LEFT)
+    text = (tmp_path / "part.svg").read_text(encoding="utf-8")
+    assert ">flatten<" in text and ">linear<" in text and ">answer<" not in text and ">MACs<" in text

@@ -80,7 +80,7 @@ def test_from_the_menu_to_the_figures_and_back(qtbot: Any, real_window: MainWind
     document.load(DESIGN, None)
     qtbot.waitUntil(checked, timeout=ENGINE)
     QTest.keyClick(window, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)
-    bar = window.profile_bar()
+    bar = window.overlays.profile()
     assert bar.isVisible() and bar.go.hasFocus() and not bar.device.isVisible()
     view.fit_all()
     plain, cool = picture(view), shade(view, "stage")
@@ -190,7 +190,7 @@ def told(**shares: float) -> Profile:
 def measured(view: CanvasView, document: Document) -> Document:
     analysis = analysed(document)
     document.set_analysis(analysis)
-    document.timings.show(True)
+    document.overlay.show("time")
     document.timings.take(told(conv=0.75, relu=0.25), document.design, analysis)
     return document
 
@@ -203,7 +203,7 @@ def test_warmth_goes_with_the_share_of_the_time(view: CanvasView, measured: Docu
     view.set_zoom(0.1)
     far = view.mapFromScene(view.scene_.nodes["conv"].rect.center())
     warm = picture(view).pixelColor(far)
-    measured.timings.show(False)
+    measured.overlay.show("")
     assert picture(view).pixelColor(far) != warm and view.scene_.nodes["conv"].face.heat is None
 
 

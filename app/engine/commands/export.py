@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from app.design import file
+from app.engine import questions
 from app.engine.commands import pictures
 from app.engine.commands.common import console, prepared, print_json, user_errors
 from app.engine.commands.train import checked
@@ -14,6 +15,7 @@ from app.engine.compile import shared_analyser
 from app.engine.export import SUFFIXES, export
 from app.engine.runs import load_run
 from app.exits import FINE, INVALID, CallError
+from app.messages.parts import Fields, GetFields
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -21,7 +23,8 @@ def run(arguments: argparse.Namespace) -> int:
     design = prepared(arguments, arguments.design, analyser.cards)
     if arguments.run and arguments.weights:
         raise CallError("the weights come from --run DIR or from --weights FILE, not from both")
-    drawing = arguments.to in ("svg", "png")
+    drawing = arguments.to in pictures.KINDS
+    look = pictures.look(arguments, Path(arguments.design.removeprefix("block:")).stem)
     if not drawing and not checked(design):
         return INVALID
     suffix = f".{arguments.to}" if drawing else SUFFIXES[arguments.to]
@@ -30,7 +33,12 @@ def run(arguments: argparse.Namespace) -> int:
         if drawing:
             written = Path(folder) / target.with_suffix(suffix).name
             analysis = analyser.analyse(design, with_fixes=False)
-            pictures.drawing(design, analysis, tuple(analyser.cards.values()), written)
+            fields: Fields | None = None
+            if arguments.overlay == "field":
+                told = questions.answer(GetFields("", design))
+                assert isinstance(told, Fields)
+                fields = told
+            pictures.drawing(design, analysis, tuple(analyser.cards.values()), written, look, fields)
             lines: tuple[str, ...] = ()
             difference = None
         else:

@@ -47,7 +47,7 @@ class Face:
     """The first error's sentence; empty when there is none."""
     bad_ports: frozenset[str] = frozenset()
     heat: Heat | None = None
-    """What was measured of it, while that is shown."""
+    """What it shows of the measure that nodes are coloured by."""
     below: float = 0.0
     """Height of the preview's picture under the foot."""
     within: bool = False

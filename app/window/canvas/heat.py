@@ -1,4 +1,4 @@
-"""The measured time on the canvas: how warm each node is, what its badge says, and the colours of warmth."""
+"""What an overlay puts on each node: how warm it is, what its badge says, and the colours of warmth."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from PySide6.QtGui import QColor
 
-from app.design.values import Graph
 from app.window.canvas.glyphs import mix
 from app.window.document import Document
 from app.window.theme import theme
@@ -21,37 +20,24 @@ TINT = {True: 0.42, False: 0.5}
 
 @dataclass(frozen=True)
 class Heat:
-    """What a node shows of the measurement."""
+    """What a node shows of the measure that nodes are coloured by."""
 
     step: int = 0
-    """0 to STEPS: its share of the time, beside that of the node of the graph that took most."""
+    """0 to STEPS: how warm it is beside the warmest node of the graph."""
     text: str = ""
-    """`1.24 ms, 18 %`; empty where nothing was measured."""
+    """`1.24 ms, 18 %`; empty where there is nothing to tell."""
     old: bool = False
 
 
 def heats(document: Document) -> dict[str, Heat]:
-    """The heat of every node of the graph that is looked at; nothing while no measurement is shown."""
-    timings = document.timings
-    if timings.profile is None or not timings.shown:
+    """The heat of every node of the graph that is looked at; nothing while no measure is shown."""
+    overlay = document.overlay
+    if not overlay.measure or (overlay.measure == "time" and document.timings.profile is None):
         return {}
-    most = hottest(document, document.graph)
-    found = {}
-    for node in document.graph.nodes:
-        timing = timings.of(document.id_path(node.id))
-        if timing is None:
-            found[node.id] = Heat()
-        else:
-            part = timing.figure.share / most if most and not timing.old else 0.0
-            found[node.id] = Heat(round(STEPS * part), timing.text, timing.old)
+    found = {node.id: Heat() for node in document.graph.nodes}
+    for id, (part, figure) in overlay.warmth().items():
+        found[id] = Heat(round(STEPS * part), figure.text, figure.old)
     return found
-
-
-def hottest(document: Document, graph: Graph) -> float:
-    """The largest share of the time among the nodes of the graph that is looked at; an old one counts, lest the others
-    look warmer than they are."""
-    timings = (document.timings.of(document.id_path(node.id)) for node in graph.nodes)
-    return max((timing.figure.share for timing in timings if timing is not None), default=0.0)
 
 
 def legible(ground: QColor) -> QColor:

@@ -188,7 +188,7 @@ def _whole(painter: QPainter, face: Face, geometry: Geometry, state: State, ink:
             mode = state.port_state(port.name, output) if state.port_state else ""
             paint_port(painter, port, places[port.name], ink, mode, bad=not output and port.name in face.bad_ports)
     if face.heat is not None and face.heat.text:
-        _time(painter, face, face.heat, geometry, ink)
+        _figure(painter, face, face.heat, geometry, ink)
     if face.problem:
         badge = QRectF(geometry.width - 11, -9, 18, 18)
         painter.setPen(QPen(ink.canvas, 2))
@@ -262,7 +262,7 @@ def _foot(painter: QPainter, face: Face, geometry: Geometry, ink: _Inks) -> None
     painter.setPen(QPen(ink.rule, 1))
     painter.drawLine(QLineF(1, top, geometry.width - 1, top))
     if face.heat is not None and face.heat.text:
-        return  # the time stands there
+        return  # the overlay's figure stands there
     line = QRectF(PAD, top, geometry.width - 2 * PAD, FOOT)
     painter.setFont(font(FOOT_SIZE, mono=True))
     painter.setPen(ink.soft)
@@ -270,18 +270,18 @@ def _foot(painter: QPainter, face: Face, geometry: Geometry, ink: _Inks) -> None
     painter.drawText(line, RIGHT, face.macs or "–")
 
 
-def _time(painter: QPainter, face: Face, measured: heat.Heat, geometry: Geometry, ink: _Inks) -> None:
-    """The measured time, in a pill: in the foot in place of the costs, or hanging on the edge where there is none."""
-    wide = text_width(measured.text, FOOT_SIZE, mono=True) + 16
+def _figure(painter: QPainter, face: Face, shown: heat.Heat, geometry: Geometry, ink: _Inks) -> None:
+    """The overlay's figure, in a pill: in the foot in place of the costs, or on the edge where there is none."""
+    wide = text_width(shown.text, FOOT_SIZE, mono=True) + 16
     pill = QRectF(geometry.width - wide - 8, geometry.foot_top + 3 if face.foot else geometry.height - 4, wide, 18)
-    part = measured.step / heat.STEPS
-    ground = ink.canvas if measured.old else heat.warm(0.2 + 0.8 * part, ink.canvas)
-    painter.setPen(QPen(ink.rule if measured.old else ink.canvas, 1))
+    part = shown.step / heat.STEPS
+    ground = ink.canvas if shown.old else heat.warm(0.2 + 0.8 * part, ink.canvas)
+    painter.setPen(QPen(ink.rule if shown.old else ink.canvas, 1))
     painter.setBrush(ground)
     painter.drawRoundedRect(pill, 9, 9)
     painter.setFont(font(FOOT_SIZE, mono=True))
-    painter.setPen(ink.soft if measured.old else heat.legible(ground))
-    painter.drawText(pill, Qt.AlignmentFlag.AlignCenter, measured.text)
+    painter.setPen(ink.soft if shown.old else heat.legible(ground))
+    painter.drawText(pill, Qt.AlignmentFlag.AlignCenter, shown.text)
 
 
 def _labels(painter: QPainter, face: Face, geometry: Geometry, ink: _Inks) -> None:

@@ -59,11 +59,12 @@ class Scene(QGraphicsScene):
         """The nodes' pictures while a preview is on."""
         self.pills = PillLayer()
         self.addItem(self.pills)
+        self.labels_shown = True
         document.changed.connect(self._changed)
         document.place_changed.connect(self.rebuild)
         document.analysed.connect(self._analysed)
         document.catalogue_changed.connect(self.rebuild)
-        document.timings.changed.connect(self._measured)
+        document.overlay.changed.connect(self._warmed)
         theme.changed.connect(self._repaint)
         self.selectionChanged.connect(self._light_blame)
         self.rebuild()
@@ -78,6 +79,7 @@ class Scene(QGraphicsScene):
         self.removeItem(self.pills)
         self.nodes, self.wires = {}, {}
         self.pills = PillLayer()
+        self.pills.setVisible(self.labels_shown)
         self.addItem(self.pills)
         self._graph = Graph()
         self._told = {}
@@ -186,9 +188,9 @@ class Scene(QGraphicsScene):
         self._light_blame()
         self.shown.emit()
 
-    def _measured(self) -> None:
-        self._heats = heats(self.document)
-        self._show_faces(self._graph.by_id)
+    def _warmed(self) -> None:
+        before, self._heats = self._heats, heats(self.document)
+        self._show_faces([id for id in self._graph.by_id if before.get(id) != self._heats.get(id)])
 
     def _show_faces(self, ids: Iterable[str]) -> None:
         for id in ids:
@@ -214,6 +216,20 @@ class Scene(QGraphicsScene):
                         self.pills.update(QRectF(box[0] - 1, box[1] - 1, box[2] - box[0] + 2, box[3] - box[1] + 2))
                 wired.show_look(look)
         self.pills.place(again)
+
+    def show_labels(self, on: bool) -> None:
+        """Let wires say what goes through them, or not."""
+        self.labels_shown = on
+        self.pills.setVisible(on)
+
+    def keep(self, ids: Iterable[str]) -> None:
+        """Show these nodes and the wires between them alone: for a picture of a selection."""
+        kept = set(ids)
+        for wire in [w for w in self.wires if not {w.source.node, w.target.node} <= kept]:
+            self._drop_wire(wire)
+        for id in [id for id in self.nodes if id not in kept]:
+            self._drop_node(id)
+        self.pills.place(self.wires.values())
 
     def _light_blame(self) -> None:
         """Light up the node that began what is wrong with the one that is selected, and the wires between."""

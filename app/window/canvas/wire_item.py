@@ -127,6 +127,11 @@ class WireItem(QGraphicsItem):
             self.offered = offered
             self.update()
 
+    @property
+    def path(self) -> QPainterPath:
+        """Its course."""
+        return self._path
+
     def boundingRect(self) -> QRectF:
         return self._bounds
 
