@@ -17,6 +17,7 @@ from app.window.fields import Field, WheelGuard, make_field
 from app.window.figures import port_lines
 from app.window.inspector_pages import Page, count_uses, whole_of
 from app.window.notice import Notice
+from app.window.palette_mine import keep
 from app.window.parts import Switch, button, label, mark
 from app.window.reckoning import ReckoningBox
 from app.window.rows import Costs, Facts
@@ -150,10 +151,14 @@ class NodePage(Page):
             self._add_field(REPEAT, self._set_repeat)
             row = QHBoxLayout()
             self._uses = label("", "soft")
+            kept = button("Save", tip="Save to my Groups: the palette offers it in every drawing")
+            kept.setObjectName("keep-group")
+            kept.clicked.connect(lambda: keep(self.document, self.node.group, self))
             enter = button("Enter", tip="Look inside (Enter)")
             enter.setObjectName("enter-group")
             enter.clicked.connect(lambda: self.document.enter(self.id))
             row.addWidget(self._uses, 1)
+            row.addWidget(kept)
             row.addWidget(enter)
             self._form.addLayout(row, self._form.rowCount(), 0, 1, 2)
         self._frozen = Switch()

@@ -19,6 +19,7 @@ from app.window.engines import Engines
 from app.window.fields import TextField, make_field
 from app.window.forecast_box import ForecastBox
 from app.window.inspector_about import AboutBox
+from app.window.inspector_ports import PortsBox
 from app.window.parts import IconButton, button, label, line
 from app.window.rows import NOT_KNOWN, Costs, Facts
 from blocks.card import Setting
@@ -157,6 +158,8 @@ class GroupPage(Page):
         self.box.addWidget(label(self._group, "title"))
         self.used = label("", "soft", wrap=True)
         self.box.addWidget(self.used)
+        self.ports = PortsBox(document, self._group)
+        self.box.addWidget(self.ports)
         self.heading("Settings of this Group")
         hint = "Name one in a field inside, as in width * 2; each use of the Group sets it."
         self.box.addWidget(label(hint, "soft", wrap=True))
@@ -181,6 +184,7 @@ class GroupPage(Page):
     def refresh(self) -> None:
         uses = count_uses(self.document.design, self._group)
         self.used.setText(f"A Group, used {uses} time{'s' * (uses != 1)}. A change here changes every use.")
+        self.ports.refresh()
 
     def _row(self, i: int, setting: Setting) -> QWidget:
         row = QWidget()

@@ -125,6 +125,8 @@ class MainWindow(QMainWindow):
         canvas.open_example.connect(self.files.open_known)
         self.palette_panel.chosen.connect(canvas.add_block)
         self.palette_panel.group_chosen.connect(canvas.add_group)
+        self.palette_panel.mine_chosen.connect(canvas.add_mine)
+        document.my_groups.said.connect(self.say)
         document.refused.connect(self.say)
         document.file_changed.connect(self._refresh_title)
         document.analysed.connect(self._analysed)
@@ -326,10 +328,8 @@ class MainWindow(QMainWindow):
         self.canvas.delete_selection()
 
     def rename(self) -> None:
-        """Rename the one selected node, in place."""
-        if len(ids := self.canvas.selected_ids()) == 1:
-            self.canvas.rename(ids[0])
-        else:
+        """Rename the one selected node or frame, in place."""
+        if not self.canvas.rename_selection():
             self.say("Select one node to rename it.")
 
     def show_gallery(self) -> None:

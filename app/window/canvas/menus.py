@@ -10,8 +10,9 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QInputDialog, QMenu
 
 from app.design.values import Expression, Node
-from app.window.canvas import commands
+from app.window.canvas import commands, frame_menu, frames
 from app.window.opening import why_closed
+from app.window.palette_mine import keep
 from app.window.sentences import plain
 from app.window.theme import icon
 from app.window.topics import of_node
@@ -36,7 +37,12 @@ def menu_at(view: CanvasView, at: QPointF) -> QMenu:
             view.scene_.clearSelection()
             hit.wire.setSelected(True)
         _add(menu, "Delete wire", "trash-2", view.delete_selection, "Del")
+    elif hit.frame is not None:
+        if not hit.frame.isSelected():
+            view.scene_.frames.select([hit.frame.frame.id])
+        frame_menu.fill(view, menu, hit.frame.frame)
     else:
+        _add(menu, "Add a frame", "square", lambda: frames.frame_selection(view, at), "Ctrl+J")
         _add(menu, "Paste", "clipboard-paste", lambda: commands.paste(view, at), "Ctrl+V")
         _add(menu, "Select all", "mouse-pointer-2", view.select_all, "Ctrl+A")
         menu.addSeparator()
@@ -71,9 +77,11 @@ def _node_menu(view: CanvasView, menu: QMenu, node: Node) -> None:
     _add(menu, "Copy", "clipboard", view.copy_selection, "Ctrl+C")
     menu.addSeparator()
     _add(menu, "Group", "group", view.group_selection, "Ctrl+G")
+    _add(menu, "Frame", "square", view.frame_selection, "Ctrl+J")
     if any(view.document.graph.by_id[id].group for id in ids):
         _add(menu, "Ungroup", "ungroup", view.ungroup_selection, "Ctrl+Shift+G")
     if node.group and not several:
+        _add(menu, "Save to my Groups", "save", lambda: keep(view.document, node.group, view))
         _add(menu, "Repeat…", "repeat", lambda: _ask_repeat(view, node))
     if not several:
         _share_menu(view, menu, node)

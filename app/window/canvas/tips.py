@@ -30,6 +30,9 @@ def tip(scene: Scene, hit: Hit) -> str:
         words = f"{nodes[wire.source.node].name}.{wire.source.port} → {nodes[wire.target.node].name}.{wire.target.port}"
         label = hit.wire.look.label
         return escape(words) + (f"<br>{hit.wire.look.kind} {escape(label)}" if label else "")
+    if hit.frame is not None:
+        frame = hit.frame.frame
+        return "<br>".join(filter(None, (f"<b>{escape(frame.title)}</b>", escape(frame.text).replace("\n", "<br>"))))
     return ""
 
 
@@ -39,6 +42,8 @@ def _node_tip(scene: Scene, hit: Hit) -> str:
     lines = [f"<b>{escape(face.name)}</b> &nbsp;{escape(face.title)}"]
     if face.problem:
         lines.append(rich(face.problem))
+        if face.inside:
+            lines.append(f"{face.inside} problem{'s' * (face.inside != 1)} inside: a double click enters the Group.")
     if face.missing:
         what = "Group" if face.group else "block"
         lines.append(rich(f"There is no {what} `{node.group or node.block}` here. It is kept as it is."))
