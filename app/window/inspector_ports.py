@@ -1,4 +1,4 @@
-"""The ports of a Group, on its page: named by typing, ordered by buttons and keys."""
+"""On the page of a Group: its name and what it does, and its ports, named by typing, ordered by buttons and keys."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from app.design import edits
+from app.design.group_names import describe_group, rename_group
 from app.design.port_order import move_port, port_nodes
 from app.design.ports import port_kind
 from app.design.values import Design, Node
@@ -16,6 +17,68 @@ from app.window.document import Document
 from app.window.parts import IconButton, label, line
 
 _SIDES = (("GroupInput", "Inputs"), ("GroupOutput", "Outputs"))
+
+
+def try_edit(document: Document, text: str, change: Callable[[Design], Design], *, merge: str = "") -> str:
+    """Make an edit; returns the sentence of its refusal, or ""."""
+    said: list[str] = []
+    document.refused.connect(said.append)
+    done = document.edit(text, change, merge=merge)
+    document.refused.disconnect(said.append)
+    return "" if done else (said[-1] if said else "The edit was refused.")
+
+
+class GroupHead(QWidget):
+    """A Group's name, and what it is said to do: type others."""
+
+    def __init__(self, document: Document, group: str) -> None:
+        super().__init__()
+        self._document, self._group = document, group
+        self.name = QLineEdit(group)
+        self.name.setProperty("role", "name")
+        self.name.setObjectName("group-name")
+        self.name.setAccessibleName("Name of the Group")
+        self.name.setToolTip("The Group's name: type another to rename it, in all places that use it")
+        self.name.editingFinished.connect(self._rename)
+        self.help = QLineEdit()
+        self.help.setObjectName("group-help")
+        self.help.setAccessibleName("What the Group does")
+        self.help.setPlaceholderText("What it does")
+        self.help.setToolTip("Shown where the Group is chosen")
+        self.help.editingFinished.connect(self._describe)
+        self.error = label("", "error", wrap=True)
+        self.error.hide()
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        for part in (self.name, self.help, self.error):
+            column.addWidget(part)
+
+    def refresh(self) -> None:
+        """Show what the Group is said to do now; another name makes another page."""
+        if self.error.isHidden() and self.name.text() != self._group and not self.name.isModified():
+            self.name.setText(self._group)
+        help = self._document.design.group_by_name[self._group].help
+        if self.help.text() != help and not self.help.isModified():
+            self.help.setText(help)
+            self.help.setCursorPosition(0)
+
+    def _rename(self) -> None:
+        wish = self.name.text().strip()
+        self.name.setModified(False)
+        if wish != self._group and self._group in self._document.design.group_by_name:
+            self._edit(f"Rename the Group to {wish}", lambda d: rename_group(d, self._group, wish))
+
+    def _describe(self) -> None:
+        group, help = self._document.design.group_by_name.get(self._group), self.help.text().strip()
+        self.help.setModified(False)
+        if group is not None and help != group.help:
+            self._edit("Describe the Group", lambda d: describe_group(d, self._group, help))
+
+    def _edit(self, text: str, change: Callable[[Design], Design]) -> None:
+        refusal = try_edit(self._document, text, change)
+        self.error.setText(refusal)
+        self.error.setVisible(bool(refusal))
 
 
 class PortsBox(QWidget):
@@ -61,6 +124,7 @@ class PortsBox(QWidget):
             for i, node in enumerate(listed):
                 column.addWidget(self._row(node, first=i == 0, last=i == len(listed) - 1))
         self._column.replaceWidget(self._rows, rows)
+        rows.show()  # at once: only what is seen can take the focus
         self._rows.hide()
         self._rows.deleteLater()
         self._rows = rows
@@ -133,12 +197,9 @@ class PortsBox(QWidget):
         self.refresh()
 
     def _edit(self, text: str, change: Callable[[Design], Design]) -> None:
-        said: list[str] = []
-        self._document.refused.connect(said.append)
-        self._document.edit(text, change)
-        self._document.refused.disconnect(said.append)
-        self.error.setText(said[-1] if said else "")
-        self.error.setVisible(bool(said))
+        refusal = try_edit(self._document, text, change)
+        self.error.setText(refusal)
+        self.error.setVisible(bool(refusal))
 
 
 class _Keys(QObject):

@@ -112,7 +112,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         document, engines, canvas = self.document, self.engines, self.canvas
-        canvas.selection_changed.connect(lambda: self.inspector.set_selection(canvas.selected_ids()))
+        canvas.selection_changed.connect(lambda: self.inspector.set_selection(*canvas.selected()))
         canvas.selection_changed.connect(lambda: self.previews.look_at(canvas.selected_ids()))
         canvas.picture_chosen.connect(lambda _id: self.bottom.show_tab("Preview"))
         self.previews.turned.connect(lambda on: canvas.scene_.cards.turn(self.previews.thumb if on else None))

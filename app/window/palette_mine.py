@@ -7,6 +7,7 @@ from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QInputDialog, QMenu, QMessageBox, QTreeWidgetItem, QWidget
 
 from app.design.file import FileError
+from app.design.group_names import rename_group
 from app.design.names import NamingError
 from app.window.canvas.face import ICONS
 from app.window.document import Document
@@ -37,6 +38,8 @@ def fill_menu(menu: QMenu, document: Document, key: str, parent: QWidget) -> Non
     kind, _, name = key.partition(":")
     groups = document.my_groups
     if kind == "group":
+        call = menu.addAction(icon("pencil"), "Rename…")
+        call.triggered.connect(lambda _on=False: _rename_drawn(document, name, parent))
         keep_it = menu.addAction(icon("save"), "Save to my Groups")
         keep_it.triggered.connect(lambda _on=False: keep(document, name, parent))
         menu.addSeparator()
@@ -101,6 +104,13 @@ def _rename(groups: MyGroups, kept: Kept, parent: QWidget) -> None:
         groups.rename(kept, name.strip())
     except (FileError, NamingError) as error:
         groups.said.emit(str(error))
+
+
+def _rename_drawn(document: Document, group: str, parent: QWidget) -> None:
+    name, chosen = QInputDialog.getText(parent, "Rename", "Name of the Group:", text=group)
+    if chosen:
+        wish = name.strip()
+        document.edit(f"Rename the Group to {wish}", lambda d: rename_group(d, group, wish))
 
 
 def _delete(groups: MyGroups, kept: Kept, parent: QWidget) -> None:

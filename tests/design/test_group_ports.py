@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from app.design import edits
 from app.design.edits import EditError
 from app.design.expand import expand
+from app.design.group_names import describe_group, rename_group
 from app.design.names import NamingError
 from app.design.port_order import move_port, port_nodes
 from app.design.ports import group_ports
@@ -94,3 +95,15 @@ def test_names_and_order_of_ports_do_not_change_what_runs(random: Design, data: 
         assert wiring(design) == wiring(start)
         assert {w.target.node for w in design.wires} == {w.target.node for w in start.wires}
         assert len(design.wires) == len(start.wires)
+
+
+def test_a_renamed_group_is_the_same_one() -> None:
+    design = rename_group(two_ports(), "mix", "blend")
+    assert set(design.group_by_name) == {"blend", "outer"}
+    assert design.by_id["m"].group == "blend" and design.group_by_name["outer"].by_id["deep"].group == "blend"
+    assert wiring(design) == wiring(two_ports())
+    assert describe_group(design, "blend", "Adds.").group_by_name["blend"].help == "Adds."
+    with pytest.raises(NamingError, match="there is a `outer` here already"):
+        rename_group(two_ports(), "mix", "outer")
+    with pytest.raises(EditError, match="there is no Group `gone`"):
+        rename_group(two_ports(), "gone", "mix")

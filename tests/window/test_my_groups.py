@@ -140,7 +140,9 @@ def test_it_cannot_stand_inside_itself(canvas: CanvasView, document: Document) -
     assert document.design == stage()
 
 
-@pytest.mark.parametrize(("answer", "names"), [("replace", ["stage"]), ("beside", ["stage", "stage_2"]), ("", ["stage"])])
+@pytest.mark.parametrize(
+    ("answer", "names"), [("replace", ["stage"]), ("beside", ["stage", "stage_2"]), ("", ["stage"])]
+)
 def test_another_of_the_same_name_is_asked_about(
     canvas: CanvasView, document: Document, groups: MyGroups, monkeypatch: pytest.MonkeyPatch, answer: str,
     names: list[str],

@@ -7,15 +7,15 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen
 from PySide6.QtWidgets import QGraphicsItem, QStyle, QStyleOptionGraphicsItem, QWidget
 
 from app.design.values import Frame
-from app.window.canvas.geometry import RADIUS, metrics
+from app.window.canvas.geometry import RADIUS, metrics, text_width
 from app.window.canvas.painting import LEFT, NEAR
 from app.window.canvas.sheet import SMALLEST
 from app.window.theme import BODY, font, theme
 
 BAR = 28.0
 """Height of the title bar at 100 %, in scene units."""
-_TITLE, _BAR_ON_SCREEN = 13.0, 24.0
-"""How small title and bar get on the screen, in px."""
+_TITLE, _LEAST, _BAR_ON_SCREEN = 13.0, 8.0, 24.0
+"""How small a title, one that is to fit, and the bar get on the screen, in px."""
 _EDGE, _CORNER = 6.0, 14.0
 """How near to an edge or a corner a press takes it, in px on the screen."""
 _OVER = _BAR_ON_SCREEN / SMALLEST
@@ -33,6 +33,8 @@ class FrameItem(QGraphicsItem):
     def __init__(self, frame: Frame) -> None:
         super().__init__()
         self.frame = frame
+        self.nested = False
+        """Whether it lies in another frame: then its bar does not grow, over that one's title."""
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
         self.setAcceptedMouseButtons(Qt.MouseButton.NoButton)
         self._place()
@@ -43,6 +45,12 @@ class FrameItem(QGraphicsItem):
             self.prepareGeometryChange()
             self.frame = frame
             self._place()
+            self.update()
+
+    def show_nested(self, nested: bool) -> None:
+        """Lie in another frame, or no more."""
+        if nested != self.nested:
+            self.nested = nested
             self.update()
 
     def _place(self) -> None:
@@ -57,7 +65,7 @@ class FrameItem(QGraphicsItem):
 
     def bar(self, zoom: float) -> QRectF:
         """The title bar on the scene: at the top inside; far out it grows upwards, clear of what stands within."""
-        high = bar_height(zoom)
+        high = BAR if self.nested else bar_height(zoom)
         return QRectF(self.pos().x(), self.pos().y() + BAR - high, self.frame.width, high)
 
     def part(self, at: QPointF, zoom: float) -> str:
@@ -108,13 +116,19 @@ class FrameItem(QGraphicsItem):
                 painter.drawRect(QRectF(corner.x() - 4, corner.y() - 4, 8, 8))
 
     def _words(self, painter: QPainter, bar: QRectF, zoom: float) -> None:
-        size = max(BODY, _TITLE / max(zoom, SMALLEST))
-        pad = 12 * size / BODY
+        scale = max(zoom, SMALLEST)
+        size = BODY if self.nested else max(BODY, _TITLE / scale)
+        pad = min(12.0, 12 * scale) / scale if zoom >= NEAR else 5 / scale
         room = bar.adjusted(pad, 0, -pad, 0)
-        painter.setFont(font(size, weight=QFont.Weight.DemiBold))
-        painter.setPen(theme.color("text"))
-        bold = metrics(float(round(size)), weight=QFont.Weight.DemiBold)
-        painter.drawText(room, LEFT, bold.elidedText(self.frame.title, Qt.TextElideMode.ElideRight, room.width()))
+        if not self.nested and zoom < NEAR:  # rather small than cut off
+            full = text_width(self.frame.title, BODY, bold=True) / BODY
+            size = max(min(size, room.width() / max(full, 1.0)), _LEAST / scale)
+        if size * zoom >= 5:
+            painter.setFont(font(size, weight=QFont.Weight.DemiBold))
+            painter.setPen(theme.color("text"))
+            bold = metrics(float(round(size)), weight=QFont.Weight.DemiBold)
+            words = bold.elidedText(self.frame.title, Qt.TextElideMode.ElideRight, room.width())
+            painter.drawText(room, LEFT, words)
         if self.frame.text and zoom >= NEAR:
             painter.setFont(font(BODY - 0.5))
             painter.setPen(theme.color("soft"))

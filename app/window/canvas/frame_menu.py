@@ -35,7 +35,7 @@ def fill(view: CanvasView, menu: QMenu, frame: Frame) -> None:
     colours = menu.addMenu(icon("droplets"), "Colour")
     one = QActionGroup(colours)
     for name in COLOURS:
-        action = colours.addAction(_swatch(name), name or "Grey")
+        action = colours.addAction(swatch(name), name or "Grey")
         action.setCheckable(True)
         action.setChecked(name == frame.colour)
         action.setActionGroup(one)
@@ -48,7 +48,8 @@ def fill(view: CanvasView, menu: QMenu, frame: Frame) -> None:
     add("Delete the frame", "trash-2", view.delete_selection, "Del")
 
 
-def _swatch(colour: str) -> QIcon:
+def swatch(colour: str) -> QIcon:
+    """A small square in a frame's colour."""
     picture = QPixmap(14, 14)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)

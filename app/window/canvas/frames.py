@@ -68,6 +68,9 @@ class Frames(QObject):
                 item.show_frame(frame)
                 fresh = True
         if fresh:
+            for id, item in self.items.items():
+                outer = any(other.rect.contains(item.rect) for key, other in self.items.items() if key != id)
+                item.show_nested(outer)
             self._scene.shown.emit()
 
     # what is where ----------------------------------------------------------------------------------------------------

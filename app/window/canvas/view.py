@@ -109,6 +109,10 @@ class CanvasView(Sheet):
     def selected_ids(self) -> list[str]:
         return self.scene_.selected_ids()
 
+    def selected(self) -> tuple[list[str], list[str]]:
+        """The nodes and the frames that are selected."""
+        return self.scene_.selected_ids(), self.scene_.frames.selected()
+
     def select_all(self) -> None:
         self.scene_.select(self.scene_.nodes)
         self.scene_.frames.select(self.scene_.frames.items, keep=True)
