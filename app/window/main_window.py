@@ -324,8 +324,7 @@ class MainWindow(QMainWindow):
 
     def cut(self) -> None:
         """Copy the selection, and take it away."""
-        self.canvas.copy_selection()
-        self.canvas.delete_selection()
+        self.canvas.cut_selection()
 
     def rename(self) -> None:
         """Rename the one selected node or frame, in place."""

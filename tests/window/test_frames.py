@@ -203,6 +203,25 @@ def test_other_text_is_refused_in_a_sentence(view: CanvasView, qtbot, text: str,
     assert view.document.design == CHAIN
 
 
+def test_a_cut_takes_what_the_paste_brings_back(view: CanvasView) -> None:
+    frame_two(view)
+    key(view, Qt.Key.Key_Return)
+    key(view, Qt.Key.Key_X, CONTROL)
+    assert [n.id for n in view.document.design.nodes] == ["image", "output"] and not view.document.design.frames
+    assert view.document.undo_stack.count() == 2
+    key(view, Qt.Key.Key_V, CONTROL)
+    assert len(view.document.design.nodes) == 4 and len(view.document.design.frames) == 1
+
+
+def test_a_duplicate_takes_the_frame_along(view: CanvasView) -> None:
+    frame_two(view)
+    key(view, Qt.Key.Key_Return)
+    key(view, Qt.Key.Key_D, CONTROL)
+    design = view.document.design
+    assert len(design.frames) == 2 and len(design.nodes) == 6
+    assert view.document.undo_stack.count() == 2
+
+
 def test_a_group_takes_the_frame_of_its_nodes_inside(view: CanvasView) -> None:
     frame = frame_two(view)
     key(view, Qt.Key.Key_Return)

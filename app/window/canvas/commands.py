@@ -132,10 +132,18 @@ def insert(view: CanvasView, node: Node, at: QPointF, wire: WireItem, bring: Bri
     return placed.id
 
 
-def delete(view: CanvasView) -> None:
-    """Delete what is selected: nodes with all their wires, wires, and frames alone: what stands in them stays."""
+def cut(view: CanvasView) -> None:
+    """Copy what is selected, and take away what was copied."""
+    view.copy_selection()
+    delete(view, view.scene_.frames.taken())
+
+
+def delete(view: CanvasView, framed: Collection[str] | None = None) -> None:
+    """Delete what is selected: nodes with all their wires, wires, and frames alone: what stands in them stays. The
+    frames may be given."""
     document, where, graph = view.document, view.document.where, view.document.graph
-    nodes, wires, framed = view.scene_.selected_ids(), view.scene_.selected_wires(), view.scene_.frames.selected()
+    nodes, wires = view.scene_.selected_ids(), view.scene_.selected_wires()
+    framed = view.scene_.frames.selected() if framed is None else framed
     if not nodes and not wires and not framed:
         return
     if len(nodes) == 1:

@@ -148,16 +148,16 @@ class Frames(QObject):
 # what is done with frames ---------------------------------------------------------------------------------------------
 
 
-def frame_selection(view: CanvasView, at: QPointF | None = None) -> str:
-    """Draw a frame around what is selected, or with nothing selected an empty one at the pointer; its title can be
-    typed at once. Returns its id."""
+def frame_selection(view: CanvasView, at: QPointF | None = None, *, alone: bool = False) -> str:
+    """Draw a frame around what is selected, or with nothing selected, or `alone`, an empty one at the pointer; its
+    title can be typed at once. Returns its id."""
     scene, document, where = view.scene_, view.document, view.document.where
     around = QRectF()
     for id in scene.selected_ids():
         around = around.united(scene.nodes[id].rect)
     for id in scene.frames.selected():
         around = around.united(scene.frames.items[id].rect)
-    if around.isNull():
+    if around.isNull() or alone:
         at = at if at is not None else view.pointer()
         left, top, wide, high = snap(at.x()), snap(at.y()), *EMPTY
     else:

@@ -33,8 +33,7 @@ def press(view: CanvasView, event: QKeyEvent) -> bool:
     elif event.matches(QKeySequence.StandardKey.SelectAll):
         view.select_all()
     elif event.matches(QKeySequence.StandardKey.Cut):
-        view.copy_selection()
-        view.delete_selection()
+        view.cut_selection()
     elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and not held:
         view.delete_selection()
     elif key == Qt.Key.Key_D and held == control:

@@ -42,9 +42,9 @@ def menu_at(view: CanvasView, at: QPointF) -> QMenu:
             view.scene_.frames.select([hit.frame.frame.id])
         frame_menu.fill(view, menu, hit.frame.frame)
     else:
-        _add(menu, "Add a frame", "square", lambda: frames.frame_selection(view, at), "Ctrl+J")
         _add(menu, "Paste", "clipboard-paste", lambda: commands.paste(view, at), "Ctrl+V")
         _add(menu, "Select all", "mouse-pointer-2", view.select_all, "Ctrl+A")
+        _add(menu, "Add a frame", "square", lambda: frames.frame_selection(view, at, alone=True), "Ctrl+J")
         menu.addSeparator()
         _add(menu, "Fit the drawing", "maximize", view.fit_all, "Home")
         if view.document.path:

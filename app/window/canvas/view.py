@@ -128,6 +128,9 @@ class CanvasView(Sheet):
         if ids or framed:
             clipboard.write(self.document.design, self.document.graph, ids, framed)
 
+    def cut_selection(self) -> None:
+        commands.cut(self)
+
     def paste(self) -> None:
         commands.paste(self, None)
 
