@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
@@ -15,15 +17,19 @@ from app.design.values import Design, End, Expression, Frame, Group, Node, Wire
 from app.messages import Analysis
 from app.messages.reports import Problem
 from app.window.canvas import tips
+from app.window.canvas.rename import InPlace
 from app.window.canvas.scene import Hit
 from app.window.canvas.view import CanvasView
 from app.window.code_edit import CodeEdit
 from app.window.document import Document
 from app.window.engines import Engines
 from app.window.inspector import Inspector
+from app.window.main_window import MainWindow
 from app.window.number_edit import NumberEdit
+from app.window.palette_mine import keep
+from app.window.palette_rows import KEY
 from blocks.card import Setting
-from tests.window.canvas_hands import body, node, wire
+from tests.window.canvas_hands import CARDS, body, node, wire
 
 MIX = Group(
     name="mix", settings=(Setting("depth", "int", 2, min=1),),
@@ -211,3 +217,40 @@ def test_the_page_of_a_frame(document: Document, inspector: Inspector) -> None:
     document.edit("Remove", lambda d: frames.remove_frames(d, "mix", ["note"]))
     inspector.refresh()
     assert inspector.page.findChild(QLineEdit, "frame-title") is None
+
+
+def test_in_the_window_keys_menus_and_palette_work_together(
+    qtbot: QtBot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NETLOOM_SETTINGS", str(tmp_path))
+    window = MainWindow()
+    qtbot.addWidget(window)
+    monkeypatch.setattr(window.files, "ask_save", lambda: "discard")
+    document, canvas = window.document, window.canvas
+    document.my_groups.folder = tmp_path / "groups"
+    document.set_catalogue(CARDS)
+    document.load(DRAWING, None)
+    window.show()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    canvas.setFocus()
+    canvas.scene_.select(["mix"])
+    QTest.keyClick(canvas, Qt.Key.Key_J, Qt.KeyboardModifier.ControlModifier)
+    (field,) = [f for f in canvas.viewport().findChildren(InPlace) if f.isVisible()]
+    QTest.keyClicks(field, "Mixing")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert document.design.frames[0].title == "Mixing" and document.undo_stack.count() == 1
+    window.inspector.refresh()
+    title = window.inspector.page.findChild(QLineEdit, "frame-title")
+    assert title is not None and title.text() == "Mixing"
+    keep(document, "mix", window)
+    document.new()
+    (row,) = [r for r in window.palette_panel.rows() if r.data(0, KEY) == "mine:mix"]
+    window.palette_panel.list.scrollToItem(row)
+    at = window.palette_panel.list.visualItemRect(row).center()
+    QTest.mouseClick(window.palette_panel.list.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    QTest.mouseDClick(window.palette_panel.list.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert set(document.design.group_by_name) == {"mix", "core"} and canvas.selected_ids() == ["mix"]
+    QTest.keyClick(canvas, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert document.design == Design()
+    window.end()

@@ -121,9 +121,9 @@ class Bubble(QFrame):
         return inside_of(node, errors) if node is not None and node.group else []
 
     def _words(self, problem: Problem, inside: list[Problem]) -> str:
-        prefix = self._view.document.id_path(self._view.scene_.selected_ids()[0]) + "/"
-        path = [part for part in problem.id.removeprefix(prefix).split("/") if not part.isdigit()]
-        at = " / ".join(path)
+        outside = self._view.document.id_path(self._view.scene_.selected_ids()[0])
+        depth = sum(not part.isdigit() for part in outside.split("/"))  # digits count repetitions
+        at = " / ".join([part for part in problem.name.split("/") if not part.isdigit()][depth:])
         return f"Inside, at {at}:" if len(inside) == 1 else f"{len(inside)} problems inside; the first, at {at}:"
 
     def _lead(self, problem: Problem) -> None:

@@ -118,7 +118,7 @@ class FrameItem(QGraphicsItem):
     def _words(self, painter: QPainter, bar: QRectF, zoom: float) -> None:
         scale = max(zoom, SMALLEST)
         size = BODY if self.nested else max(BODY, _TITLE / scale)
-        pad = min(12.0, 12 * scale) / scale if zoom >= NEAR else 5 / scale
+        pad = 12.0 if zoom >= NEAR else 5 / scale
         room = bar.adjusted(pad, 0, -pad, 0)
         if not self.nested and zoom < NEAR:  # rather small than cut off
             full = text_width(self.frame.title, BODY, bold=True) / BODY
