@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QInputDialog, QMenu, QPushButton, QTreeWidgetItem
+from PySide6.QtWidgets import QApplication, QInputDialog, QMenu, QMessageBox, QPushButton, QTreeWidgetItem
 
 from app.design import edits, file
 from app.design.values import Design, Group, Node
@@ -227,3 +227,25 @@ def test_the_search_and_the_inspector_know_them(
     with qtbot.waitSignal(palette.mine_chosen) as chosen:
         QTest.keyClick(palette.search, Qt.Key.Key_Return)
     assert chosen.args == ["stage"]
+
+
+@pytest.mark.parametrize(("press", "answer"), [("Replace", "replace"), ("Keep both", "beside"), ("Cancel", "")])
+def test_the_question_has_three_answers(qtbot, canvas: CanvasView, press: str, answer: str) -> None:  # type: ignore[no-untyped-def]
+    def click() -> None:
+        box = QApplication.activeModalWidget()
+        assert isinstance(box, QMessageBox)
+        QTest.mouseClick(next(b for b in box.buttons() if b.text() == press), Qt.MouseButton.LeftButton)
+
+    QTimer.singleShot(0, click)
+    assert palette_mine.ask_replace(canvas, "stage") == answer
+
+
+@pytest.mark.parametrize("press", ["Delete", "Cancel"])
+def test_a_deletion_is_asked_about(qtbot, canvas: CanvasView, press: str) -> None:  # type: ignore[no-untyped-def]
+    def click() -> None:
+        box = QApplication.activeModalWidget()
+        assert isinstance(box, QMessageBox)
+        QTest.mouseClick(next(b for b in box.buttons() if b.text() == press), Qt.MouseButton.LeftButton)
+
+    QTimer.singleShot(0, click)
+    assert palette_mine.ask_delete(canvas, "stage") == (press == "Delete")
