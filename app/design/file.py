@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from app.design.frames import check_frames
 from app.design.names import NamingError, check_name
 from app.design.nesting import check_nesting
 from app.design.ports import Catalogue, Ports
@@ -153,6 +154,10 @@ def _check_graph(design: Design, graph: Graph, place: str) -> None:
             raise ValueError(f"the node `{node.id}` lies at ({node.x:g}, {node.y:g}), off any canvas")
         ids.add(node.id)
         names.add(node.name)
+    try:
+        check_frames(graph.frames)
+    except ValueError as error:
+        raise ValueError(f"{place}: {error}") from None
     for node in graph.nodes:
         if not node.shares:
             continue
@@ -168,7 +173,7 @@ def _check_graph(design: Design, graph: Graph, place: str) -> None:
         raise ValueError(f"{ends[double]} wires end at {double}: an input takes one")
 
 
-_GROUP_ORDER = ("name", "help", "settings", "nodes", "wires")
+_GROUP_ORDER = ("name", "help", "settings", "nodes", "wires", "frames")
 
 
 def dumps(design: Design) -> bytes:
@@ -182,6 +187,8 @@ def dumps(design: Design) -> bytes:
             if not node.get("settings", True):
                 del node["settings"]
             _shorten(node, "x", "y")
+        for frame in graph.get("frames", ()):
+            _shorten(frame, "x", "y", "width", "height")
         for setting in graph.get("settings", ()):
             _shorten(setting, "min", "max")
     if not fields["groups"]:

@@ -10,14 +10,17 @@ from app.design import expressions, variants
 from app.design.borders import PORT_BLOCKS
 from app.design.edits import EditError, _graph, _node, _on, check_repeat, drop_unused_groups
 from app.design.expressions import ExpressionError, substitute
+from app.design.frames import add_copies
 from app.design.names import free_name
 from app.design.nesting import NestingError, check_nesting
 from app.design.ports import Catalogue, ports
 from app.design.values import Design, End, Expression, Group, Node, Settings, SettingValue, Wire
 
 
-def collapse(design: Design, where: str, ids: Collection[str], name: str, catalogue: Catalogue) -> tuple[Design, str]:
-    """Make a Group of the nodes `ids`; returns the design and the id of the node that stands for them.
+def collapse(
+    design: Design, where: str, ids: Collection[str], name: str, catalogue: Catalogue, frames: Collection[str] = ()
+) -> tuple[Design, str]:
+    """Make a Group of the nodes `ids`, and of frames; returns the design and the id of the node that stands for them.
 
     Wires that cross the border become ports: one an outer source, one an inner source that is used outside.
     Raises EditError when a path leaves the selection and comes back (the Group would feed itself).
@@ -81,14 +84,18 @@ def collapse(design: Design, where: str, ids: Collection[str], name: str, catalo
     used = {name for n in inside for value in (*n.settings.values(), n.repeat) for name in _used(value)}
     exposed = tuple(s for s in graph.settings if s.name in used) if isinstance(graph, Group) else ()
     inside = [n if n.shares in chosen else replace(n, shares="") for n in inside]
-    group = Group(name=group_name, settings=exposed, nodes=(*inside, *port_nodes), wires=tuple(inner))
+    within = tuple(f for f in graph.frames if f.id in set(frames))
+    group = Group(
+        name=group_name, settings=exposed, nodes=(*inside, *port_nodes), wires=tuple(inner), frames=within
+    )  # fmt: skip
     stand_in = Node(
         id=node_id, group=group_name, x=sum(n.x for n in inside) / len(inside),
         y=sum(n.y for n in inside) / len(inside), settings=Settings({s.name: Expression(s.name) for s in exposed}),
     )  # fmt: skip
     nodes = tuple(replace(n, shares="") if n.shares in chosen else n for n in graph.nodes if n.id not in chosen)
     design = replace(design, groups=(*design.groups, group))
-    design = _on(design, where, nodes=(*nodes, stand_in), wires=tuple(outer))
+    around = tuple(f for f in graph.frames if f not in within)
+    design = _on(design, where, nodes=(*nodes, stand_in), wires=tuple(outer), frames=around)
     try:
         check_nesting(design)
     except NestingError as error:
@@ -109,7 +116,7 @@ def _used(value: SettingValue) -> set[str]:
 
 
 def ungroup(design: Design, where: str, id: str) -> tuple[Design, tuple[str, ...]]:
-    """Put a Group's inside in the place of its node; returns the design and the new ids.
+    """Put a Group's inside, its frames too, in the place of its node; returns the design and the nodes' new ids.
 
     Settings given as expressions become the values that they have here. Raises EditError for a repeated Group and for
     one that uses another's weights.
@@ -172,7 +179,9 @@ def ungroup(design: Design, where: str, id: str) -> tuple[Design, tuple[str, ...
         if start is not None:
             joined.append(Wire(start, wire.target))
     nodes = (*(replace(n, shares="") if n.shares == id else n for n in graph.nodes if n.id != id), *placed)
-    return drop_unused_groups(_on(design, where, nodes=nodes, wires=tuple(joined))), tuple(new.values())
+    design = _on(design, where, nodes=nodes, wires=tuple(joined))
+    design, _ = add_copies(design, where, group.frames, dx=node.x - middle_x, dy=node.y - middle_y)
+    return drop_unused_groups(design), tuple(new.values())
 
 
 def open_into(design: Design, where: str, id: str, group: Group) -> Design:

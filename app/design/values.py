@@ -157,15 +157,34 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
             msgspec.structs.force_setattr(self, "name", self.id)
 
 
+class Frame(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A titled rectangle behind the nodes: a remark on the drawing, no part of the network. `colour` is a category's
+    name, whose colour it has; "" is grey."""
+
+    id: str
+    title: str = ""
+    text: str = ""
+    x: float = 0.0
+    y: float = 0.0
+    width: float = 320.0
+    height: float = 240.0
+    colour: str = ""
+
+
 class Graph(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, dict=True, kw_only=True):
-    """Nodes and the wires between them: what Design and Group have in common."""
+    """Nodes and the wires between them: what Design and Group have in common. The frames behind them are for people."""
 
     nodes: tuple[Node, ...] = ()
     wires: tuple[Wire, ...] = ()
+    frames: tuple[Frame, ...] = ()
 
     @cached_property
     def by_id(self) -> dict[str, Node]:
         return {node.id: node for node in self.nodes}
+
+    @cached_property
+    def frame_by_id(self) -> dict[str, Frame]:
+        return {frame.id: frame for frame in self.frames}
 
     @cached_property
     def by_name(self) -> dict[str, Node]:

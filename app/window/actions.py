@@ -125,6 +125,8 @@ class Actions(dict[str, QAction]):
         menu.addSeparator()
         self._add(menu, "group", "Group", canvas.group_selection, "Ctrl+G", canvas=True)
         self._add(menu, "ungroup", "Ungroup", canvas.ungroup_selection, "Ctrl+Shift+G", canvas=True)
+        frame = self._add(menu, "frame", "Frame the selection", canvas.frame_selection, "Ctrl+J", canvas=True)
+        frame.setToolTip("Draw a titled frame around what is selected, or an empty one; J goes to the next one")
         opener = window.opener
         open_up = self._add(
             menu, "open up", "Open up", lambda: opener.open(canvas.selected_ids()), "Ctrl+Shift+E", canvas=True

@@ -17,6 +17,7 @@ from app.design.wires import WiringError
 from app.messages import Analysis
 from app.messages.reports import NodeReport, Problem
 from app.window.consent import Consent
+from app.window.my_groups import MyGroups
 from app.window.overlays import Overlay
 from app.window.timings import Timings
 from blocks.card import Card, Page
@@ -102,6 +103,8 @@ class Document(QObject):
         self.analysis: Analysis | None = None
         self.consent = Consent(self)
         """Which code in drawings may run."""
+        self.my_groups = MyGroups(parent=self)
+        """The Groups that the user keeps as blocks of their own."""
         self.troubles: tuple[Problem, ...] = ()
         """What is wrong with the user's own blocks, whatever is drawn."""
         self.timings = Timings(self)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from app.window.document import Document
 from app.window.engines import Engines
+from app.window.inspector_frame import FramePage
 from app.window.inspector_node import NodePage
 from app.window.inspector_pages import GroupPage, OverviewPage, Page, SeveralPage
 from app.window.parts import area
@@ -21,6 +24,7 @@ class Inspector(QScrollArea):
         self._document = document
         self._engines = engines
         self._ids: list[str] = []
+        self._frames: list[str] = []
         self._page: Page | None = None
         self.setObjectName("panel")
         self.setWidgetResizable(True)
@@ -41,16 +45,20 @@ class Inspector(QScrollArea):
         document.timings.changed.connect(self._soon)
         self.refresh()
 
-    def set_selection(self, ids: list[str]) -> None:
-        """Show these nodes of the present graph."""
-        if ids != self._ids:
-            self._ids = list(ids)
+    def set_selection(self, ids: list[str], frames: Sequence[str] = ()) -> None:
+        """Show these nodes of the present graph; without nodes, the one frame."""
+        if ids != self._ids or list(frames) != self._frames:
+            self._ids, self._frames = list(ids), list(frames)
             self._soon()
 
     @property
     def page(self) -> Page:
         assert self._page is not None
         return self._page
+
+    def _bare(self) -> type[Page]:
+        """What is shown while no node is selected."""
+        return GroupPage if self._document.where else OverviewPage
 
     def _soon(self, *_ignored: object) -> None:
         # An edit fires several signals, and analysis follows in a moment: draw once for all of them.
@@ -67,8 +75,10 @@ class Inspector(QScrollArea):
             kind = NodePage
         elif ids:
             kind = SeveralPage
+        elif framed := [id for id in self._frames if id in graph.frame_by_id][:2]:
+            kind, ids = (FramePage, framed) if len(framed) == 1 else (self._bare(), [])
         else:
-            kind = GroupPage if self._document.where else OverviewPage
+            kind = self._bare()
         key = (kind, kind.key(self._document, ids))
         if self._page is None or self._page.made_for != key:
             page = kind(self._document, ids, self._engines)

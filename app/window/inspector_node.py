@@ -17,6 +17,7 @@ from app.window.fields import Field, WheelGuard, make_field
 from app.window.figures import port_lines
 from app.window.inspector_pages import Page, count_uses, whole_of
 from app.window.notice import Notice
+from app.window.palette_mine import keep
 from app.window.parts import Switch, button, label, mark
 from app.window.reckoning import ReckoningBox
 from app.window.rows import Costs, Facts
@@ -156,6 +157,11 @@ class NodePage(Page):
             row.addWidget(self._uses, 1)
             row.addWidget(enter)
             self._form.addLayout(row, self._form.rowCount(), 0, 1, 2)
+            tip = "Keep it as a block of your own: the palette of every drawing has it"
+            kept = button("Save to my Groups", "link", tip)
+            kept.setObjectName("keep-group")
+            kept.clicked.connect(lambda: keep(self.document, self.node.group, self))
+            self._form.addWidget(kept, self._form.rowCount(), 0, 1, 2, Qt.AlignmentFlag.AlignLeft)
         self._frozen = Switch()
         self._frozen.setObjectName("frozen")
         self._frozen.setAccessibleName("frozen")

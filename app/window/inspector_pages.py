@@ -19,6 +19,7 @@ from app.window.engines import Engines
 from app.window.fields import TextField, make_field
 from app.window.forecast_box import ForecastBox
 from app.window.inspector_about import AboutBox
+from app.window.inspector_ports import GroupHead, PortsBox, try_edit
 from app.window.parts import IconButton, button, label, line
 from app.window.rows import NOT_KNOWN, Costs, Facts
 from blocks.card import Setting
@@ -54,11 +55,7 @@ class Page(QWidget):
 
     def try_edit(self, text: str, change: Callable[[Design], Design], *, merge: str = "") -> str:
         """Make an edit; returns the sentence of its refusal, or ""."""
-        said: list[str] = []
-        self.document.refused.connect(said.append)
-        done = self.document.edit(text, change, merge=merge)
-        self.document.refused.disconnect(said.append)
-        return "" if done else (said[-1] if said else "The edit was refused.")
+        return try_edit(self.document, text, change, merge=merge)
 
 
 def whole_of(analysis: Analysis | None) -> tuple[int, int, int]:
@@ -154,9 +151,12 @@ class GroupPage(Page):
     def __init__(self, document: Document, ids: list[str], engines: Engines) -> None:
         super().__init__(document, ids, engines)
         self._group = self.group.name
-        self.box.addWidget(label(self._group, "title"))
+        self.head = GroupHead(document, self._group)
+        self.box.addWidget(self.head)
         self.used = label("", "soft", wrap=True)
         self.box.addWidget(self.used)
+        self.ports = PortsBox(document, self._group)
+        self.box.addWidget(self.ports)
         self.heading("Settings of this Group")
         hint = "Name one in a field inside, as in width * 2; each use of the Group sets it."
         self.box.addWidget(label(hint, "soft", wrap=True))
@@ -181,6 +181,8 @@ class GroupPage(Page):
     def refresh(self) -> None:
         uses = count_uses(self.document.design, self._group)
         self.used.setText(f"A Group, used {uses} time{'s' * (uses != 1)}. A change here changes every use.")
+        self.head.refresh()
+        self.ports.refresh()
 
     def _row(self, i: int, setting: Setting) -> QWidget:
         row = QWidget()

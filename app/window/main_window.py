@@ -115,7 +115,7 @@ class MainWindow(QMainWindow):
 
     def _connect(self) -> None:
         document, engines, canvas = self.document, self.engines, self.canvas
-        canvas.selection_changed.connect(lambda: self.inspector.set_selection(canvas.selected_ids()))
+        canvas.selection_changed.connect(lambda: self.inspector.set_selection(*canvas.selected()))
         canvas.selection_changed.connect(lambda: self.previews.look_at(canvas.selected_ids()))
         canvas.picture_chosen.connect(lambda _id: self.bottom.show_tab("Preview"))
         self.previews.turned.connect(lambda on: canvas.scene_.cards.turn(self.previews.thumb if on else None))
@@ -128,6 +128,8 @@ class MainWindow(QMainWindow):
         canvas.open_example.connect(self.files.open_known)
         self.palette_panel.chosen.connect(canvas.add_block)
         self.palette_panel.group_chosen.connect(canvas.add_group)
+        self.palette_panel.mine_chosen.connect(canvas.add_mine)
+        document.my_groups.said.connect(self.say)
         document.refused.connect(self.say)
         document.file_changed.connect(self._refresh_title)
         document.analysed.connect(self._analysed)
@@ -318,14 +320,11 @@ class MainWindow(QMainWindow):
 
     def cut(self) -> None:
         """Copy the selection, and take it away."""
-        self.canvas.copy_selection()
-        self.canvas.delete_selection()
+        self.canvas.cut_selection()
 
     def rename(self) -> None:
-        """Rename the one selected node, in place."""
-        if len(ids := self.canvas.selected_ids()) == 1:
-            self.canvas.rename(ids[0])
-        else:
+        """Rename the one selected node or frame, in place."""
+        if not self.canvas.rename_selection():
             self.say("Select one node to rename it.")
 
     def show_gallery(self) -> None:

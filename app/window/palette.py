@@ -20,17 +20,20 @@ from PySide6.QtWidgets import (
 )
 
 from app.design.values import Design, Group
-from app.window import finding
+from app.window import finding, palette_mine
 from app.window.canvas import glyphs
 from app.window.canvas.commands import misplaced
-from app.window.canvas.drops import BLOCK_MIME, GROUP_MIME
+from app.window.canvas.drops import BLOCK_MIME, GROUP_MIME, MINE_MIME
 from app.window.canvas.face import ICONS, icon_of
 from app.window.document import Document
-from app.window.palette_rows import CATEGORY, GROUPS, ICON, KEY, LEFT, PLACE, Rows, topic_of
+from app.window.palette_rows import CATEGORY, GROUPS, ICON, KEY, LEFT, MINE, PLACE, Rows, topic_of
 from app.window.sentences import rich
 from app.window.theme import BODY, font, icon, theme
 from app.window.topics import by_section, first_sentence
 from blocks.card import CATEGORIES, SECTIONS, Card
+
+MIMES = {"block": BLOCK_MIME, "group": GROUP_MIME, "mine": MINE_MIME}
+"""What a drag carries, by the kind of its row."""
 
 
 class _List(QTreeWidget):
@@ -54,13 +57,13 @@ class _List(QTreeWidget):
         self.setItemDelegate(Rows(self))
 
     def mimeTypes(self) -> list[str]:
-        return [BLOCK_MIME, GROUP_MIME]
+        return list(MIMES.values())
 
     def mimeData(self, items: Sequence[QTreeWidgetItem]) -> QMimeData:
         data = QMimeData()
         for item in items:
             kind, _, name = str(item.data(0, KEY)).partition(":")
-            data.setData(GROUP_MIME if kind == "group" else BLOCK_MIME, name.encode())
+            data.setData(MIMES[kind], name.encode())
         return data
 
     def startDrag(self, supportedActions: Qt.DropAction) -> None:
@@ -105,6 +108,8 @@ class Palette(QWidget):
     """A block's id."""
     group_chosen = Signal(str)
     """A Group's name."""
+    mine_chosen = Signal(str)
+    """The name of a Group that the user keeps."""
 
     def __init__(self, document: Document, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -149,6 +154,7 @@ class Palette(QWidget):
         document.catalogue_changed.connect(self.refresh)
         document.place_changed.connect(self.refresh)
         document.changed.connect(self._changed)
+        document.my_groups.changed.connect(self.refresh)
         theme.changed.connect(self._dress)
         self.setTabOrder(self.search, self.list)
         self.setFocusProxy(self.search)
@@ -190,6 +196,7 @@ class Palette(QWidget):
             for category in CATEGORIES:
                 self._category(category, [card for card in cards if card.category == category])
             self._heading(GROUPS, [self._group_row(group) for group in groups])
+            self._heading(MINE, palette_mine.rows(self.document.my_groups))
             self._choose(chosen)
         self.list.blockSignals(False)
         self._say(query, bool(cards or groups))
@@ -200,6 +207,9 @@ class Palette(QWidget):
         for group in groups:
             if finding.match(query, group.name) is not None:
                 self.list.addTopLevelItem(self._group_row(group))
+        for row in palette_mine.rows(self.document.my_groups):
+            if finding.match(query, row.text(0)) is not None:
+                self.list.addTopLevelItem(row)
         if self.list.topLevelItemCount():
             self.list.setCurrentItem(self.rows()[0])
 
@@ -220,7 +230,7 @@ class Palette(QWidget):
             return under
         head = QTreeWidgetItem([place.rpartition("/")[2]])
         head.setData(0, PLACE, place)
-        if page := self.document.pages.get("Group" if place == GROUPS else place):
+        if page := self.document.pages.get("Group" if place in (GROUPS, MINE) else place):
             head.setToolTip(0, f"{rich(first_sentence(page.text))}<br>F1 tells more.")
         head.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
         head.addChildren(rows)
@@ -297,6 +307,7 @@ class Palette(QWidget):
         item: QTreeWidgetItem | None = self.list.itemAt(at)
         if item is None:
             return menu
+        palette_mine.fill_menu(menu, self.document, str(item.data(0, KEY) or ""), self)
         topic, page = topic_of(item), self.document.pages.get(topic_of(item).removeprefix("category:"))
         about = menu.addAction(icon("info"), f"About {page.title if page else item.text(0)}")
         about.setShortcut(QKeySequence("F1"))
@@ -322,6 +333,8 @@ class Palette(QWidget):
             self.chosen.emit(name)
         elif kind == "group":
             self.group_chosen.emit(name)
+        elif kind == "mine":
+            self.mine_chosen.emit(name)
 
     def _take_current(self) -> None:
         if self.search.text().strip():

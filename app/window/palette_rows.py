@@ -18,8 +18,10 @@ from app.window.topics import GROUP
 
 GROUPS = "Groups"
 """The heading of the drawing's own Groups."""
+MINE = "My Groups"
+"""The heading of the Groups that the user keeps."""
 KEY = int(Qt.ItemDataRole.UserRole)
-"""`block:Conv2d`, `block:Input:tokens`, `group:encoder`; nothing on headings."""
+"""`block:Conv2d`, `block:Input:tokens`, `group:encoder`, `mine:encoder`; nothing on headings."""
 CATEGORY, ICON, PLACE = KEY + 1, KEY + 2, KEY + 3
 """A row's category and icon; where a heading stands: `Layer`, `Layer/Pooling`."""
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
@@ -34,7 +36,7 @@ def topic_of(item: QTreeWidgetItem | None) -> str:
     if kind == "block":
         return f"block:{name.partition(':')[0]}"
     place = str(item.data(0, PLACE) or GROUPS).partition("/")[0]
-    return GROUP if place == GROUPS else f"category:{place}"
+    return GROUP if place in (GROUPS, MINE) else f"category:{place}"
 
 
 class Rows(QStyledItemDelegate):

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from app.design import edits, grouping
+from app.design import edits, frames, grouping
 from app.design.edits import EditError
 from app.design.names import NamingError
 from app.design.ports import ports
@@ -79,7 +79,7 @@ def any_edit(draw: Any, design: Design) -> Design:
     graph = design.graph(where)
     ids = sorted(graph.by_id)
     kind = draw(st.sampled_from(sorted(EDITS)))
-    if kind not in ("add", "group", "recipe", "variants") and not ids:
+    if kind not in ("add", "frame", "reframe", "group", "recipe", "variants") and not ids:
         kind = "add"
     return EDITS[kind](draw, design, where, ids)
 
@@ -125,7 +125,8 @@ def _set(draw: Any, design: Design, where: str, ids: list[str]) -> Design:
 
 
 def _collapse(draw: Any, design: Design, where: str, ids: list[str]) -> Design:
-    return grouping.collapse(design, where, _some(draw, ids), draw(names), CATALOGUE)[0]
+    framed = sorted(design.graph(where).frame_by_id)[:1]
+    return grouping.collapse(design, where, _some(draw, ids), draw(names), CATALOGUE, framed)[0]
 
 
 def _ungroup(draw: Any, design: Design, where: str, ids: list[str]) -> Design:
@@ -152,9 +153,26 @@ def _repeat(draw: Any, design: Design, where: str, ids: list[str]) -> Design:
     return edits.set_repeat(design, where, draw(st.sampled_from(groups or ids)), count)
 
 
+def _frame(draw: Any, design: Design, where: str, ids: list[str]) -> Design:
+    graph = design.graph(where)
+    made = frames.new_frame(graph, draw(texts), draw(places), draw(places), draw(st.floats(0, 900)), 240, "Stem")
+    return frames.add_frame(design, where, made)
+
+
+def _reframe(draw: Any, design: Design, where: str, ids: list[str]) -> Design:
+    known = sorted(design.graph(where).frame_by_id)
+    if not known:
+        return design
+    id = draw(st.sampled_from(known))
+    if draw(st.booleans()):
+        return frames.remove_frames(design, where, [id])
+    return frames.change_frame(design, where, id, title=draw(texts), text=draw(texts), width=draw(st.floats()))
+
+
 EDITS: dict[str, Any] = {
     "add": _add, "add2": _add, "use": _use, "connect": _connect, "connect2": _connect, "remove": _remove, "set": _set,
     "collapse": _collapse, "ungroup": _ungroup, "paste": _paste, "insert": _insert, "repeat": _repeat,
+    "frame": _frame, "reframe": _reframe,
     "move": lambda d, g, w, ids: edits.move(g, w, {d(st.sampled_from(ids)): (d(st.floats()), d(places))}),
     "rename": lambda d, g, w, ids: edits.rename(g, w, d(st.sampled_from(ids)), d(names | texts)),
     "freeze": lambda d, g, w, ids: edits.set_frozen(g, w, d(st.sampled_from(ids)), d(st.booleans())),

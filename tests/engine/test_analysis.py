@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from app.design import edits
-from app.design.values import Design, Expression, Group, Wire
+from app.design import edits, frames
+from app.design.values import Design, Expression, Frame, Group, Wire
 from app.engine.analysis import Analyser
 from app.engine.compile import compile_design, shared_analyser
 from app.messages import Analysis
@@ -338,3 +338,11 @@ def test_the_resolution_multiplier_gives_the_sides_of_mobilenet(resolution: floa
     assert analysis.inputs[0].tensors[0].shape == (1, 3, side, side)
     assert analysis.parameters == 9_536
     assert analysis.macs == 118_013_952 * side**2 // 224**2
+
+
+def test_frames_change_nothing_of_what_is_said(analyser: Analyser) -> None:
+    framed = frames.add_frame(SMALL, "", Frame("stem", "Stem", "Kept small", -20, -60, 900, 300, "Stem"))
+    plain = analyser.analyse(SMALL)
+    assert analyser.analyse(framed) == plain
+    assert Analyser(catalogue.load(), catalogue.classes()).analyse(framed) == plain
+    assert [*compile_design(framed).root.state_dict()] == [*compile_design(SMALL).root.state_dict()]

@@ -203,3 +203,15 @@ def test_pasting_a_group_whose_name_means_something_else_here_keeps_both(view: C
     view.paste()
     assert [g.name for g in view.document.design.groups] == ["group", "group_2"]
     assert {n.block for n in view.document.design.group_by_name["group_2"].nodes} >= {"Conv2d"}
+
+
+def test_renaming_a_group_with_return_does_not_enter_it(view: CanvasView) -> None:
+    view.scene_.select(["conv", "relu"])
+    key(view, Qt.Key.Key_G, Qt.KeyboardModifier.ControlModifier)
+    (id,) = view.selected_ids()
+    key(view, Qt.Key.Key_F2)
+    field = view.viewport().findChild(Rename)
+    assert field is not None
+    QTest.keyClicks(field, "trunk")
+    QTest.keyClick(field, Qt.Key.Key_Return)
+    assert view.document.design.by_id[id].name == "trunk" and view.document.path == ()

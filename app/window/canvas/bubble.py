@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QRect, Qt
-from PySide6.QtWidgets import QFrame, QGridLayout, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QVBoxLayout
 
 from app.design.changes import apply
 from app.messages.reports import Fix, Problem
 from app.window import figures
+from app.window.canvas.face import inside_of
+from app.window.document import locate
 from app.window.sentences import Sentence
 from app.window.theme import font, theme
 
@@ -28,16 +30,21 @@ class Bubble(QFrame):
         super().__init__(view)
         self._view = view
         self._problem: Problem | None = None
+        self._shown_inside: list[Problem] = []
         self.setObjectName("bubble")
         self.setFixedWidth(WIDTH)
         self._sentence = Sentence()
         self._sentence.setFont(font(12.5))
         self._sentence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._inside = QLabel()
+        self._inside.setObjectName("inside")
+        self._inside.setTextFormat(Qt.TextFormat.PlainText)
         self._fixes = QGridLayout()
         self._fixes.setSpacing(8)
         self._column = column = QVBoxLayout(self)
         column.setContentsMargins(14, 12, 14, 12)
         column.setSpacing(12)
+        column.addWidget(self._inside)
         column.addWidget(self._sentence)
         column.addLayout(self._fixes)
         theme.changed.connect(self._dress)
@@ -49,6 +56,7 @@ class Bubble(QFrame):
         self.setStyleSheet(
             f"#bubble {{ background: {look.panel}; border: 1px solid {look.error}; border-radius: 9px; }}"
             f"QLabel {{ color: {look.text}; background: transparent; }}"
+            f"QLabel#inside {{ color: {look.soft}; font-size: 11px; }}"
             f"QPushButton {{ background: {look.raised}; color: {look.text}; border: 1px solid {look.line};"
             f" border-radius: 6px; padding: 6px 10px; }}"
             f"QPushButton:hover, QPushButton:focus {{ border-color: {look.accent}; }}"
@@ -58,8 +66,9 @@ class Bubble(QFrame):
     def refresh(self) -> None:
         """Show the problem of the selected node, or hide."""
         problem = self._wanted()
-        if problem != self._problem:
-            self._problem = problem
+        shown = (problem, self._problems_inside() if problem is not None else [])
+        if shown != (self._problem, self._shown_inside):
+            self._problem, self._shown_inside = shown
             if problem is not None:
                 self._fill(problem)
         self.setVisible(problem is not None)
@@ -73,6 +82,9 @@ class Bubble(QFrame):
 
     def _fill(self, problem: Problem) -> None:
         self._sentence.setText(problem.message)
+        inside = self._shown_inside
+        self._inside.setText(self._words(problem, inside))
+        self._inside.setVisible(problem in inside)
         while (held := self._fixes.takeAt(0)) is not None:
             widget = held.widget()
             if widget is not None:
@@ -92,7 +104,35 @@ class Bubble(QFrame):
             button.setCursor(Qt.CursorShape.PointingHandCursor)
             button.clicked.connect(lambda _checked=False, fix=fix: self._apply(fix))
             self._fixes.addWidget(button, index, 0)
+        if problem in inside:
+            lead = QPushButton("Show where")
+            lead.setToolTip("Enter the Group and select the node")
+            lead.setObjectName("lead")
+            lead.setCursor(Qt.CursorShape.PointingHandCursor)
+            lead.clicked.connect(lambda: self._lead(problem))
+            self._fixes.addWidget(lead, FIXES + 1, 0)
         self._dress()
+
+    def _problems_inside(self) -> list[Problem]:
+        """The errors inside the Group that is selected; none where it is a block."""
+        view = self._view
+        node = view.document.graph.by_id.get(view.scene_.selected_ids()[0])
+        errors = [p for p in view.document.problems(node.id) if p.severity == "error"] if node is not None else []
+        return inside_of(node, errors) if node is not None and node.group else []
+
+    def _words(self, problem: Problem, inside: list[Problem]) -> str:
+        outside = self._view.document.id_path(self._view.scene_.selected_ids()[0])
+        depth = sum(not part.isdigit() for part in outside.split("/"))  # digits count repetitions
+        at = " / ".join([part for part in problem.name.split("/") if not part.isdigit()][depth:])
+        return f"Inside, at {at}:" if len(inside) == 1 else f"{len(inside)} problems inside; the first, at {at}:"
+
+    def _lead(self, problem: Problem) -> None:
+        """Go to the node inside that the problem is about."""
+        view = self._view
+        path, _where, node = locate(view.document.design, problem.id)
+        view.document.go(path)
+        view.reveal(node)
+        view.setFocus()
 
     def _apply(self, fix: Fix) -> None:
         document = self._view.document

@@ -1,7 +1,9 @@
-"""Copied nodes on the system's clipboard: a small design as a file's text, so that they paste into an editor too."""
+"""Copied nodes and frames on the system's clipboard: a small design as a file's text, so that they paste into an editor
+or a chat too, and come back from there."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import msgspec
@@ -9,15 +11,21 @@ from PySide6.QtCore import QMimeData
 from PySide6.QtGui import QGuiApplication
 
 from app.design import edits, file
-from app.design.names import free_name
-from app.design.values import Design, Graph, Group, Node
+from app.design.ports import Catalogue
+from app.design.values import Design, Graph
 
 MIME = "application/x-netloom-nodes"
+_FENCED = re.compile(r"(?:```|~~~)[^\n]*\n(.*?)(?:```|~~~)", re.DOTALL)
+"""What a chat puts around code: a line of three marks, with the language's name or not, before it and after it."""
 
 
-def write(design: Design, graph: Graph, ids: Iterable[str]) -> None:
-    """Copy nodes of `graph`, the wires between them and the Groups that they use."""
-    chosen = set(ids)
+class NothingToPasteError(ValueError):
+    """The clipboard holds no drawing; the message says what it holds, and what to do."""
+
+
+def write(design: Design, graph: Graph, ids: Iterable[str], frames: Iterable[str] = ()) -> None:
+    """Copy nodes of `graph`, the wires between them and the Groups that they use; and frames."""
+    chosen, framed = set(ids), set(frames)
     nodes = tuple(n for n in graph.nodes if n.id in chosen)
     wires = tuple(w for w in graph.wires if w.source.node in chosen and w.target.node in chosen)
     used: set[str] = set()
@@ -25,7 +33,8 @@ def write(design: Design, graph: Graph, ids: Iterable[str]) -> None:
         if node.group:
             used |= edits.used_groups(design, node.group)
     nodes = tuple(msgspec.structs.replace(n, shares="") if n.shares not in chosen else n for n in nodes)
-    held = Design(nodes=nodes, wires=wires, groups=tuple(g for g in design.groups if g.name in used))
+    groups = tuple(g for g in design.groups if g.name in used)
+    held = Design(nodes=nodes, wires=wires, groups=groups, frames=tuple(f for f in graph.frames if f.id in framed))
     text = file.dumps(held)
     data = QMimeData()
     data.setData(MIME, text)
@@ -33,36 +42,27 @@ def write(design: Design, graph: Graph, ids: Iterable[str]) -> None:
     QGuiApplication.clipboard().setMimeData(data)
 
 
-def read() -> Design | None:
-    """What was copied; None when the clipboard holds something else."""
+def read(catalogue: Catalogue | None = None) -> Design:
+    """What was copied, here or out of a text. Raises NothingToPasteError; with a catalogue wires are checked too."""
     data = QGuiApplication.clipboard().mimeData()
-    if data is None or not (data.hasFormat(MIME) or data.hasText()):
-        return None
-    held = bytes(data.data(MIME).data()) if data.hasFormat(MIME) else data.text().encode()
+    if data is None or not (data.hasFormat(MIME) or data.text().strip()):
+        raise NothingToPasteError("There is nothing to paste: copy some nodes first")
+    held = bytes(data.data(MIME).data()) if data.hasFormat(MIME) else drawing_in(data.text())
+    if not held.startswith((b"{", file.BOM)):
+        raise NothingToPasteError(
+            "There is nothing to paste: the clipboard holds a text that is no drawing. Copy some nodes, or the whole "
+            "text of a drawing from { to }, first"
+        )
     try:
-        design = file.loads(held, "the clipboard")
-    except file.FileError:
-        return None  # a text that is no drawing: the caller says that there is nothing to paste
-    return design if design.nodes else None
+        design = file.loads(held, "the copied text", catalogue)
+    except file.FileError as error:
+        raise NothingToPasteError(f"There is nothing to paste: {error}") from None
+    if not (design.nodes or design.frames):
+        raise NothingToPasteError("There is nothing to paste: the copied drawing is empty. Copy some nodes first")
+    return design
 
 
-def bring_groups(design: Design, groups: Iterable[Group], nodes: Iterable[Node]) -> tuple[Design, list[Node]]:
-    """Add the Groups that pasted nodes need, under a new name where one of that name has another inside."""
-    held = {group.name: group for group in groups}
-    new: dict[str, str] = {}
-    taken: dict[str, object] = {**design.group_by_name, **held}
-    for name, group in held.items():
-        here = design.group_by_name.get(name)
-        if here is not None and here != group:
-            new[name] = free_name(name, taken)
-            taken[new[name]] = group
-
-    def renamed(node: Node) -> Node:
-        return msgspec.structs.replace(node, group=new[node.group]) if node.group in new else node
-
-    for name, group in held.items():
-        wanted = new.get(name, name)
-        if wanted not in design.group_by_name:
-            inside = tuple(map(renamed, group.nodes))
-            design = edits.add_group(design, msgspec.structs.replace(group, name=wanted, nodes=inside))
-    return design, list(map(renamed, nodes))
+def drawing_in(text: str) -> bytes:
+    """The part of a text that may be a drawing: what stands in a code fence, or else all, without what surrounds it."""
+    fenced = next((part for part in _FENCED.findall(text) if part.lstrip().startswith("{")), text)
+    return str(fenced).strip().encode("utf-8", "replace")

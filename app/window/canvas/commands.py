@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from PySide6.QtCore import QPointF, QRectF
 
-from app.design import chains, edits, grouping
-from app.design.values import Design, End, Node, Settings, Wire
+from app.design import chains, edits, frames, grouping
+from app.design.bringing import bring_groups
+from app.design.values import Design, End, Frame, Node, Settings, Wire
 from app.window.canvas import clipboard
 from app.window.canvas.face import face_of
 from app.window.canvas.geometry import measure, snap
@@ -18,6 +19,8 @@ from app.window.document import Document
 
 if TYPE_CHECKING:
     from app.window.canvas.view import CanvasView
+
+Bring = Callable[[Design], Design]
 
 TOP_ONLY = ("Input", "Target", "Output")
 """Blocks that stand at the top of a drawing only."""
@@ -77,28 +80,36 @@ def put_at(view: CanvasView, node: Node, at: QPointF, free: bool) -> Node:
     return msgspec.structs.replace(node, x=x, y=y)
 
 
-def place(view: CanvasView, node: Node, at: QPointF, free: bool = False) -> str:
-    """Place a node with its middle at `at`; with `free`, moved down until it covers nothing. Returns its id."""
+def as_it_is(design: Design) -> Design:
+    """What a node needs in the design before it can stand there: nothing."""
+    return design
+
+
+def place(view: CanvasView, node: Node, at: QPointF, free: bool = False, bring: Bring = as_it_is) -> str:
+    """Place a node with its middle at `at`; with `free`, moved down until it covers nothing. Returns its id.
+
+    `bring` adds the Groups to the design that the node needs.
+    """
     document, where = view.document, view.document.where
     placed = put_at(view, node, at, free)
-    if not document.edit(f"Add {placed.name}", lambda d: edits.add_node(d, where, placed)):
+    if not document.edit(f"Add {placed.name}", lambda d: edits.add_node(bring(d), where, placed)):
         return ""
     view.scene_.select([placed.id])
     return placed.id
 
 
-def way_through(view: CanvasView, node: Node, wire: WireItem) -> tuple[End, End] | None:
+def way_through(view: CanvasView, node: Node, wire: WireItem, bring: Bring = as_it_is) -> tuple[End, End] | None:
     """The ports through which `node` could stand in the middle of a wire; None when kinds do not fit."""
     document = view.document
-    return chains.through(document.design, document.graph, wire.wire, node, node, document.catalogue)
+    return chains.through(bring(document.design), document.graph, wire.wire, node, node, document.catalogue)
 
 
-def insert(view: CanvasView, node: Node, at: QPointF, wire: WireItem) -> str:
+def insert(view: CanvasView, node: Node, at: QPointF, wire: WireItem, bring: Bring = as_it_is) -> str:
     """Place `node` in the middle of a wire, or beside it where it does not fit. Returns its id."""
     document, where = view.document, view.document.where
-    through = way_through(view, node, wire)
+    through = way_through(view, node, wire, bring)
     if through is None:
-        added = place(view, node, at)
+        added = place(view, node, at, bring=bring)
         if added:
             view.hint.emit(f"{node.name} does not fit into that wire: it stands beside it")
         return added
@@ -106,7 +117,7 @@ def insert(view: CanvasView, node: Node, at: QPointF, wire: WireItem) -> str:
     if not document.edit(
         f"Insert {placed.name}",
         lambda d: edits.insert_on_wire(
-            d, where, ends, placed, through[0].port, through[1].port, document.catalogue
+            bring(d), where, ends, placed, through[0].port, through[1].port, document.catalogue
         ),
     ):
         return ""
@@ -114,27 +125,40 @@ def insert(view: CanvasView, node: Node, at: QPointF, wire: WireItem) -> str:
     return placed.id
 
 
-def delete(view: CanvasView, *, heal: bool = True) -> None:
-    """Delete what is selected: nodes with all their wires, and wires.
+def cut(view: CanvasView) -> None:
+    """Copy what is selected, and take away what was copied."""
+    view.copy_selection()
+    delete(view, view.scene_.frames.taken())
+
+
+def delete(view: CanvasView, framed: Collection[str] | None = None, *, heal: bool = True) -> None:
+    """Delete what is selected: nodes with all their wires, wires, and frames alone: what stands in them stays. The
+    frames may be given.
 
     With `heal`, what fed a node in a chain is wired to what that node fed.
     """
     document, where, graph = view.document, view.document.where, view.document.graph
     nodes, wires = view.scene_.selected_ids(), view.scene_.selected_wires()
-    if not nodes and not wires:
+    framed = view.scene_.frames.selected() if framed is None else framed
+    if not nodes and not wires and not framed:
         return
     if len(nodes) == 1:
         words = graph.by_id[nodes[0]].name
+    elif nodes:
+        words = f"{len(nodes)} nodes"
+    elif framed:
+        words = "a frame" if len(framed) == 1 else f"{len(framed)} frames"
     else:
-        words = f"{len(nodes)} nodes" if nodes else "a wire" if len(wires) == 1 else f"{len(wires)} wires"
+        words = "a wire" if len(wires) == 1 else f"{len(wires)} wires"
     healed: tuple[Wire, ...] = ()
 
     def change(design: Design) -> Design:
         nonlocal healed
-        if not heal:
-            return edits.remove(design, where, nodes, wires)
-        design, healed = chains.remove_and_heal(design, where, nodes, wires, document.catalogue)
-        return design
+        if heal:
+            design, healed = chains.remove_and_heal(design, where, nodes, wires, document.catalogue)
+        else:
+            design = edits.remove(design, where, nodes, wires)
+        return frames.remove_frames(design, where, framed)
 
     if document.edit(f"Delete {words}", change) and healed:
         names = [graph.by_id[end.node].name for end in (healed[0].source, healed[0].target)]
@@ -143,43 +167,55 @@ def delete(view: CanvasView, *, heal: bool = True) -> None:
 
 
 def duplicate(view: CanvasView, dx: float, dy: float) -> None:
-    """Put copies of the selected nodes, with the wires between them, beside them."""
+    """Put copies of the selected nodes, with the wires between them, and of their frames beside them."""
     where, graph = view.document.where, view.document.graph
-    ids = set(view.scene_.selected_ids())
+    ids, framed = set(view.scene_.selected_ids()), view.scene_.frames.taken()
     nodes = [n for n in graph.nodes if n.id in ids]
-    if not nodes:
+    if not nodes and not framed:
         return
-    words = nodes[0].name if len(nodes) == 1 else f"{len(nodes)} nodes"
-    _edit_and_select(view, f"Duplicate {words}", lambda d: edits.paste(d, where, nodes, graph.wires, dx=dx, dy=dy))
+    words = nodes[0].name if len(nodes) == 1 else f"{len(nodes)} nodes" if nodes else "a frame"
+
+    def change(design: Design) -> tuple[Design, tuple[str, ...], tuple[str, ...]]:
+        design, fresh = edits.paste(design, where, nodes, graph.wires, dx=dx, dy=dy)
+        copies = [graph.frame_by_id[id] for id in framed]
+        design, drawn = frames.add_copies(design, where, copies, dx=dx, dy=dy)
+        return design, fresh, drawn
+
+    edit_and_select(view, f"Duplicate {words}", change)
 
 
 def paste(view: CanvasView, at: QPointF | None) -> None:
     """Paste what was copied: about `at`, or a little beside where it came from."""
-    held = clipboard.read()
-    if held is None:
-        view.hint.emit("There is nothing to paste: copy some nodes first")
-        return
     document, where = view.document, view.document.where
+    try:
+        held = clipboard.read(document.catalogue)
+    except clipboard.NothingToPasteError as error:
+        view.hint.emit(str(error))
+        return
     nodes = [n for n in held.nodes if not misplaced(n.block, where)]
     if left := [n.name for n in held.nodes if misplaced(n.block, where)]:
         place = "inside a Group" if where else "at the top"
         view.hint.emit(f"{', '.join(left)} cannot stand {place} and was left out")
-    if not nodes:
+    things: list[Node | Frame] = [*nodes, *held.frames]
+    if not things:
         return
     if at is not None:
-        dx = snap(at.x() - (min(n.x for n in nodes) + max(n.x for n in nodes)) / 2 - 80)
-        dy = snap(at.y() - (min(n.y for n in nodes) + max(n.y for n in nodes)) / 2 - 40)
+        dx = snap(at.x() - (min(n.x for n in things) + max(n.x for n in things)) / 2 - 80)
+        dy = snap(at.y() - (min(n.y for n in things) + max(n.y for n in things)) / 2 - 40)
     else:
         dx = dy = 32.0
-        taken = {(n.x, n.y) for n in document.graph.nodes}
-        while any((n.x + dx, n.y + dy) in taken for n in nodes):
+        there: list[Node | Frame] = [*document.graph.nodes, *document.graph.frames]
+        taken = {(n.x, n.y) for n in there}
+        while any((n.x + dx, n.y + dy) in taken for n in things):
             dx, dy = dx + 32, dy + 32
 
-    def change(design: Design) -> tuple[Design, tuple[str, ...]]:
-        design, brought = clipboard.bring_groups(design, held.groups, nodes)
-        return edits.paste(design, where, brought, held.wires, dx=dx, dy=dy)
+    def change(design: Design) -> tuple[Design, tuple[str, ...], tuple[str, ...]]:
+        design, brought = bring_groups(design, held.groups, nodes)
+        design, fresh = edits.paste(design, where, brought, held.wires, dx=dx, dy=dy)
+        design, drawn = frames.add_copies(design, where, held.frames, dx=dx, dy=dy)
+        return design, fresh, drawn
 
-    _edit_and_select(view, "Paste", change)
+    edit_and_select(view, "Paste", change)
 
 
 def group(view: CanvasView) -> None:
@@ -191,12 +227,14 @@ def group(view: CanvasView) -> None:
         document.refused.emit(f"{ends[0].name} cannot go into a Group: take it out of the selection, then group")
         return
 
-    def change(design: Design) -> tuple[Design, tuple[str, ...]]:
-        design, id = grouping.collapse(design, where, ids, "group", document.catalogue)
-        node = design.graph(where).by_id[id]
-        return edits.move(design, where, {id: (snap(node.x), snap(node.y))}), (id,)
+    framed = view.scene_.frames.taken()
 
-    _edit_and_select(view, "Group", change)
+    def change(design: Design) -> tuple[Design, tuple[str, ...], tuple[str, ...]]:
+        design, id = grouping.collapse(design, where, ids, "group", document.catalogue, framed)
+        node = design.graph(where).by_id[id]
+        return edits.move(design, where, {id: (snap(node.x), snap(node.y))}), (id,), ()
+
+    edit_and_select(view, "Group", change)
 
 
 def ungroup(view: CanvasView) -> None:
@@ -207,22 +245,37 @@ def ungroup(view: CanvasView) -> None:
         document.refused.emit("no Group is selected: select one, then ungroup")
         return
 
-    def change(design: Design) -> tuple[Design, tuple[str, ...]]:
+    def change(design: Design) -> tuple[Design, tuple[str, ...], tuple[str, ...]]:
         fresh: tuple[str, ...] = ()
         for id in groups:
             design, ids = grouping.ungroup(design, where, id)
             fresh += ids
-        return design, fresh
+        return design, fresh, ()
 
-    _edit_and_select(view, "Ungroup", change)
+    edit_and_select(view, "Ungroup", change)
 
 
 def nudge(view: CanvasView, dx: float, dy: float) -> None:
-    """Move the selected nodes a little; nudges in a row are one step."""
+    """Move the selected nodes, and frames with what stands in them, a little; nudges in a row are one step."""
+    nodes, framed = view.scene_.frames.moving()
+    key = " ".join((*sorted(nodes), *sorted(framed)))
+    shift(view, "Move", nodes, framed, dx, dy, merge=f"nudge {view.document.where} {key}")
+
+
+def shift(
+    view: CanvasView, text: str, nodes: Collection[str], framed: Collection[str], dx: float, dy: float, merge: str = "",
+    also: Callable[[Design], Design] = as_it_is,
+) -> bool:  # fmt: skip
+    """Move nodes and frames by (dx, dy), and do what is to be done with it, as one step."""
     document, where, graph = view.document, view.document.where, view.document.graph
-    ids = sorted(view.scene_.selected_ids())
-    places = {id: (graph.by_id[id].x + dx, graph.by_id[id].y + dy) for id in ids}
-    document.edit("Move", lambda d: edits.move(d, where, places), merge=f"nudge {where} {' '.join(ids)}")
+    places = {id: (graph.by_id[id].x + dx, graph.by_id[id].y + dy) for id in nodes}
+    frame_places = {id: (graph.frame_by_id[id].x + dx, graph.frame_by_id[id].y + dy) for id in framed}
+
+    def change(design: Design) -> Design:
+        design = edits.move(design, where, places) if places else design
+        return also(frames.move_frames(design, where, frame_places) if frame_places else design)
+
+    return document.edit(text, change, merge=merge)
 
 
 def set_frozen(view: CanvasView, ids: Collection[str], frozen: bool) -> None:
@@ -254,13 +307,20 @@ def rename(view: CanvasView, id: str, name: str) -> bool:
     return document.edit(f"Rename to {name}", lambda d: edits.rename(d, where, id, name))
 
 
-def _edit_and_select(view: CanvasView, text: str, change: Callable[[Design], tuple[Design, tuple[str, ...]]]) -> None:
+def edit_and_select(
+    view: CanvasView, text: str, change: Callable[[Design], tuple[Design, tuple[str, ...], tuple[str, ...]]]
+) -> bool:
+    """Make an edit that also says which nodes and frames came of it, and select those."""
     fresh: tuple[str, ...] = ()
+    drawn: tuple[str, ...] = ()
 
     def only_design(design: Design) -> Design:
-        nonlocal fresh
-        design, fresh = change(design)
+        nonlocal fresh, drawn
+        design, fresh, drawn = change(design)
         return design
 
-    if view.document.edit(text, only_design):
+    done = view.document.edit(text, only_design)
+    if done:
         view.scene_.select(fresh)
+        view.scene_.frames.select(drawn, keep=True)
+    return done

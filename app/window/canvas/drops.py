@@ -9,7 +9,7 @@ from PySide6.QtGui import QDragMoveEvent, QDropEvent
 
 from app.design import edits
 from app.design.values import Node
-from app.window.canvas import commands
+from app.window.canvas import commands, mine
 from app.window.canvas.wire_item import WireItem
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 BLOCK_MIME = "application/x-netloom-block"
 GROUP_MIME = "application/x-netloom-group"
+MINE_MIME = "application/x-netloom-my-group"
 
 
 class Lit:
@@ -42,19 +43,19 @@ class Drops:
         self._lit = Lit()
 
     def enter(self, event: QDragMoveEvent) -> None:
-        if event.mimeData().hasFormat(BLOCK_MIME) or event.mimeData().hasFormat(GROUP_MIME):
+        if any(map(event.mimeData().hasFormat, (BLOCK_MIME, GROUP_MIME, MINE_MIME))):
             event.acceptProposedAction()
         else:
             event.ignore()
 
     def move(self, event: QDragMoveEvent) -> None:
-        node = self._node(event.mimeData())
-        if node is None:
+        held = self._held(event.mimeData())
+        if held is None:
             event.ignore()
             return
-        view = self._view
+        view, (node, bring) = self._view, held
         wire = view.scene_.wire_at(view.mapToScene(event.position().toPoint()))
-        if wire is not None and commands.way_through(view, node, wire) is None:
+        if wire is not None and commands.way_through(view, node, wire, bring) is None:
             view.hint.emit(f"{node.name} does not fit into that wire: it would stand beside it")
             wire = None
         elif wire is not None:
@@ -70,28 +71,32 @@ class Drops:
 
     def drop(self, event: QDropEvent) -> None:
         view = self._view
-        node = self._node(event.mimeData())
+        held = self._held(event.mimeData())
         self.leave()
-        if node is None:
+        if held is None:
             event.ignore()
             return
+        node, bring = held
         at = view.mapToScene(event.position().toPoint())
         wire = view.scene_.wire_at(at)
         if reason := commands.misplaced(node.block, view.document.where):
             view.document.refused.emit(reason)
         elif wire is not None:
-            commands.insert(view, node, at, wire)
+            commands.insert(view, node, at, wire, bring)
         else:
-            commands.place(view, node, at)
+            commands.place(view, node, at, bring=bring)
         view.setFocus()
         event.acceptProposedAction()
 
-    def _node(self, data: QMimeData) -> Node | None:
-        """The node that a drop would place; None when what is dragged is nothing of ours."""
+    def _held(self, data: QMimeData) -> tuple[Node, commands.Bring] | None:
+        """The node that a drop would place, and what brings its Groups; None when what is dragged is nothing of
+        ours."""
         document = self._view.document
         if data.hasFormat(BLOCK_MIME):
-            return commands.new_node(document, bytes(data.data(BLOCK_MIME).data()).decode())
+            return commands.new_node(document, bytes(data.data(BLOCK_MIME).data()).decode()), commands.as_it_is
         if data.hasFormat(GROUP_MIME):
             group = bytes(data.data(GROUP_MIME).data()).decode()
-            return edits.new_group_node(document.design, document.where, group)
+            return edits.new_group_node(document.design, document.where, group), commands.as_it_is
+        if data.hasFormat(MINE_MIME):
+            return mine.held(document, bytes(data.data(MINE_MIME).data()).decode())
         return None

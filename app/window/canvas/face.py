@@ -45,6 +45,8 @@ class Face:
     repeat: str = ""
     problem: str = ""
     """The first error's sentence; empty when there is none."""
+    inside: int = 0
+    """How many errors there are inside a Group; 0 where none is."""
     bad_ports: frozenset[str] = frozenset()
     heat: Heat | None = None
     """What it shows of the measure that nodes are coloured by."""
@@ -118,5 +120,12 @@ def face_of(document: Document, graph: Graph, node: Node, report: NodeReport | N
         shares=bool(node.shares),
         repeat=f"{texts.TIMES}{repeat}" if repeat else "",
         problem=errors[0].message if errors else "",
+        inside=len(inside_of(node, errors)) if node.group else 0,
         bad_ports=frozenset(p.port for p in errors if p.port and p.node == node.id),
     )
+
+
+def inside_of(node: Node, problems: list[Problem]) -> list[Problem]:
+    """Of the problems at a Group's node those of a node inside, each once however often the Group repeats."""
+    found = {(p.where, p.node, p.port, p.code): p for p in reversed(problems) if p.id.split("/")[-1] != node.id}
+    return list(reversed(found.values()))

@@ -16,6 +16,7 @@ from app.window.canvas import commands
 from app.window.canvas.adapters import adapters, offer_adapters
 from app.window.canvas.drops import Lit
 from app.window.canvas.fitting import Fitting
+from app.window.canvas.frame_item import FrameItem
 from app.window.canvas.geometry import RADIUS, snap
 from app.window.canvas.node_item import NodeItem
 from app.window.canvas.outcome import Outcome
@@ -76,6 +77,7 @@ class Rubber(Gesture):
         self._from = at
         self._rect = QRectF()
         self._kept = view.scene_.selected_ids() if keep else []
+        self._kept_frames = view.scene_.frames.selected() if keep else []
         if not keep:
             view.scene_.clearSelection()
 
@@ -84,10 +86,12 @@ class Rubber(Gesture):
         touched = [item for item in self.view.scene_.items(self._rect) if isinstance(item, NodeItem)]
         ids = [item.node.id for item in touched if item.rect.intersects(self._rect)]
         self.view.scene_.select(dict.fromkeys([*self._kept, *ids]))
+        framed = [id for id, item in self.view.scene_.frames.items.items() if self._rect.contains(item.rect)]
+        self.view.scene_.frames.select([*self._kept_frames, *framed], keep=True)
         self.view.viewport().update()
 
     def release(self, at: QPointF) -> None:
-        if not self._rect.isNull() and not self.view.scene_.selected_ids():
+        if not self._rect.isNull() and not self.view.scene_.selected_ids() and not self.view.scene_.frames.selected():
             for wire in self.view.scene_.wires.values():
                 wire.setSelected(wire.shape().intersects(self._rect))
         self.view.viewport().update()
@@ -112,25 +116,29 @@ class Move(Gesture):
     Nodes that no wire holds go into the wire on which they are let go.
     """
 
-    def __init__(self, view: CanvasView, at: QPointF, pressed: NodeItem, *, copy: bool, narrow: bool) -> None:
+    def __init__(
+        self, view: CanvasView, at: QPointF, pressed: NodeItem | FrameItem, *, copy: bool, narrow: bool
+    ) -> None:
         super().__init__(view)
         self._from = at
         self._pressed = pressed
+        self._origin = pressed.pos()
         self._copy = copy
         self._narrow = narrow
-        self._ids = view.scene_.selected_ids()
+        self._ids, framed = (view.scene_.selected_ids(), []) if copy else view.scene_.frames.moving()
+        self._frames = {id: view.scene_.frames.items[id].pos() for id in framed}
         self._start = {id: QPointF(view.scene_.nodes[id].node.x, view.scene_.nodes[id].node.y) for id in self._ids}
         self._offset = QPointF()
         self._under_way = False
         self._lit = Lit()
-        self._loose = None if copy else chains.loose(view.scene_.graph, self._ids)
+        self._loose = None if copy or framed else chains.loose(view.scene_.graph, self._ids)
 
     def move(self, at: QPointF, screen: QPoint) -> None:
         delta = at - self._from
         if not self._under_way and delta.manhattanLength() * self.view.zoom < 4:
             return
         self._under_way = True
-        origin = self._start[self._pressed.node.id]
+        origin = self._origin
         # The node under the pointer keeps to the grid, the others keep their distance from it.
         self._offset = QPointF(snap(origin.x() + delta.x()) - origin.x(), snap(origin.y() + delta.y()) - origin.y())
         if not self._copy:
@@ -146,7 +154,7 @@ class Move(Gesture):
         before = self._lit.wire
         self._lit.show(wire if wire is not None and self._through(wire.wire) is not None else None)
         if self._lit.wire is not None:
-            self.view.hint.emit(f"Release to put {self._words} into the wire")
+            self.view.hint.emit(f"Release to put {self._words()} into the wire")
         elif before is not None:
             self.view.hint.emit("")
 
@@ -156,24 +164,20 @@ class Move(Gesture):
             return None
         return chains.through(document.design, document.graph, wire, *self._loose, document.catalogue)
 
-    @property
-    def _words(self) -> str:
-        return self._pressed.node.name if len(self._ids) == 1 else f"{len(self._ids)} nodes"
-
     def _put(self, offset: QPointF) -> None:
         scene = self.view.scene_
         for id, start in self._start.items():
             if id in scene.nodes:
                 scene.nodes[id].setPos(start + offset)
+        for id, start in self._frames.items():
+            if id in scene.frames.items:
+                scene.frames.items[id].setPos(start + offset)
         scene.follow(self._start, sticky=True)
         scene.shown.emit()
 
     def release(self, at: QPointF) -> None:
         if not self._under_way:
-            if self._narrow:  # a click on one of several selected nodes chooses that one
-                self.view.scene_.select([self._pressed.node.id])
-            if self._pressed.geometry.picture.contains(self._from - self._pressed.pos()):
-                self.view.picture_chosen.emit(self._pressed.node.id)
+            self._clicked()
             return
         offset, document = self._offset, self.view.document
         into = self._lit.wire.wire if self._lit.wire is not None else None
@@ -184,19 +188,33 @@ class Move(Gesture):
             return
         if offset.isNull():
             return
-        places = {id: (start.x() + offset.x(), start.y() + offset.y()) for id, start in self._start.items()}
         where = document.where
         through = self._through(into) if into is not None else None
 
-        def change(design: Design) -> Design:
-            design = edits.move(design, where, places)
-            if into is not None and through is not None:
-                return chains.splice(design, where, into, *through, document.catalogue)
-            return design
+        def insert(design: Design) -> Design:
+            if into is None or through is None:
+                return design
+            return chains.splice(design, where, into, *through, document.catalogue)
 
-        if not document.edit(f"{'Insert' if through else 'Move'} {self._words}", change):
+        words = f"{'Insert' if through else 'Move'} {self._words()}"
+        if not commands.shift(
+            self.view, words, list(self._start), list(self._frames), offset.x(), offset.y(), also=insert
+        ):
             self._put(QPointF())
         self.view.scene_.follow(self._start)
+
+    def _clicked(self) -> None:
+        """Released where it was pressed."""
+        assert isinstance(self._pressed, NodeItem)
+        if self._narrow:  # a click on one of several selected nodes chooses that one
+            self.view.scene_.select([self._pressed.node.id])
+        if self._pressed.geometry.picture.contains(self._from - self._pressed.pos()):
+            self.view.picture_chosen.emit(self._pressed.node.id)
+
+    def _words(self) -> str:
+        """What is moved, for the undo step."""
+        assert isinstance(self._pressed, NodeItem)
+        return self._pressed.node.name if len(self._start) == 1 else f"{len(self._start)} nodes"
 
     def cancel(self) -> None:
         if self._under_way and not self._copy:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 
-from app.window.canvas import commands
+from app.window.canvas import commands, frames
 from app.window.canvas.geometry import GRID
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def press(view: CanvasView, event: QKeyEvent) -> bool:
     elif event.matches(QKeySequence.StandardKey.SelectAll):
         view.select_all()
     elif event.matches(QKeySequence.StandardKey.Cut):
-        view.copy_selection()
-        view.delete_selection()
+        view.cut_selection()
     elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and not held:
         view.delete_selection()
     elif key in (Qt.Key.Key_Delete, Qt.Key.Key_Backspace) and held == control:
@@ -57,8 +56,14 @@ def press(view: CanvasView, event: QKeyEvent) -> bool:
         view.set_zoom(view.zoom / 1.25)
     elif key == Qt.Key.Key_0 and held == control:
         view.set_zoom(1.0)
-    elif key == Qt.Key.Key_F2 and len(ids) == 1:
-        view.rename(ids[0])
+    elif key == Qt.Key.Key_J and held == control:
+        view.frame_selection()
+    elif key == Qt.Key.Key_J and held in (shift, Qt.KeyboardModifier.NoModifier):
+        _next_frame(view, -1 if held else 1)
+    elif key == Qt.Key.Key_F2:
+        view.rename_selection()
+    elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and not ids and len(view.scene_.frames.selected()) == 1:
+        frames.select_inside(view, view.scene_.frames.selected()[0])
     elif key in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and len(ids) == 1:
         view.document.enter(ids[0])
     elif key == Qt.Key.Key_Escape:
@@ -78,12 +83,27 @@ def _arrow(view: CanvasView, key: Qt.Key, held: Qt.KeyboardModifier) -> bool:
     if held == Qt.KeyboardModifier.AltModifier and key == Qt.Key.Key_Up:
         leave(view)
         return True
-    if held not in (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier) or not view.selected_ids():
+    framed = view.scene_.frames.selected()
+    dx, dy = _ARROWS[key]
+    if held == Qt.KeyboardModifier.ControlModifier and framed:
+        frames.resize(view, dx * GRID * 5, dy * GRID * 5)
+        return True
+    plain = (Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier)
+    if held not in plain or not (view.selected_ids() or framed):
         return False
     step = GRID * (5 if held else 1)
-    dx, dy = _ARROWS[key]
     commands.nudge(view, dx * step, dy * step)
     return True
+
+
+def _next_frame(view: CanvasView, step: int) -> None:
+    """Select the next frame and bring it into sight."""
+    if id := view.scene_.frames.select_next(step):
+        rect = view.scene_.frames.items[id].rect
+        if not view.mapToScene(view.viewport().rect()).boundingRect().intersects(rect):
+            view.look_at(rect.center())
+    else:
+        view.hint.emit("There are no frames here: Ctrl+J draws one around what is selected")
 
 
 def _escape(view: CanvasView) -> None:

@@ -10,10 +10,11 @@ from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QInputDialog, QMenu
 
 from app.design.values import Expression, Node
-from app.window.canvas import commands
+from app.window.canvas import commands, frame_menu, frames
 from app.window.canvas.fitting import Fitting
 from app.window.canvas.search_box import open_search
 from app.window.opening import why_closed
+from app.window.palette_mine import keep
 from app.window.sentences import plain
 from app.window.theme import icon
 from app.window.topics import of_node
@@ -45,12 +46,17 @@ def menu_at(view: CanvasView, at: QPointF) -> QMenu:
         _add(menu, "Delete wire", "trash-2", view.delete_selection, "Del").setToolTip(
             "Ctrl and the right button draw a stroke that cuts all wires it crosses"
         )
+    elif hit.frame is not None:
+        if not hit.frame.isSelected():
+            view.scene_.frames.select([hit.frame.frame.id])
+        frame_menu.fill(view, menu, hit.frame.frame)
     else:
         _add(menu, "Add a block…", "plus", lambda: open_search(view, at), "Tab").setToolTip(
             "Search a block or Group to put here (double-click on the canvas)"
         )
         _add(menu, "Paste", "clipboard-paste", lambda: commands.paste(view, at), "Ctrl+V")
         _add(menu, "Select all", "mouse-pointer-2", view.select_all, "Ctrl+A")
+        _add(menu, "Add a frame", "square", lambda: frames.frame_selection(view, at, alone=True), "Ctrl+J")
         menu.addSeparator()
         _add(menu, "Fit the drawing", "maximize", view.fit_all, "Home")
         if view.document.path:
@@ -83,9 +89,11 @@ def _node_menu(view: CanvasView, menu: QMenu, node: Node) -> None:
     _add(menu, "Copy", "clipboard", view.copy_selection, "Ctrl+C")
     menu.addSeparator()
     _add(menu, "Group", "group", view.group_selection, "Ctrl+G")
+    _add(menu, "Frame", "square", view.frame_selection, "Ctrl+J")
     if any(view.document.graph.by_id[id].group for id in ids):
         _add(menu, "Ungroup", "ungroup", view.ungroup_selection, "Ctrl+Shift+G")
     if node.group and not several:
+        _add(menu, "Save to my Groups", "save", lambda: keep(view.document, node.group, view))
         _add(menu, "Repeat…", "repeat", lambda: _ask_repeat(view, node))
     if not several:
         _share_menu(view, menu, node)

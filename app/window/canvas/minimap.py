@@ -57,6 +57,11 @@ class Minimap(QWidget):
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(Qt.PenStyle.NoPen)
             dark = theme.tokens.dark
+            for frame in self._view.scene_.frames.items.values():
+                tint = theme.category(frame.frame.colour)
+                tint.setAlpha(60)
+                painter.setBrush(tint)
+                painter.drawRoundedRect(self._to_map(frame.rect), 2, 2)
             for item in self._view.scene_.nodes.values():
                 painter.setBrush(inks(item.face.category, dark).category)
                 at = self._to_map(item.rect)

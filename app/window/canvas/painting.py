@@ -190,10 +190,17 @@ def _whole(painter: QPainter, face: Face, geometry: Geometry, state: State, ink:
     if face.heat is not None and face.heat.text:
         _figure(painter, face, face.heat, geometry, ink)
     if face.problem:
-        badge = QRectF(geometry.width - 11, -9, 18, 18)
+        count = f"{min(face.inside, 99)}" if face.inside else ""
+        wide = max(18.0, text_width(count, FOOT_SIZE, bold=True) + 10)
+        badge = QRectF(geometry.width + 7 - wide, -9, wide, 18)
         painter.setPen(QPen(ink.canvas, 2))
         painter.setBrush(ink.error)
-        painter.drawEllipse(badge)
+        painter.drawRoundedRect(badge, 9, 9)
+        if count:  # a Group: how many are wrong inside
+            painter.setPen(ink.mark)
+            painter.setFont(font(FOOT_SIZE, weight=QFont.Weight.DemiBold))
+            painter.drawText(badge, Qt.AlignmentFlag.AlignCenter, count)
+            return
         painter.setPen(QPen(ink.mark, 2, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap))
         middle = badge.center()
         painter.drawLine(QLineF(middle.x(), middle.y() - 4, middle.x(), middle.y() + 0.5))

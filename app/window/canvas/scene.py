@@ -13,6 +13,8 @@ from app.messages.reports import NodeReport, Problem
 from app.window.canvas import texts
 from app.window.canvas.cards import Cards
 from app.window.canvas.face import Face, face_of
+from app.window.canvas.frame_item import FrameItem
+from app.window.canvas.frames import Frames
 from app.window.canvas.heat import Heat, heats
 from app.window.canvas.node_item import PORT_REACH, NodeItem
 from app.window.canvas.pills import PillLayer, box_of
@@ -24,12 +26,15 @@ from app.window.theme import theme
 
 @dataclass(frozen=True)
 class Hit:
-    """What lies under the pointer: a port (its name and side), a node's body, a wire, or nothing."""
+    """What lies under the pointer: a port (its name and side), a node's body, a wire, a part of a frame, or nothing."""
 
     node: NodeItem | None = None
     port: str = ""
     output: bool = False
     wire: WireItem | None = None
+    frame: FrameItem | None = None
+    part: str = ""
+    """Of the frame: "title", or the edges to drag."""
 
 
 class Scene(QGraphicsScene):
@@ -68,6 +73,7 @@ class Scene(QGraphicsScene):
         theme.changed.connect(self._repaint)
         self.selectionChanged.connect(self._light_blame)
         self.rebuild()
+        self.frames = Frames(self)
 
     # following the document -------------------------------------------------------------------------------------------
 
@@ -315,16 +321,16 @@ class Scene(QGraphicsScene):
         return self._graph
 
     def bounds(self) -> QRectF:
-        """The rectangle around all nodes; null when there are none."""
+        """The rectangle around all nodes and frames; null when there are none."""
         if not self.nodes:
-            return QRectF()
+            return self.frames.bounds()
         rects = [item.rect for item in self.nodes.values()]
         left, top = min(r.left() for r in rects), min(r.top() for r in rects)
         right, bottom = max(r.right() for r in rects), max(r.bottom() for r in rects)
-        return QRectF(left, top, right - left, bottom - top)
+        return QRectF(left, top, right - left, bottom - top).united(self.frames.bounds())
 
     def hit(self, at: QPointF, reach: float = PORT_REACH) -> Hit:
-        """What lies at `at`: a port within reach wins over a body, a body over a wire."""
+        """What lies at `at`: a port within reach wins over a body, a body over a wire, all over a frame."""
         pad = max(reach, 0.5)  # Qt finds nothing in a rectangle without an inside
         around = QRectF(at.x() - pad, at.y() - pad, 2 * pad, 2 * pad)
         best: tuple[float, NodeItem, str, bool] | None = None
@@ -341,7 +347,10 @@ class Scene(QGraphicsScene):
                 wire = item
         if best is not None:
             return Hit(best[1], best[2], best[3])
-        return Hit(node=body) if body is not None else Hit(wire=wire)
+        if body is not None or wire is not None:
+            return Hit(node=body) if body is not None else Hit(wire=wire)
+        frame, part = self.frames.hit(at)
+        return Hit(frame=frame, part=part)
 
     def wire_at(self, at: QPointF) -> WireItem | None:
         """The wire under a point, nodes or not."""

@@ -31,6 +31,9 @@ def tip(scene: Scene, hit: Hit) -> str:
         label = hit.wire.look.label
         shown = f"<br>{hit.wire.look.kind} {escape(label)}" if label else ""
         return f"{escape(words)}{shown}<br>Drag it to move its nearer end. Double-click to insert a block."
+    if hit.frame is not None:
+        frame = hit.frame.frame
+        return "<br>".join(filter(None, (f"<b>{escape(frame.title)}</b>", escape(frame.text).replace("\n", "<br>"))))
     return ""
 
 
@@ -40,6 +43,8 @@ def _node_tip(scene: Scene, hit: Hit) -> str:
     lines = [f"<b>{escape(face.name)}</b> &nbsp;{escape(face.title)}"]
     if face.problem:
         lines.append(rich(face.problem))
+        if face.inside:
+            lines.append(f"{face.inside} problem{'s' * (face.inside != 1)} inside: a double click enters the Group.")
     if face.missing:
         what = "Group" if face.group else "block"
         lines.append(rich(f"There is no {what} `{node.group or node.block}` here. It is kept as it is."))

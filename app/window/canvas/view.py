@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import (
     QContextMenuEvent,
+    QCursor,
     QHelpEvent,
     QKeyEvent,
     QMouseEvent,
@@ -17,7 +18,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from app.design.values import End
-from app.window.canvas import clipboard, commands, gestures, keys, menus, tips
+from app.window.canvas import clipboard, commands, frame_gestures, frames, gestures, keys, menus, mine, tips
 from app.window.canvas.bubble import Bubble
 from app.window.canvas.drops import Drops
 from app.window.canvas.fitting import Fitting
@@ -98,6 +99,7 @@ class CanvasView(Sheet):
     def fit_selection(self) -> None:
         """Show what is selected; without a selection the whole drawing."""
         rects = [self.scene_.nodes[id].rect for id in self.scene_.selected_ids()]
+        rects += [self.scene_.frames.items[id].rect for id in self.scene_.frames.selected()]
         bounds = QRectF()
         for rect in rects:
             bounds = bounds.united(rect)
@@ -119,8 +121,13 @@ class CanvasView(Sheet):
     def selected_ids(self) -> list[str]:
         return self.scene_.selected_ids()
 
+    def selected(self) -> tuple[list[str], list[str]]:
+        """The nodes and the frames that are selected."""
+        return self.scene_.selected_ids(), self.scene_.frames.selected()
+
     def select_all(self) -> None:
         self.scene_.select(self.scene_.nodes)
+        self.scene_.frames.select(self.scene_.frames.items, keep=True)
 
     def delete_selection(self) -> None:
         commands.delete(self)
@@ -138,8 +145,12 @@ class CanvasView(Sheet):
         commands.duplicate(self, 32, 32)
 
     def copy_selection(self) -> None:
-        if ids := self.scene_.selected_ids():
-            clipboard.write(self.document.design, self.document.graph, ids)
+        ids, framed = self.scene_.selected_ids(), self.scene_.frames.taken()
+        if ids or framed:
+            clipboard.write(self.document.design, self.document.graph, ids, framed)
+
+    def cut_selection(self) -> None:
+        commands.cut(self)
 
     def paste(self) -> None:
         commands.paste(self, None)
@@ -155,6 +166,28 @@ class CanvasView(Sheet):
         if node_id in self.scene_.nodes:
             Rename(self, self.scene_.nodes[node_id])
 
+    def look_at(self, at: QPointF) -> None:
+        """Bring a point of the scene to the middle."""
+        self._centre(at)
+
+    def rename_selection(self) -> bool:
+        """Open the field of the one node or frame that is selected; False where it is not one."""
+        ids, framed = self.selected_ids(), self.scene_.frames.selected()
+        if len(ids) == 1:
+            self.rename(ids[0])
+        elif not ids and len(framed) == 1:
+            frames.rename(self, framed[0])
+        return len(ids) == 1 or (not ids and len(framed) == 1)
+
+    def frame_selection(self) -> None:
+        """Draw a frame around what is selected, or an empty one at the pointer."""
+        frames.frame_selection(self)
+
+    def pointer(self) -> QPointF:
+        """Where the pointer is on the scene; the middle of what is seen while it is elsewhere."""
+        at = self.viewport().mapFromGlobal(QCursor.pos())
+        return self.mapToScene(at) if self.viewport().rect().contains(at) else self.middle()
+
     def add_block(self, block: str) -> str:
         """Place a block in the middle of what is seen, clear of other nodes; returns its id."""
         return commands.add_block(self, block, self.middle(), free=True)
@@ -162,6 +195,10 @@ class CanvasView(Sheet):
     def add_group(self, group: str) -> str:
         """Place another node that uses the Group `group` in the middle of what is seen; returns its id."""
         return commands.add_group(self, group, self.middle(), free=True)
+
+    def add_mine(self, name: str) -> str:
+        """Place a Group that the user keeps in the middle of what is seen; returns its id."""
+        return mine.place(self, name, self.middle(), free=True)
 
     def _moved(self) -> None:
         self.minimap.follow()
@@ -171,7 +208,7 @@ class CanvasView(Sheet):
 
     def _shown(self) -> None:
         self._grow_sheet(self.scene_.bounds())
-        empty = not self.scene_.nodes
+        empty = not self.scene_.nodes and not self.scene_.frames.items
         self.invitation.show_for(empty, top=not self.document.path)
         self.minimap.refresh()
         self.bubble.refresh()
@@ -269,13 +306,24 @@ class CanvasView(Sheet):
                 scene.clearSelection()
             hit.wire.setSelected(chosen)
             return gestures.PullWire(self, at, hit.wire)
+        if hit.frame is not None:
+            narrow = hit.frame.isSelected() and not adds
+            if adds:
+                hit.frame.setSelected(not hit.frame.isSelected())
+            elif not narrow:
+                scene.frames.select([hit.frame.frame.id])
+            if not hit.frame.isSelected():
+                return None
+            if hit.part == "title":
+                return frame_gestures.MoveFrame(self, at, hit.frame, narrow=narrow)
+            return frame_gestures.Resize(self, at, hit.frame, hit.part)
         return gestures.Rubber(self, at, keep=adds)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self.gesture is None:
             super().mouseMoveEvent(event)
             hit = self.scene_.hit(self.mapToScene(event.position().toPoint()), self.reach)
-            shape = Qt.CursorShape.CrossCursor if hit.port else Qt.CursorShape.ArrowCursor
+            shape = Qt.CursorShape.CrossCursor if hit.port else frames.cursor(hit.part)
             if self.space_held:
                 shape = Qt.CursorShape.OpenHandCursor
             if self.viewport().cursor().shape() != shape:
@@ -298,9 +346,12 @@ class CanvasView(Sheet):
         hit = self.scene_.hit(at, self.reach)
         if hit.wire is not None:
             open_search(self, at, Fitting.between(self.document, hit.wire.wire), hit.wire.wire)
-        elif hit.node is None:
+        elif hit.frame is not None and hit.part == "title":
+            self.cancel_gesture()
+            frames.rename(self, hit.frame.frame.id)
+        elif hit.node is None and hit.frame is None:
             open_search(self, at)
-        elif hit.port:
+        elif hit.node is None or hit.port:
             self.mousePressEvent(event)
         elif hit.node.node.group:
             self.cancel_gesture()
