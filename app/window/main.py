@@ -38,7 +38,7 @@ def run(path: str | None) -> int:
     try:
         from PySide6.QtWidgets import QApplication
 
-        from app.window import theme
+        from app.window import journal, recovery, theme
         from app.window.main_window import MainWindow
     except ImportError as error:
         if not (library := missing_library(str(error))):
@@ -59,8 +59,12 @@ def run(path: str | None) -> int:
 
     def after_show() -> None:
         window.start()
+        if path is not None and path.endswith(journal.SUFFIX):
+            recovery.restore_named(window, Path(path).absolute())
+            return
         if path is not None:
             window.files.open(path)
+        recovery.offer(window)
 
     QTimer.singleShot(0, window, after_show)
     code = application.exec()

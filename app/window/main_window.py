@@ -17,6 +17,7 @@ from app.window.document import Document, locate
 from app.window.engines import Engines
 from app.window.files import Files, dropped_file, settings_file
 from app.window.inspector import Inspector
+from app.window.keeper import Keeper
 from app.window.letters import Letters
 from app.window.opening import Opener
 from app.window.palette import Palette
@@ -41,6 +42,7 @@ class MainWindow(QMainWindow):
         self.engines = engines or Engines(self)
         self.settings = QSettings(str(settings_file()), QSettings.Format.IniFormat)
         self.files = Files(self.document, self, self.settings)
+        self.keeper = Keeper(self.document, self)
         self.setObjectName("window")
         self.setMinimumSize(QSize(960, 600))
         self.setAcceptDrops(True)
@@ -126,6 +128,7 @@ class MainWindow(QMainWindow):
         self.palette_panel.chosen.connect(canvas.add_block)
         self.palette_panel.group_chosen.connect(canvas.add_group)
         document.refused.connect(self.say)
+        self.keeper.trouble.connect(self.say)
         document.file_changed.connect(self._refresh_title)
         document.analysed.connect(self._analysed)
         self.files.loaded.connect(lambda: QTimer.singleShot(0, self, canvas.fit_all))
@@ -210,6 +213,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self._remember()
+        self.keeper.forget()
         theme.changed.disconnect(self._dress)
         QGuiApplication.styleHints().colorSchemeChanged.disconnect(self._scheme_changed)
         self.hide()  # runs may write a checkpoint now: nobody needs to watch that

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -25,6 +25,13 @@ TOP_ONLY = ("Input", "Target", "Output")
 """Blocks that stand at the top of a drawing only."""
 INSIDE_ONLY = ("GroupInput", "GroupOutput")
 """Blocks that stand inside a Group only."""
+ONE_MOVE = 3.0
+"""Seconds: moves of the same nodes that follow each other sooner are one step."""
+
+
+def move_key(where: str, ids: Iterable[str]) -> str:
+    """What the moves of these nodes merge by."""
+    return f"move {where} {' '.join(sorted(ids))}"
 
 
 def misplaced(block: str, where: str) -> str:
@@ -214,7 +221,9 @@ def nudge(view: CanvasView, dx: float, dy: float) -> None:
     document, where, graph = view.document, view.document.where, view.document.graph
     ids = sorted(view.scene_.selected_ids())
     places = {id: (graph.by_id[id].x + dx, graph.by_id[id].y + dy) for id in ids}
-    document.edit("Move", lambda d: edits.move(d, where, places), merge=f"nudge {where} {' '.join(ids)}")
+    words = graph.by_id[ids[0]].name if len(ids) == 1 else f"{len(ids)} nodes"
+    merge = move_key(where, ids)
+    document.edit(f"Move {words}", lambda d: edits.move(d, where, places), merge=merge, within=ONE_MOVE)
 
 
 def set_frozen(view: CanvasView, ids: Collection[str], frozen: bool) -> None:

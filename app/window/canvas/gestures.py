@@ -151,7 +151,10 @@ class Move(Gesture):
         places = {id: (start.x() + offset.x(), start.y() + offset.y()) for id, start in self._start.items()}
         where = document.where
         words = self._pressed.node.name if len(places) == 1 else f"{len(places)} nodes"
-        if not document.edit(f"Move {words}", lambda d: edits.move(d, where, places)):
+        merge = commands.move_key(where, places)
+        if not document.edit(
+            f"Move {words}", lambda d: edits.move(d, where, places), merge=merge, within=commands.ONE_MOVE
+        ):
             self._put(QPointF())
         self.view.scene_.follow(self._start)
 
