@@ -100,6 +100,7 @@ class Actions(dict[str, QAction]):
         stack.canRedoChanged.connect(redo.setEnabled)
         stack.undoTextChanged.connect(lambda text: undo.setText(f"Undo: {text}" if text else "Undo"))
         stack.redoTextChanged.connect(lambda text: redo.setText(f"Redo: {text}" if text else "Redo"))
+        self._add(menu, "history", "History", window.show_history, "Ctrl+H")
         menu.addSeparator()
         self._add(menu, "cut", "Cut", window.cut, Key.Cut, canvas=True)
         self._add(menu, "copy", "Copy", canvas.copy_selection, Key.Copy, canvas=True)
@@ -164,7 +165,7 @@ class Actions(dict[str, QAction]):
             action.setCheckable(True)
         menu.aboutToShow.connect(self._check_panels)
         menu.addSeparator()
-        for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview")):
+        for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview", "History")):
             self._add(menu, f"tab {tab}", tab, partial(window.bottom.show_tab, tab), f"Alt+{i + 1}")
 
     def _check_panels(self) -> None:

@@ -170,7 +170,8 @@ class _Interrupt:
 
         # Nobody can answer a dialog from the terminal: engines end, and what was not saved is named there.
         if self._window.document.modified:
-            print(f"netloom: the changes to {self._window.document.title} were not saved", file=sys.stderr)
+            title = self._window.document.title
+            print(f"netloom: the changes to {title} were not saved; the next start offers them", file=sys.stderr)
         self._window.end()
         QCoreApplication.exit(130)
 

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QVBoxLayout,
 
 from app.messages import Analysis
 from app.messages.reports import NodeReport, Problem
-from app.window import boxes, log, style
+from app.window import boxes, disk, log, style
 from app.window.actions import Actions
 from app.window.bottom import BottomTabs
 from app.window.breadcrumbs import Breadcrumbs
@@ -64,6 +64,7 @@ class MainWindow(QMainWindow):
         self._arrange()
         self._dress()  # once all parts stand in their places: each move under a style sheet costs a polish
         self._connect()
+        self.files.disk = disk.watch(self)
         self._restore()
         self._refresh_title()
         self.canvas.setFocus()
@@ -273,6 +274,12 @@ class MainWindow(QMainWindow):
         if on:
             self.bottom.show_tab("Preview")
 
+    def show_history(self) -> None:
+        """Show the steps, with the keys in their list."""
+        self._commit()
+        self.bottom.show_tab("History")
+        self.bottom.panel("History").setFocus()
+
     def check_sizes(self) -> None:
         """Show at which sizes of its Inputs the drawing works."""
         from app.window.letters import SizesDialog
@@ -287,8 +294,12 @@ class MainWindow(QMainWindow):
         if self._profile_bar is None:
             bar = self._profile_bar = ProfileBar(self.document, self.engines)
             bar.closed.connect(self.toggle_profile)
-            self._upper.insertWidget(1, bar)
+            self.above_canvas(bar)
         return self._profile_bar
+
+    def above_canvas(self, bar: QWidget) -> None:
+        """Put a bar between the path of Groups and the canvas."""
+        self._upper.insertWidget(1, bar)
 
     def toggle_profile(self) -> None:
         """Show what each node takes, and measure it; or take that off the canvas."""
