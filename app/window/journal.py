@@ -83,8 +83,9 @@ _decoder = msgspec.json.Decoder(Opened | Edited | Went | Saved, dec_hook=file.de
 def records(history: History) -> Iterable[Record]:
     """A history as the lines of a journal."""
     kept = history.clean >= 0
+    first, last = (history.steps[0].time, history.steps[-1].time) if history.steps else (history.time, history.time)
     yield Opened(
-        VERSION, history.steps[0].time if history.steps else history.time, history.opened,
+        VERSION, first, history.opened,
         "" if history.clean > 0 else history.file, history.name, history.clean == 0, None if kept else history.saved,
     )  # fmt: skip
     before = history.opened
@@ -94,9 +95,9 @@ def records(history: History) -> Iterable[Record]:
         yield Edited(step.time, step.text, difference(before, step.after), step.merge)
         before = step.after
     if history.clean == len(history.steps) > 0:
-        yield Saved(history.time, history.file)
+        yield Saved(last, history.file)
     if history.index != len(history.steps):
-        yield Went(history.time, history.index)
+        yield Went(last, history.index)
 
 
 class Replay:
@@ -294,6 +295,11 @@ class Journal:
         """Have it written to the disk, beside the window's work: for when the machine stops, not only the window."""
         if self._handle >= 0:
             threading.Thread(target=_sync, args=(os.dup(self._handle),), daemon=True).start()
+
+    def let_go(self) -> None:
+        """Leave it as it is, for another window."""
+        self._close()
+        self._claim.let_go()
 
     def remove(self) -> None:
         """The drawing was saved or given up."""

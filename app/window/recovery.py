@@ -151,7 +151,7 @@ def restore(window: MainWindow, chosen: list[Left]) -> None:
         process.setProgram(program)
         process.setArguments(arguments)
         process.setProcessEnvironment(engine_environment())
-        if not process.startDetached()[0]:  # type: ignore[index]
+        if not process.startDetached():
             window.say(f"No further window can be opened for {title(history)}: its changes are offered again later.")
 
 
