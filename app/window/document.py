@@ -275,8 +275,10 @@ class Document(QObject):
             return
         before, self._design = self._design, design
         self.revision += 1
+        place = self._path
         while self._path and not self._path_exists():
             self._path = self._path[:-1]
+        if self._path != place:  # told once: whoever hears of it looks at what is there
             self.place_changed.emit()
         self.changed.emit(before, design)
 

@@ -230,3 +230,44 @@ def test_a_difference_fits_one_design_only() -> None:
     assert apply(old, difference(old, new)) == new and apply(new, difference(new, old)) == old
     with pytest.raises(DeltaError):
         apply(chain(2), difference(old, new))
+
+
+EDIT_AND_SAVE = """
+import os, sys
+from pathlib import Path
+from PySide6.QtCore import QCoreApplication
+application = QCoreApplication([])
+from app.design import edits
+from app.design.values import Design, Node
+from app.window import keeper
+from app.window.document import Document
+keeper.LARGE = 4000
+document = Document()
+kept = keeper.Keeper(document)
+document.load(Design(nodes=tuple(Node(f"n{i}", block="Input") for i in range(8))), None)
+for step in range(1, 100_000):
+    document.edit(f"Move {step}", lambda d: edits.move(d, "", {f"n{step % 8}": (float(step), 0)}))
+    os.write(1, b"%d\\n" % step)
+    document.save(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("after", [1, 7, 40])
+def test_a_kill_amid_edits_and_saves_costs_one_edit_at_most(
+    document: Document, tmp_path: Path, after: int
+) -> None:
+    path = tmp_path / "net.netloom"
+    child = subprocess.Popen([sys.executable, "-c", EDIT_AND_SAVE, str(path)], stdout=subprocess.PIPE)
+    assert child.stdout is not None
+    for _ in range(after):
+        child.stdout.readline()
+    child.send_signal(signal.SIGKILL)
+    done = after + len(child.stdout.readlines())
+    child.wait()
+    ((claim, history),) = journal.left_behind()
+    claim.let_go()
+    step = history.index
+    assert step in (done, done + 1), "what was done stands in the journal"
+    assert history.design.by_id[f"n{step % 8}"].x == step and len(history.steps) == step
+    if path.exists():  # whole, and no older than the step before the last
+        assert max(node.x for node in file.load(path).nodes) in (step, step - 1)
