@@ -23,17 +23,6 @@ if TYPE_CHECKING:
 SETTLED = 250
 """Milliseconds after a sign of change when the file is looked at: its writer may not be done."""
 
-Sign = tuple[int, int, int] | None
-"""Of a file: when it was changed, its size, which one it is; None where there is none."""
-
-
-def _sign(path: Path) -> Sign:
-    try:
-        found = path.stat()
-    except (OSError, ValueError):
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
-
 
 class DiskWatch(QObject):
     """Compares what the file holds with what was opened or saved last. Another text of the same design is no change."""
@@ -50,8 +39,8 @@ class DiskWatch(QObject):
         """Why the file cannot be read."""
         self.theirs: Design | None = None
         """What the file holds now where that is another design."""
-        self._looked: Sign = None
-        self._kept: Sign = None
+        self._looked: file.Sign | None = None
+        self._kept: file.Sign | None = None
         """The sign of a change that the user chose to write over."""
         self._lost = -1
         """After which step the drawing was what a file held that has gone since."""
@@ -84,7 +73,7 @@ class DiskWatch(QObject):
             if old := [*self._watcher.files(), *self._watcher.directories()]:
                 self._watcher.removePaths(old)
             self._path = path
-        self._kept = self._looked = None
+        self._kept, self._looked = None, self._document.sign
         self._lost = -1
         self._set("")
         if path is not None:
@@ -105,7 +94,7 @@ class DiskWatch(QObject):
         if path is None or known is None:
             return
         self._watch()
-        sign = _sign(path)
+        sign = file.sign_of(path)
         if sign == self._looked and sign is not None:
             return
         self._looked = sign
@@ -152,7 +141,7 @@ class DiskWatch(QObject):
     def reload(self) -> None:
         """Show what the file holds."""
         if self.theirs is not None:
-            self._document.take_file(self.theirs)
+            self._document.take_file(self.theirs, self._looked)
 
     def may_write(self, path: Path) -> bool:
         """Whether saving to `path` writes over nothing unseen."""

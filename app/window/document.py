@@ -117,6 +117,8 @@ class Document(QObject):
         self._opened = self._design
         self.on_file: Design | None = None
         """What the file holds, as far as is known."""
+        self.sign: file.Sign | None = None
+        """Of the file when it held that; None where it is not known."""
         self._path: tuple[str, ...] = ()
         self._catalogue: dict[str, Card] = {}
         self.pages: dict[str, Page] = {}
@@ -163,13 +165,15 @@ class Document(QObject):
         """Begin an empty drawing."""
         self.load(Design(), None)
 
-    def load(self, design: Design, path: Path | None, name: str = "") -> None:
+    def load(self, design: Design, path: Path | None, name: str = "", sign: file.Sign | None = None) -> None:
         """Show another drawing; undo does not reach back past this. `name` is its title while it has no file, and
-        which of equal variants is meant."""
+        which of equal variants is meant. `sign` is the file's from before it was read."""
+        self.sign = sign
         self._begin(History(design, file=str(path or ""), name=name, saved=design if path else None))
 
     def restore(self, history: History) -> None:
         """Show a drawing with its history: undo goes back over all of it."""
+        self.sign = None
         self._begin(history)
 
     def _begin(self, history: History) -> None:
@@ -201,13 +205,14 @@ class Document(QObject):
 
     def save(self, path: Path) -> None:
         """Save to a file. Raises file.FileError."""
-        file.save(self._design, path)
+        self.sign = file.save(self._design, path)
         self.file = path
         self._saved()
 
-    def take_file(self, design: Design) -> None:
+    def take_file(self, design: Design, sign: file.Sign | None) -> None:
         """Show what the file holds now, as a step that undo takes back."""
         self.edit(f"Reload {self.title}", lambda _design: design)
+        self.sign = sign
         self._saved()
 
     def _saved(self) -> None:

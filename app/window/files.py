@@ -138,6 +138,7 @@ class Files(QObject):
         if not Path(path).exists() and examples.find(str(path)):
             return self.open_known(str(path))
         path = Path(path).absolute()
+        sign = file.sign_of(path)
         try:
             design = file.load(path, self._document.catalogue or None)
         except FileError as error:
@@ -148,7 +149,7 @@ class Files(QObject):
         if path in zoo.families():  # what came with Netloom is no file of the user's to be saved over
             self._document.load(design, None, path.stem)
         else:
-            self._document.load(design, path)
+            self._document.load(design, path, sign=sign)
             self._remember(path)
         self.loaded.emit()
         return True

@@ -93,7 +93,8 @@ class Keeper(QObject):
                 self._journal.write(self._document.history)
             self._whole = True
             self._told = False
-            self._timer.start()
+            if not self._timer.isActive():
+                self._timer.start()
         except (OSError, ValueError, msgspec.MsgspecError) as error:
             log.write("window", f"the journal cannot be written: {error}")
             if not self._told:

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QProcess, Qt, QTimer
+from PySide6.QtCore import QProcess, QSize, Qt, QTimer
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QListWidget, QListWidgetItem, QVBoxLayout
 
 from app.window import figures, journal, log
@@ -18,6 +18,8 @@ from app.window.steps import History
 if TYPE_CHECKING:
     from app.window.main_window import MainWindow
 
+ROW = 26
+"""The height of a drawing's row in the list."""
 Left = tuple[Claim, History]
 
 
@@ -27,11 +29,13 @@ def title(history: History) -> str:
 
 
 def _words(history: History) -> str:
-    """How it was left: `12 edits, the last 3 min ago, in no file`."""
+    """How it was left: `12 edits, the last 3 min ago`."""
     count = history.index
-    edits = f"{count:,} edit{'s' * (count != 1)}"
-    state = "saved" if not history.modified else "not saved" if history.file else "in no file yet"
-    return f"{edits}, the last {figures.ago(time.time() - history.time)}, {state}"
+    return f"{count:,} edit{'s' * (count != 1)}, the last {figures.ago(time.time() - history.time)}"
+
+
+def _state(history: History) -> str:
+    return "saved" if not history.modified else "not saved" if history.file else "in no file yet"
 
 
 class RecoveryDialog(QDialog):
@@ -50,18 +54,19 @@ class RecoveryDialog(QDialog):
         self.list = QListWidget()
         self.list.setAccessibleName("drawings")
         for _claim, history in left:
-            item = QListWidgetItem(f"{title(history)}: {_words(history)}")
+            item = QListWidgetItem(f"{title(history)}: {_words(history)}, {_state(history)}")
+            item.setSizeHint(QSize(100, ROW))
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             item.setCheckState(Qt.CheckState.Checked)
             item.setToolTip(history.file or "It was never saved to a file")
             self.list.addItem(item)
         self.list.itemChanged.connect(self._follow)
         self.list.setVisible(len(left) > 1)
-        self.list.setFixedHeight(min(len(left), 8) * 26 + 8)
+        self.list.setFixedHeight(min(len(left), 8) * ROW + 2)
         box.addWidget(self.list)
         if len(left) == 1:
             history = left[0][1]
-            what = "had unsaved changes" if history.modified else "was saved; undo can go back over its edits again"
+            what = "had unsaved changes" if history.modified else "was saved, and its history can be shown again"
             self.sentence.setText(f"Netloom was not closed properly: `{title(history)}` {what} ({_words(history)}).")
         else:
             self.sentence.setText(

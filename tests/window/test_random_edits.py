@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from app.design import edits, file, grouping
 from app.design.ports import ports
-from app.design.values import Design, End, Expression, Node, Wire
+from app.design.values import Design, End, Expression, Wire
 from app.window import theme
 from app.window.canvas.clipboard import bring_groups
 from app.window.canvas.face import face_of
@@ -258,7 +258,10 @@ def folder(qapp: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
 def test_random_edits_keep_every_rule(folder: Path) -> None:
     steps = 0
 
-    @settings(max_examples=RUNS, phases=[Phase.explicit, Phase.generate], suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @settings(
+        max_examples=RUNS, phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+    )  # fmt: skip
     @given(data=st.binary(min_size=BYTES, max_size=BYTES))
     @example(data=bytes(range(256)) * 8)
     def runs(data: bytes) -> None:
