@@ -33,6 +33,8 @@ class HistoryList(QListView):
         self._document = document
         self._filling = False
         self._stale = True
+        self._shown: list[tuple[str, float, str]] = []
+        """Of each row: its text, when it was made, and what a screen reader says."""
         self._rows = QStandardItemModel(self)
         self.setModel(self._rows)
         self.setItemDelegate(_Delegate(document, self))
@@ -62,20 +64,22 @@ class HistoryList(QListView):
             return
         self._stale, self._filling = False, True
         history = self._document.history
-        wanted = [(_first(history), ""), *((step.text, _clock(step.time)) for step in history.steps)]
-        while self._rows.rowCount() > len(wanted):
-            self._rows.removeRow(self._rows.rowCount() - 1)
-        for i, (text, time) in enumerate(wanted):
+        steps = [(_first(history), 0.0), *((step.text, step.time) for step in history.steps)]
+        wanted = [(text, time, _said(text, i - history.index)) for i, (text, time) in enumerate(steps)]
+        if len(self._shown) > len(wanted):
+            self._rows.removeRows(len(wanted), len(self._shown) - len(wanted))
+        for i, (text, time, said) in enumerate(wanted):
+            if i < len(self._shown) and self._shown[i] == wanted[i]:
+                continue
             item = self._rows.item(i)
             if item is None:
                 item = QStandardItem()
                 self._rows.appendRow(item)
-            if (item.text(), item.data(TIME)) != (text, time):
-                item.setText(text)
-                item.setToolTip(text)
-                item.setData(time, TIME)
-            if item.data(Qt.ItemDataRole.AccessibleTextRole) != (said := _said(text, i - history.index)):
-                item.setData(said, Qt.ItemDataRole.AccessibleTextRole)
+            item.setText(text)
+            item.setToolTip(text)
+            item.setData(_clock(time) if time else "", TIME)
+            item.setData(said, Qt.ItemDataRole.AccessibleTextRole)
+        self._shown = wanted
         present = self._rows.index(history.index, 0)
         self.selectionModel().setCurrentIndex(present, QItemSelectionModel.SelectionFlag.ClearAndSelect)
         self.scrollTo(present)

@@ -246,7 +246,7 @@ class Journal:
     def __init__(self, claim: Claim) -> None:
         self._claim = claim
         self._handle = -1
-        self.size = 0
+        self.size = claim.path.stat().st_size if claim.path.exists() else 0
         self.least = 0
         """Its size when it was last written anew."""
 
@@ -272,11 +272,13 @@ class Journal:
             handle = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             try:
                 _write(handle, data)
-                os.fsync(handle)
+                if self.size:  # what it replaces may be on the disk: this must be there first
+                    os.fsync(handle)
             finally:
                 os.close(handle)
             self._close()
             aside.replace(self.path)
+            self._handle = os.open(self.path, os.O_WRONLY | os.O_APPEND)
         except OSError:
             with contextlib.suppress(OSError):
                 aside.unlink(missing_ok=True)
@@ -285,8 +287,6 @@ class Journal:
 
     def add(self, record: Record) -> None:
         """Add a line, at once: what the system was given outlives this process."""
-        if self._handle < 0:
-            self._handle = os.open(self.path, os.O_WRONLY | os.O_APPEND)
         data = _encoder.encode(record) + b"\n"
         _write(self._handle, data)
         self.size += len(data)
