@@ -64,6 +64,15 @@ def same(one: History, other: History) -> None:
         assert getattr(one, name) == getattr(other, name), name
 
 
+def comes_back(document: Document) -> None:
+    """The journal holds the history, and a document that is given it has the same one."""
+    same(kept(document), document.history)
+    again = Document()
+    again.restore(kept(document))
+    same(again.history, document.history)
+    assert again.modified == document.modified and again.title == document.title
+
+
 def chain(count: int) -> Design:
     nodes = tuple(Node(f"conv_{i}", "Conv2d", settings=Settings(out_channels=64), x=200.0 * i) for i in range(count))
     wires = tuple(Wire(End(f"conv_{i}", "out"), End(f"conv_{i + 1}", "x")) for i in range(count - 1))
@@ -84,21 +93,21 @@ def test_edits_undo_redo_merges_and_saves_are_kept(document: Document, tmp_path:
     document.load(chain(3), None, "chain")
     for step in range(4):
         move(document, "conv_1", step + 1.0, merge="move conv_1", within=60)
-        same(kept(document), document.history)
+        comes_back(document)
     add(document, "a")
     document.undo_stack.undo()
-    same(kept(document), document.history)
+    comes_back(document)
     document.save(tmp_path / "net.netloom")
-    same(kept(document), document.history)
+    comes_back(document)
     assert not kept(document).modified and kept(document).file.endswith("net.netloom")
     document.undo_stack.undo()
     assert kept(document).modified and kept(document).design == chain(3)
     document.go_to_step(2)
-    same(kept(document), document.history)
+    comes_back(document)
     document.undo_stack.undo()
     document.undo_stack.undo()
     add(document, "other")  # what was saved can be reached no more
-    same(kept(document), document.history)
+    comes_back(document)
     assert kept(document).clean == -1 and kept(document).saved == file.load(tmp_path / "net.netloom")
 
 
