@@ -27,6 +27,10 @@ BOM = b"\xef\xbb\xbf"
 """What some editors put before UTF-8 text."""
 
 
+Sign = tuple[int, int, int]
+"""Of a file: when it was changed, its size, and which one it is."""
+
+
 class FileError(ValueError):
     """A file that cannot be opened or saved: one sentence that names the file and the place in it."""
 
@@ -230,13 +234,25 @@ def load(path: str | Path, catalogue: Catalogue | None = None) -> Design:
     return loads(data, str(path), catalogue)
 
 
-def save(design: Design, path: str | Path) -> None:
-    """Write a design's file whole or not at all (aside, then renamed). Raises FileError."""
-    write_atomically(path, dumps(design))
+def sign_of(path: str | Path) -> Sign | None:
+    """What tells a file from one that was written later; None where there is none."""
+    try:
+        return _sign(Path(path).stat())
+    except (OSError, ValueError):
+        return None
 
 
-def write_atomically(path: str | Path, data: bytes) -> None:
-    """Replace the file at `path` by `data`, whole or not at all. Raises FileError."""
+def _sign(found: os.stat_result) -> Sign:
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def save(design: Design, path: str | Path) -> Sign:
+    """Write a design's file whole or not at all (aside, then renamed). Returns its sign. Raises FileError."""
+    return write_atomically(path, dumps(design))
+
+
+def write_atomically(path: str | Path, data: bytes) -> Sign:
+    """Replace the file at `path` by `data`, whole or not at all. Returns the new file's sign. Raises FileError."""
     path = Path(path)
     aside = ""
     try:
@@ -249,12 +265,14 @@ def write_atomically(path: str | Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+            sign = _sign(os.fstat(file.fileno()))
         Path(aside).chmod(mode)
         Path(aside).replace(target)
     except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
         if aside:
             Path(aside).unlink(missing_ok=True)
         raise FileError(f"{path} cannot be saved: {_system(error)}") from None
+    return sign
 
 
 def _system(error: Exception) -> str:

@@ -111,6 +111,7 @@ class Actions(dict[str, QAction]):
         stack.canRedoChanged.connect(redo.setEnabled)
         stack.undoTextChanged.connect(lambda text: undo.setText(f"Undo: {text}" if text else "Undo"))
         stack.redoTextChanged.connect(lambda text: redo.setText(f"Redo: {text}" if text else "Redo"))
+        self._add(menu, "history", "History", window.show_history, "Ctrl+H")
         menu.addSeparator()
         add = self._add(menu, "add", "Add a block…", canvas.add)
         add.setToolTip("Search a block or Group to put at the pointer (Tab, or a double-click on the canvas)")
@@ -187,7 +188,7 @@ class Actions(dict[str, QAction]):
             action.setCheckable(True)
         menu.aboutToShow.connect(self._check_panels)
         menu.addSeparator()
-        for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview")):
+        for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview", "History")):
             self._add(menu, f"tab {tab}", tab, partial(window.bottom.show_tab, tab), f"Alt+{i + 1}")
 
     def _overlays(self, view: QMenu) -> None:

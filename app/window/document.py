@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -19,6 +21,7 @@ from app.messages.reports import NodeReport, Problem
 from app.window.consent import Consent
 from app.window.my_groups import MyGroups
 from app.window.overlays import Overlay
+from app.window.steps import History, Step
 from app.window.timings import Timings
 from blocks.card import Card, Page
 
@@ -29,23 +32,32 @@ REFUSALS = (EditError, NamingError, WiringError, PathError)
 class _Edit(QUndoCommand):
     """Any edit: the design before and after. Edits with the same `merge` key in a row become one step."""
 
-    def __init__(self, document: Document, before: Design, after: Design, text: str, merge: str) -> None:
-        super().__init__(text)
-        self._document, self._before, self._after, self._merge = document, before, after, merge
+    def __init__(self, document: Document, before: Design, step: Step, within: float = 0.0) -> None:
+        super().__init__(step.text)
+        self._document, self._before, self.step, self._within = document, before, step, within
+        self._merges = True
 
     def undo(self) -> None:
         self._document._show(self._before)
 
     def redo(self) -> None:
-        self._document._show(self._after)
+        self._document._show(self.step.after)
 
     def id(self) -> int:
-        return hash(self._merge) & 0x3FFFFFFF if self._merge else -1
+        return hash(self.step.merge) & 0x3FFFFFFF if self.step.merge and self._merges else -1
+
+    def push_on(self, stack: QUndoStack, *, merges: bool) -> None:
+        """Do it. Without `merges` it stays a step of its own."""
+        self._merges = merges
+        stack.push(self)
+        self._merges = True
 
     def mergeWith(self, other: QUndoCommand) -> bool:
-        if not isinstance(other, _Edit) or not self._merge or other._merge != self._merge:
+        if not isinstance(other, _Edit) or not self.step.merge or other.step.merge != self.step.merge:
             return False
-        self._after = other._after
+        if other._within and other.step.time - self.step.time > other._within:
+            return False
+        self.step = replace(self.step, after=other.step.after, time=other.step.time)
         return True
 
 
@@ -85,11 +97,30 @@ class Document(QObject):
     """A page shall be read: that of `block:Conv2d`, `category:Layer`, `category:Group`, `optimizer:sgd` or
     `schedule:step`."""
 
+    opened = Signal()
+    """Another drawing is open: `history` begins anew."""
+    edited = Signal(bool)
+    """An edit was made: a step of its own, or (True) one that went into the step before it."""
+    went = Signal(int)
+    """Undo or redo led to after that many steps."""
+    saved = Signal()
+    """The file holds what is drawn."""
+
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.undo_stack = QUndoStack(self)
         self.undo_stack.cleanChanged.connect(self.file_changed)
+        self.undo_stack.indexChanged.connect(self._indexed)
+        self._busy = False
+        """Whether the stack changes otherwise than by undo and redo."""
+        self._quiet = False
+        """Whether several steps are taken, of which the last alone is shown."""
         self._design = Design()
+        self._opened = self._design
+        self.on_file: Design | None = None
+        """What the file holds, as far as is known."""
+        self.sign: file.Sign | None = None
+        """Of the file when it held that; None where it is not known."""
         self._path: tuple[str, ...] = ()
         self._catalogue: dict[str, Card] = {}
         self.pages: dict[str, Page] = {}
@@ -141,33 +172,97 @@ class Document(QObject):
         """Begin an empty drawing."""
         self.load(Design(), None)
 
-    def load(self, design: Design, path: Path | None, name: str = "") -> None:
+    def load(self, design: Design, path: Path | None, name: str = "", sign: file.Sign | None = None) -> None:
         """Show another drawing; undo does not reach back past this. `name` is its title while it has no file, and
-        which of equal variants is meant."""
-        self.undo_stack.clear()
-        self.file = path
-        self.name = name
-        self._chosen = name
+        which of equal variants is meant. `sign` is the file's from before it was read."""
+        self.sign = sign
+        self._begin(History(design, file=str(path or ""), name=name, saved=design if path else None))
+
+    def restore(self, history: History) -> None:
+        """Show a drawing with its history: undo goes back over all of it."""
+        self.sign = None
+        self._begin(history)
+
+    def _begin(self, history: History) -> None:
+        self._busy = self._quiet = True
+        before, stack = self._design, self.undo_stack
+        stack.clear()
+        self._opened = self._design = history.opened
+        for i, step in enumerate(history.steps):
+            if i == history.clean:
+                stack.setClean()
+            _Edit(self, self._design, step).push_on(stack, merges=False)
+        if history.clean == len(history.steps):
+            stack.setClean()
+        elif history.clean < 0:
+            stack.resetClean()
+        stack.setIndex(history.index)
+        self._busy = self._quiet = False
+        self.file = Path(history.file) if history.file else None
+        self.name = self._chosen = history.name
+        self.on_file = history.saved
         self._path = ()
         self.analysis = None  # it was said of another drawing
-        self._show(design)
+        self._design = before
+        self._show(history.design)
         self.place_changed.emit()
         self.analysed.emit()
         self.file_changed.emit()
+        self.opened.emit()
 
     def save(self, path: Path) -> None:
         """Save to a file. Raises file.FileError."""
-        file.save(self._design, path)
+        self.sign = file.save(self._design, path)
         self.file = path
+        self._saved()
+
+    def take_file(self, design: Design, sign: file.Sign | None) -> None:
+        """Show what the file holds now, as a step that undo takes back."""
+        self.edit(f"Reload {self.title}", lambda _design: design)
+        self.sign = sign
+        self._saved()
+
+    def _saved(self) -> None:
+        self.on_file = self._design
         self.undo_stack.setClean()
+        self.saved.emit()
         self.file_changed.emit()
+
+    @property
+    def last_step(self) -> Step:
+        """The edit made last."""
+        command = self.undo_stack.command(self.undo_stack.index() - 1)
+        assert isinstance(command, _Edit)
+        return command.step
+
+    @property
+    def history(self) -> History:
+        """All steps, done and undone."""
+        stack = self.undo_stack
+        commands = [stack.command(i) for i in range(stack.count())]
+        steps = tuple(command.step for command in commands if isinstance(command, _Edit))
+        return History(
+            self._opened, steps, stack.index(), stack.cleanIndex(), str(self.file or ""), self.name, self.on_file,
+            time.time(),
+        )  # fmt: skip
+
+    def go_to_step(self, index: int) -> None:
+        """Undo or redo until so many steps are done, as one change."""
+        before = self._design
+        self._quiet = True
+        self.undo_stack.setIndex(index)
+        self._quiet = False
+        after, self._design = self._design, before
+        if after is not before:
+            self._show(after)
 
     # edits ------------------------------------------------------------------------------------------------------------
 
-    def edit(self, text: str, change: Callable[[Design], Design], *, merge: str = "") -> bool:
+    def edit(self, text: str, change: Callable[[Design], Design], *, merge: str = "", within: float = 0.0) -> bool:
         """Make an edit as one undo step called `text` ("Add conv"). A refusal is announced by `refused`; False then.
 
-        Edits in a row with the same `merge` key (a spin box being turned) become one step.
+        Edits in a row with the same `merge` key (a spin box being turned) become one step; with `within` only those
+        that follow each other in so many seconds.
         """
         try:
             after = change(self._design)
@@ -175,14 +270,27 @@ class Document(QObject):
             self.refused.emit(str(error))
             return False
         if after is not self._design and after != self._design:
-            self.undo_stack.push(_Edit(self, self._design, after, text, merge))
+            stack, index = self.undo_stack, self.undo_stack.index()
+            self._busy = True
+            _Edit(self, self._design, Step(text, merge, time.time(), after), within).push_on(stack, merges=True)
+            self._busy = False
+            self.edited.emit(stack.index() == index)
         return True
 
+    def _indexed(self, index: int) -> None:
+        if not self._busy:
+            self.went.emit(index)
+
     def _show(self, design: Design) -> None:
+        if self._quiet:
+            self._design = design
+            return
         before, self._design = self._design, design
         self.revision += 1
+        place = self._path
         while self._path and not self._path_exists():
             self._path = self._path[:-1]
+        if self._path != place:  # told once: whoever hears of it looks at what is there
             self.place_changed.emit()
         self.changed.emit(before, design)
 

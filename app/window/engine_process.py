@@ -21,6 +21,11 @@ def engine_command() -> list[str]:
     return [sys.executable, "-P", "-m", "app.engine"]
 
 
+def window_command(file: str) -> list[str]:
+    """How another window is started on a file, with the environment of an engine."""
+    return [sys.executable, "-P", "-m", "app.cli", file]
+
+
 def engine_environment() -> QProcessEnvironment:
     """Our own environment; where `app` is not installed, the folder that holds it comes onto the import path."""
     environment = QProcessEnvironment.systemEnvironment()

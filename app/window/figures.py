@@ -36,6 +36,17 @@ def size(number: int) -> str:
     return f"{number} B"
 
 
+def ago(seconds: float) -> str:
+    """How long something is past: "just now", "3 min ago", "2 h ago", "4 days ago"."""
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return "just now"
+    if minutes < 60:
+        return f"{minutes} min ago"
+    hours = round(minutes / 60)
+    return f"{hours} h ago" if hours < 48 else f"{round(hours / 24)} days ago"
+
+
 def duration(seconds: float) -> str:
     """Three digits and a unit: 43.2 µs, 1.24 ms, 2.31 s."""
     for unit, factor in (("µs", 1e6), ("ms", 1e3), ("s", 1.0)):

@@ -12,6 +12,7 @@ import examples
 from app.design import file
 from app.design.file import FileError
 from app.design.paths import PathError, choose_variant
+from app.window.disk import DiskWatch, ask_write_over
 from app.window.document import Document
 from app.window.sentences import rich
 from examples import zoo
@@ -45,6 +46,8 @@ class Files(QObject):
     def __init__(self, document: Document, window: QWidget, settings: QSettings) -> None:
         super().__init__(window)
         self._document, self._window, self._settings = document, window, settings
+        self.disk: DiskWatch | None = None
+        """Knows whether another program changed the file."""
 
     # asking, so that a test can answer --------------------------------------------------------------------------------
 
@@ -85,6 +88,11 @@ class Files(QObject):
         box.setDefaultButton(box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole))
         box.exec()
         return box.clickedButton() is replace
+
+    def ask_write_over(self, path: Path) -> str:
+        """Ask what becomes of a file that another program changed: "replace", "elsewhere" or "cancel"."""
+        assert self.disk is not None
+        return ask_write_over(self._window, self.disk, path.name)
 
     def report(self, sentence: str) -> None:
         """Say what went wrong."""
@@ -130,6 +138,7 @@ class Files(QObject):
         if not Path(path).exists() and examples.find(str(path)):
             return self.open_known(str(path))
         path = Path(path).absolute()
+        sign = file.sign_of(path)
         try:
             design = file.load(path, self._document.catalogue or None)
         except FileError as error:
@@ -140,7 +149,7 @@ class Files(QObject):
         if path in zoo.families():  # what came with Netloom is no file of the user's to be saved over
             self._document.load(design, None, path.stem)
         else:
-            self._document.load(design, path)
+            self._document.load(design, path, sign=sign)
             self._remember(path)
         self.loaded.emit()
         return True
@@ -182,6 +191,10 @@ class Files(QObject):
         return self._write(path)
 
     def _write(self, path: Path) -> bool:
+        if self.disk is not None and not self.disk.may_write(path):
+            answer = self.ask_write_over(path)
+            if answer != "replace":
+                return answer == "elsewhere" and self.save_as()
         try:
             self._document.save(path)
         except FileError as error:

@@ -38,7 +38,7 @@ def run(path: str | None) -> int:
     try:
         from PySide6.QtWidgets import QApplication
 
-        from app.window import theme
+        from app.window import journal, recovery, theme
         from app.window.main_window import MainWindow
     except ImportError as error:
         if not (library := missing_library(str(error))):
@@ -59,8 +59,12 @@ def run(path: str | None) -> int:
 
     def after_show() -> None:
         window.start()
+        if path is not None and path.endswith(journal.SUFFIX):
+            recovery.restore_named(window, Path(path).absolute())
+            return
         if path is not None:
             window.files.open(path)
+        recovery.offer(window)
 
     QTimer.singleShot(0, window, after_show)
     code = application.exec()
@@ -166,7 +170,8 @@ class _Interrupt:
 
         # Nobody can answer a dialog from the terminal: engines end, and what was not saved is named there.
         if self._window.document.modified:
-            print(f"netloom: the changes to {self._window.document.title} were not saved", file=sys.stderr)
+            title = self._window.document.title
+            print(f"netloom: the changes to {title} were not saved; the next start offers them", file=sys.stderr)
         self._window.end()
         QCoreApplication.exit(130)
 

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QVBoxLayout,
 
 from app.messages import Analysis
 from app.messages.reports import NodeReport, Problem
-from app.window import boxes, log, style
+from app.window import boxes, disk, log, style
 from app.window.actions import Actions
 from app.window.bottom import BottomTabs
 from app.window.breadcrumbs import Breadcrumbs
@@ -17,6 +17,7 @@ from app.window.document import Document, locate
 from app.window.engines import Engines
 from app.window.files import Files, dropped_file, settings_file
 from app.window.inspector import Inspector
+from app.window.keeper import Keeper
 from app.window.letters import Letters
 from app.window.opening import Opener
 from app.window.overlay_bars import OverlayBars
@@ -42,6 +43,7 @@ class MainWindow(QMainWindow):
         self.engines = engines or Engines(self)
         self.settings = QSettings(str(settings_file()), QSettings.Format.IniFormat)
         self.files = Files(self.document, self, self.settings)
+        self.keeper = Keeper(self.document, self)
         self.setObjectName("window")
         self.setMinimumSize(QSize(960, 600))
         self.setAcceptDrops(True)
@@ -64,6 +66,7 @@ class MainWindow(QMainWindow):
         self._arrange()
         self._dress()  # once all parts stand in their places: each move under a style sheet costs a polish
         self._connect()
+        self.files.disk = disk.watch(self)
         self._restore()
         self._refresh_title()
         self.canvas.setFocus()
@@ -84,6 +87,7 @@ class MainWindow(QMainWindow):
         box.addWidget(Breadcrumbs(self.document))
         box.addWidget(self.canvas, 1)
         self.overlays.stand_in(box)
+        self._upper = box
         upper.setMinimumHeight(160)
         self.middle = QSplitter(Qt.Orientation.Vertical)
         self.middle.addWidget(upper)
@@ -131,6 +135,7 @@ class MainWindow(QMainWindow):
         self.palette_panel.mine_chosen.connect(canvas.add_mine)
         document.my_groups.said.connect(self.say)
         document.refused.connect(self.say)
+        self.keeper.trouble.connect(self.say)
         document.file_changed.connect(self._refresh_title)
         document.analysed.connect(self._analysed)
         self.files.loaded.connect(lambda: QTimer.singleShot(0, self, canvas.fit_all))
@@ -216,6 +221,7 @@ class MainWindow(QMainWindow):
             event.ignore()
             return
         self._remember()
+        self.keeper.forget()
         theme.changed.disconnect(self._dress)
         QGuiApplication.styleHints().colorSchemeChanged.disconnect(self._scheme_changed)
         self.hide()  # runs may write a checkpoint now: nobody needs to watch that
@@ -275,6 +281,12 @@ class MainWindow(QMainWindow):
         if on:
             self.bottom.show_tab("Preview")
 
+    def show_history(self) -> None:
+        """Show the steps, with the keys in their list."""
+        self._commit()
+        self.bottom.show_tab("History")
+        self.bottom.panel("History").setFocus()
+
     def check_sizes(self) -> None:
         """Show at which sizes of its Inputs the drawing works."""
         from app.window.letters import SizesDialog
@@ -292,6 +304,10 @@ class MainWindow(QMainWindow):
         dialog = VariantsDialog(self.document, self.engines, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
+
+    def above_canvas(self, bar: QWidget) -> None:
+        """Put a bar between the path of Groups and the canvas."""
+        self._upper.insertWidget(1, bar)
 
     def _lead(self, id: str) -> None:
         path, _where, node = locate(self.document.design, id)

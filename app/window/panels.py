@@ -61,7 +61,14 @@ def _preview(window: MainWindow) -> QWidget:
     return panel
 
 
+def _history(window: MainWindow) -> QWidget:
+    from app.window.history_panel import HistoryPanel
+
+    return HistoryPanel(window.document)
+
+
 PANELS: dict[str, Callable[[MainWindow], QWidget]] = {
     "Problems": _problems, "Layers": _layers, "Training": _training, "Try": _try, "Preview": _preview,
+    "History": _history,
 }  # fmt: skip
 """By their titles, in the order of the tabs."""

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 
 from app.design.values import Design
 from app.messages.preview import GetPreview, Look, Preview
+from app.window import figures
 from app.window.canvas.thumbs import Thumb
 from app.window.document import Document
 from app.window.preview_pictures import thumb
@@ -223,18 +224,9 @@ def weights_title(source: str, seed: int, runs: Runs, now: float) -> str:
     run = next((run for run in runs.all if run.folder == place), None)
     if run is None:
         return f"Run {Path(place).name}"
-    return f"Run {_short(run.name)} ({_ago(now - run.ended)})" if run.ended else f"Run {_short(run.name)}"
+    return f"Run {_short(run.name)} ({figures.ago(now - run.ended)})" if run.ended else f"Run {_short(run.name)}"
 
 
 def _short(name: str) -> str:
     """A run's name with the middle left out where it is long: its end tells it from others."""
     return name if len(name) <= 14 else f"{name[:6]}…{name[-6:]}"
-
-
-def _ago(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return "just now"
-    if minutes < 60:
-        return f"{minutes} min ago"
-    return f"{round(minutes / 60)} h ago"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -259,3 +261,26 @@ def test_places_that_cannot_be_written(tmp_path: Path) -> None:
     for path in (tmp_path / "none" / "a.netloom", tmp_path / "folder", loop, tmp_path / "a\0b", tmp_path / ("n" * 300)):
         with pytest.raises(FileError, match="cannot be saved"):
             file.save(small(), path)
+
+
+FULL = """
+import resource, signal, sys
+from app.design import file
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (64, 64))  # the disk has room for the beginning only
+try:
+    file.save(file.load(sys.argv[1]), sys.argv[1])
+except file.FileError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no such limit")
+def test_a_disk_that_fills_up_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "design.netloom"
+    file.save(grouped(), path)
+    before = path.read_bytes()
+    done = subprocess.run([sys.executable, "-c", FULL, str(path)], capture_output=True, text=True, check=True)
+    assert "cannot be saved: File too large" in done.stdout
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,6 +26,13 @@ TOP_ONLY = ("Input", "Target", "Output")
 """Blocks that stand at the top of a drawing only."""
 INSIDE_ONLY = ("GroupInput", "GroupOutput")
 """Blocks that stand inside a Group only."""
+ONE_MOVE = 3.0
+"""Seconds: moves of the same nodes that follow each other sooner are one step."""
+
+
+def move_key(where: str, ids: Iterable[str]) -> str:
+    """What the moves of these nodes merge by."""
+    return f"move {where} {' '.join(sorted(ids))}"
 
 
 def misplaced(block: str, where: str) -> str:
@@ -258,12 +265,13 @@ def ungroup(view: CanvasView) -> None:
 def nudge(view: CanvasView, dx: float, dy: float) -> None:
     """Move the selected nodes, and frames with what stands in them, a little; nudges in a row are one step."""
     nodes, framed = view.scene_.frames.moving()
-    key = " ".join((*sorted(nodes), *sorted(framed)))
-    shift(view, "Move", nodes, framed, dx, dy, merge=f"nudge {view.document.where} {key}")
+    names = [view.document.graph.by_id[id].name for id in nodes]
+    words = f"{len(names)} nodes" if len(names) > 1 else names[0] if names else "a frame"
+    shift(view, f"Move {words}", nodes, framed, dx, dy)
 
 
 def shift(
-    view: CanvasView, text: str, nodes: Collection[str], framed: Collection[str], dx: float, dy: float, merge: str = "",
+    view: CanvasView, text: str, nodes: Collection[str], framed: Collection[str], dx: float, dy: float,
     also: Callable[[Design], Design] = as_it_is,
 ) -> bool:  # fmt: skip
     """Move nodes and frames by (dx, dy), and do what is to be done with it, as one step."""
@@ -275,7 +283,8 @@ def shift(
         design = edits.move(design, where, places) if places else design
         return also(frames.move_frames(design, where, frame_places) if frame_places else design)
 
-    return document.edit(text, change, merge=merge)
+    merge = move_key(where, [*nodes, *framed]) if also is as_it_is else ""
+    return document.edit(text, change, merge=merge, within=ONE_MOVE)
 
 
 def set_frozen(view: CanvasView, ids: Collection[str], frozen: bool) -> None:

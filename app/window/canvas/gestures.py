@@ -192,13 +192,13 @@ class Move(Gesture):
         through = self._through(into) if into is not None else None
 
         def insert(design: Design) -> Design:
-            if into is None or through is None:
-                return design
+            assert into is not None and through is not None
             return chains.splice(design, where, into, *through, document.catalogue)
 
         words = f"{'Insert' if through else 'Move'} {self._words()}"
         if not commands.shift(
-            self.view, words, list(self._start), list(self._frames), offset.x(), offset.y(), also=insert
+            self.view, words, list(self._start), list(self._frames), offset.x(), offset.y(),
+            also=insert if through else commands.as_it_is,
         ):
             self._put(QPointF())
         self.view.scene_.follow(self._start)
