@@ -49,6 +49,7 @@ def _colours(dark: bool) -> Iterator[None]:
 
 
 def _scene(design: Design, catalogue: Mapping[str, Card], analysis: Analysis | None) -> Scene:
+    from app.window.canvas.node_item import NodeItem
     from app.window.canvas.scene import Scene
 
     document = Document()
@@ -58,6 +59,8 @@ def _scene(design: Design, catalogue: Mapping[str, Card], analysis: Analysis | N
         document.set_analysis(msgspec.structs.replace(analysis, revision=document.revision))
     scene = Scene(document)
     document.setParent(scene)
+    for item in scene.nodes.values():
+        item.setCacheMode(NodeItem.CacheMode.NoCache)  # a picture is drawn once, and an SVG is of lines
     return scene
 
 

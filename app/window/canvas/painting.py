@@ -105,12 +105,22 @@ def _warmed(category: str, dark: bool, step: int) -> _Inks:
     return replace(ink, body=body, soft=soft, far=far, plate=heat.warm(0.75 * part, ink.body))
 
 
+def _ink(face: Face) -> _Inks:
+    dark = theme.tokens.dark
+    return inks(face.category, dark) if face.heat is None else _warmed(face.category, dark, face.heat.step)
+
+
+def far_colour(face: Face, state: State) -> QColor:
+    """What a node is when it is colour alone."""
+    ink = _ink(face)
+    return ink.accent if state.selected else ink.error if face.problem else ink.warn if state.blamed else ink.far
+
+
 def paint(painter: QPainter, face: Face, geometry: Geometry, state: State, zoom: float) -> None:
     """Draw one node at its own origin."""
-    dark = theme.tokens.dark
-    ink = inks(face.category, dark) if face.heat is None else _warmed(face.category, dark, face.heat.step)
+    ink = _ink(face)
     if zoom < MIDDLE:
-        _far(painter, face, geometry, state, ink)
+        painter.fillRect(geometry.rect, far_colour(face, state))
     elif zoom < NEAR:
         _name_only(painter, face, geometry, state, ink, zoom)
     else:
@@ -128,11 +138,6 @@ def _edge(face: Face, state: State, ink: _Inks, thin: float = 1.0) -> QPen:
     if face.missing:
         return QPen(ink.soft, 1.2 * thin, line)
     return QPen(glyphs.mix(ink.category, ink.edge, 0.45) if state.hovered else ink.edge, thin)
-
-
-def _far(painter: QPainter, face: Face, geometry: Geometry, state: State, ink: _Inks) -> None:
-    lit = ink.accent if state.selected else ink.error if face.problem else ink.warn if state.blamed else ink.far
-    painter.fillRect(geometry.rect, lit)
 
 
 def _name_only(painter: QPainter, face: Face, geometry: Geometry, state: State, ink: _Inks, zoom: float) -> None:

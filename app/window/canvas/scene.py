@@ -22,6 +22,15 @@ from app.window.document import Document
 from app.window.theme import theme
 
 
+_ROOM = 1000.0
+"""How far past the outermost nodes Qt's index reaches: so far they may move before it is made anew."""
+
+
+_DEEPEST = 16
+"""How often Qt's index is cut in two at most: left to itself it is so coarse that every frame asks ten times as many
+items for their place as it paints."""
+
+
 @dataclass(frozen=True)
 class Hit:
     """What lies under the pointer: a port (its name and side), a node's body, a wire, or nothing."""
@@ -43,6 +52,11 @@ class Scene(QGraphicsScene):
         self.document = document
         self.nodes: dict[str, NodeItem] = {}
         self.wires: dict[Wire, WireItem] = {}
+        self.laid = 0
+        """Counts up when a node comes, goes, or changes its place, size or category: what the map shows."""
+        self._bounds: QRectF | None = None
+        self._indexed = QRectF()
+        self._path: tuple[str, ...] = ()
         self.refreshed = 0
         """How many times an item was made or asked to show something new."""
         self._graph = Graph()
@@ -60,7 +74,7 @@ class Scene(QGraphicsScene):
         self.pills = PillLayer()
         self.addItem(self.pills)
         document.changed.connect(self._changed)
-        document.place_changed.connect(self.rebuild)
+        document.place_changed.connect(self._place_changed)
         document.analysed.connect(self._analysed)
         document.catalogue_changed.connect(self.rebuild)
         document.timings.changed.connect(self._measured)
@@ -79,12 +93,16 @@ class Scene(QGraphicsScene):
         self.nodes, self.wires = {}, {}
         self.pills = PillLayer()
         self.addItem(self.pills)
-        self._graph = Graph()
+        self._graph, self._path = Graph(), self.document.path
         self._told = {}
         self._index_problems()
         self._heats = heats(self.document)
         self._sync()
         self.select(selected)
+
+    def _place_changed(self) -> None:
+        if self.document.path != self._path or self.document.graph is not self._graph:
+            self.rebuild()  # else another drawing was loaded, and is shown already
 
     def _changed(self, _before: Design, _after: Design) -> None:
         self._sync()
@@ -116,18 +134,30 @@ class Scene(QGraphicsScene):
         self.follow(moved, fresh=new_wires)
         self.cards.settle()
         if new is not old:
+            self._index(self.bounds())
             self.shown.emit()
+
+    def _index(self, bounds: QRectF) -> None:
+        """Tell Qt's index where things are: it must cut up this, not the boundless layer of the pills."""
+        if not self._indexed.contains(bounds):
+            self._indexed = bounds.adjusted(-_ROOM, -_ROOM, _ROOM, _ROOM)
+            self.setBspTreeDepth(min(len(self.nodes).bit_length() + 4, _DEEPEST))
+            self.setSceneRect(self._indexed)
 
     def _add_node(self, node: Node) -> None:
         item = NodeItem(node, self._face(node))
         self.refreshed += 1
         self.nodes[node.id] = item
         self.addItem(item)
-        self.pills.nodes.put(node.id, box_of(item.rect))
 
     def _drop_node(self, id: str) -> None:
         self.removeItem(self.nodes.pop(id))
         self.pills.nodes.drop(id)
+        self._relaid()
+
+    def _relaid(self) -> None:
+        self.laid += 1
+        self._bounds = None
 
     def _drop_wire(self, wire: Wire) -> None:
         self.pills.remove(wire)
@@ -140,10 +170,13 @@ class Scene(QGraphicsScene):
 
     def _refresh(self, item: NodeItem, node: Node) -> bool:
         self.refreshed += 1
-        return item.show_face(node, self._face(node))
+        face = self._face(node)
+        self.laid += face.category != item.face.category
+        return item.show_face(node, face)
 
     def _face(self, node: Node) -> Face:
         report, problems = self.document.report(node.id), self._problems.get(node.id, [])
+        self._told[node.id] = report, self._problems.get(node.id)
         face = replace(face_of(self.document, self._graph, node, report, problems), heat=self._heats.get(node.id))
         return self.cards.dressed(node.id, face)
 
@@ -247,8 +280,10 @@ class Scene(QGraphicsScene):
 
     def follow(self, ids: Iterable[str], *, fresh: Iterable[Wire] = (), sticky: bool = False) -> None:
         """Let wires and pills follow nodes that were moved or changed their size."""
-        moved = set(ids)
+        moved, made = set(ids), set(fresh)
         touched = dict.fromkeys(fresh)
+        if moved:
+            self._relaid()
         for id in moved:
             item = self.nodes.get(id)
             if item is None:
@@ -259,8 +294,9 @@ class Scene(QGraphicsScene):
             touched.update(dict.fromkeys(self.pills.wires_under(box_of(item.rect, 5))))
         for wire in touched:
             item_of = self.wires[wire]
-            item_of.follow(self._curve(wire))
-            item_of.show_look(self._look(wire))
+            if wire not in made:  # those are drawn where their nodes are now
+                item_of.follow(self._curve(wire))
+                item_of.show_look(self._look(wire))
             self.pills.follow(item_of)
         self.pills.place((self.wires[wire] for wire in touched), sticky=sticky)
 
@@ -302,10 +338,13 @@ class Scene(QGraphicsScene):
         """The rectangle around all nodes; null when there are none."""
         if not self.nodes:
             return QRectF()
+        if self._bounds is not None:
+            return self._bounds
         rects = [item.rect for item in self.nodes.values()]
         left, top = min(r.left() for r in rects), min(r.top() for r in rects)
         right, bottom = max(r.right() for r in rects), max(r.bottom() for r in rects)
-        return QRectF(left, top, right - left, bottom - top)
+        self._bounds = QRectF(left, top, right - left, bottom - top)
+        return self._bounds
 
     def hit(self, at: QPointF, reach: float = PORT_REACH) -> Hit:
         """What lies at `at`: a port within reach wins over a body, a body over a wire."""

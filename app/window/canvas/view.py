@@ -9,20 +9,23 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
+    QPaintEvent,
     QResizeEvent,
     QShowEvent,
 )
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from app.design.values import End
-from app.window.canvas import clipboard, commands, gestures, keys, menus, tips
+from app.window.canvas import clipboard, commands, far, gestures, keys, menus, tips
 from app.window.canvas.bubble import Bubble
 from app.window.canvas.drops import Drops
 from app.window.canvas.invitation import Invitation
 from app.window.canvas.minimap import Minimap
+from app.window.canvas.painting import NEAR
 from app.window.canvas.rename import Rename
 from app.window.canvas.scene import Scene
 from app.window.canvas.sheet import Sheet
+from app.window.canvas.tiles import Tiles
 from app.window.document import Document
 
 
@@ -63,6 +66,8 @@ class CanvasView(Sheet):
         self.minimap = Minimap(self)
         self.invitation = Invitation(self)
         self.bubble = Bubble(self)
+        self.tiles = Tiles(self, self._draw_far, ahead=True)
+        self.scene_.changed.connect(self._touched)
         self.invitation.open_example.connect(self.open_example)
         self.invitation.gallery_wanted.connect(self.gallery_wanted)
         self.scene_.selectionChanged.connect(self._selection_changed)
@@ -199,6 +204,30 @@ class CanvasView(Sheet):
         self._moved()
 
     # painting ---------------------------------------------------------------------------------------------------------
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self.zoom >= NEAR:
+            super().paintEvent(event)
+            return
+        painter = QPainter(self.viewport())
+        self.tiles.paint(painter, event.rect())
+        painter.setRenderHints(self.renderHints())
+        painter.setTransform(self.viewportTransform())
+        self.drawForeground(painter, self.mapToScene(event.rect()).boundingRect())
+        painter.end()
+
+    def _draw_far(self, painter: QPainter, place: QRectF) -> None:
+        self.draw_ground(painter, place)
+        far.draw(self.scene_, painter, place, self.zoom)
+
+    def _touched(self, places: list[QRectF]) -> None:
+        self.tiles.touch(places)
+        if self.zoom < NEAR:
+            self.viewport().update()
+
+    def _recolour(self) -> None:
+        self.tiles.forget()
+        super()._recolour()
 
     def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
         if self.gesture is not None:
