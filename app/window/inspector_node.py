@@ -161,6 +161,7 @@ class NodePage(Page):
         self._frozen.setAccessibleName("frozen")
         self._frozen.setToolTip("Keep these weights as they are in training")
         self._frozen.clicked.connect(self._freeze)
+        self._partners: list[tuple[str, str]] = []
         self._shares = QComboBox()
         self._shares.setObjectName("shares")
         self._shares.setAccessibleName("shares weights with")
@@ -335,7 +336,8 @@ class NodePage(Page):
         if node.group and (node.repeat != 1 or node.shares == node.id):
             wanted.append(("one set for all repeats", node.id))
         with QSignalBlocker(self._shares):
-            if [(self._shares.itemText(i), self._shares.itemData(i)) for i in range(self._shares.count())] != wanted:
+            if wanted != self._partners:
+                self._partners = wanted
                 self._shares.clear()
                 for text, id in wanted:
                     self._shares.addItem(text, id)

@@ -320,18 +320,6 @@ class MainWindow(QMainWindow):
         self._commit()
         return self.files.save_as()
 
-    def cut(self) -> None:
-        """Copy the selection, and take it away."""
-        self.canvas.copy_selection()
-        self.canvas.delete_selection()
-
-    def rename(self) -> None:
-        """Rename the one selected node, in place."""
-        if len(ids := self.canvas.selected_ids()) == 1:
-            self.canvas.rename(ids[0])
-        else:
-            self.say("Select one node to rename it.")
-
     def show_gallery(self) -> None:
         """Show the known architectures to open one."""
         from app.window.gallery import Gallery

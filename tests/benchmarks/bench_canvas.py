@@ -127,8 +127,8 @@ def edits(application: Any, count: int) -> tuple[float, float]:
     from PySide6.QtCore import QEvent, QObject, Qt
     from PySide6.QtTest import QTest
 
-    from app.window.fields import NumberEdit
     from app.window.main_window import MainWindow
+    from app.window.number_edit import NumberEdit
     from tests.window.canvas_hands import CARDS
 
     class Painted(QObject):

@@ -26,6 +26,7 @@ class Minimap(QWidget):
         self._view = view
         self._map: QPixmap | None = None
         self._bounds = QRectF()
+        self._seen = QRectF()
         self._shown: object = None
         """What the map was drawn of."""
         self.setObjectName("minimap")
@@ -43,13 +44,16 @@ class Minimap(QWidget):
         if shown != self._shown:
             self._shown = shown
             self._map = None
+            self.update()
         self.follow()
 
     def follow(self) -> None:
         """Show what is seen now; where that is all of the drawing, a map would only cover some of it."""
         seen = self._view.mapToScene(self._view.viewport().rect()).boundingRect()
         self.setVisible(bool(self._view.scene_.nodes) and not seen.contains(self._view.scene_.bounds()))
-        self.update()
+        if seen != self._seen:
+            self._seen = seen
+            self.update()
 
     def _drawn(self) -> QPixmap:
         if self._map is None:

@@ -21,7 +21,6 @@ from app.window.canvas.wiring import Wiring
 from app.window.document import Document
 from app.window.theme import theme
 
-
 _ROOM = 1000.0
 """How far past the outermost nodes Qt's index reaches: so far they may move before it is made anew."""
 
@@ -111,10 +110,13 @@ class Scene(QGraphicsScene):
         old, new = self._graph, self.document.graph
         groups = self.document.design.group_by_name
         self._graph = new
-        gone_wires, new_wires = self.wires.keys() - set(new.wires), set(new.wires) - self.wires.keys()
+        gone_wires: set[Wire] = set()
+        new_wires: set[Wire] = set()
+        if new.wires is not old.wires:
+            gone_wires, new_wires = self.wires.keys() - set(new.wires), set(new.wires) - self.wires.keys()
         for wire in gone_wires:
             self._drop_wire(wire)
-        for id in [id for id in self.nodes if id not in new.by_id]:
+        for id in self.nodes.keys() - new.by_id.keys():
             self._drop_node(id)
         stale = {end.node for wire in gone_wires | new_wires for end in (wire.source, wire.target)}
         moved: set[str] = set()

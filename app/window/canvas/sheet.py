@@ -64,6 +64,10 @@ class Sheet(QGraphicsView):
         self.centerOn(at)
         self._moved()
 
+    def look_at(self, at: QPointF) -> None:
+        """Bring a point of the scene to the middle."""
+        self._centre(at)
+
     def _moved(self) -> None:
         """What is seen of the sheet is another part of it now."""
 

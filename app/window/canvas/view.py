@@ -322,10 +322,19 @@ class CanvasView(Sheet):
         return super().viewportEvent(event)
 
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
-        if self.cancel_gesture():
-            return
-        menu = menus.menu_at(self, self.mapToScene(event.pos()))
-        menu.exec(event.globalPos())
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            self.open_menu()
+        elif not self.cancel_gesture():
+            self._show_menu(self.mapToScene(event.pos()), event.globalPos())
+
+    def open_menu(self) -> None:
+        """Open the menu of what is selected, without a selection that of the canvas."""
+        at = menus.place_of_selection(self)
+        self._show_menu(at, self.viewport().mapToGlobal(self.mapFromScene(at)))
+
+    def _show_menu(self, at: QPointF, where: QPoint) -> None:
+        menu = menus.menu_at(self, at)
+        menu.exec(where)
         menu.deleteLater()
 
     # keys and drops ---------------------------------------------------------------------------------------------------

@@ -187,13 +187,13 @@ class WireItem(QGraphicsItem):
 
 def draw_wires(painter: QPainter, wires: Iterable[WireItem], zoom: float) -> None:
     """Draw many wires from afar: all that look alike with one call."""
-    alike: dict[tuple[object, ...], tuple[QPen, Kind, list[WireItem]]] = {}
+    alike: dict[tuple[float, int, float, Qt.PenStyle, Kind], tuple[QPen, Kind, list[WireItem]]] = {}
     for wire in wires:
         pen = wire.pen(zoom)
         kind: Kind = "pyramid" if wire.look.kind == "pyramid" else "tensor"
         key = (wire.zValue(), pen.color().rgba(), pen.widthF(), pen.style(), kind)
         alike.setdefault(key, (pen, kind, []))[2].append(wire)
-    for key in sorted(alike, key=lambda key: key[0]):  # type: ignore[arg-type,return-value]
+    for key in sorted(alike, key=lambda key: key[0]):
         pen, kind, found = alike[key]
         if zoom < MIDDLE:
             painter.setPen(pen)
