@@ -80,7 +80,7 @@ def commands(menus: QMenuBar, names: dict[str, QAction]) -> list[Command]:
                 inner = action.menu()
                 assert isinstance(inner, QMenu)
                 yield from walk(inner, (*path, words(action.text())))
-            elif not action.isSeparator() and action.isVisible():
+            elif not action.isSeparator() and (action.isEnabled() or id(action) in by_action):
                 name = by_action.get(id(action), " ".join((*path, action.text())))
                 yield Command(name, action, path)
 

@@ -42,7 +42,7 @@ class MainWindow(QMainWindow):
         self.settings = QSettings(str(settings_file()), QSettings.Format.IniFormat)
         self.files = Files(self.document, self, self.settings)
         self.setObjectName("window")
-        self.setMinimumSize(QSize(960, 600))
+        self.setMinimumSize(QSize(900, 500))  # a screen of 1920 by 1080 at 200 % has 960 by 540
         self.setAcceptDrops(True)
         self._follow_theme()
 

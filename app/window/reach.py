@@ -77,7 +77,7 @@ class Reach:
     def areas(self) -> list[QWidget]:
         """The areas of the window that can be seen, in the order in which F6 goes through them."""
         window = self._window
-        areas = (window.topbar, window.palette_panel, window.canvas, window.inspector, window.bottom)
+        areas = (window.topbar, window.palette_panel, window.canvas, window.bottom, window.inspector)
         return [area for area in areas if area.isVisible()]
 
     def to_area(self, by: int) -> None:

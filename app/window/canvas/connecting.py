@@ -13,7 +13,7 @@ from app.design.values import End, Wire
 from app.window.canvas.wiring import Wiring
 from app.window.chooser import Chooser, Row
 from app.window.ranking import rank
-from app.window.theme import CATEGORY_COLOURS
+from app.window.theme import theme
 
 if TYPE_CHECKING:
     from app.window.canvas.view import CanvasView
@@ -105,7 +105,7 @@ class Connect(Chooser):
                     continue
                 old = self._wiring.replaced(end) if start.output else held
                 instead = f", in place of {scene.graph.by_id[old.source.node].name}" if old is not None else ""
-                colour = CATEGORY_COLOURS.get(item.face.category, "")
+                colour = theme.category(item.face.category).name()
                 row = Row(name, item.face.title + instead, icon=item.face.icon, colour=colour, data=wire)
                 found.append((ranked * 1e6 + far, row))
         return [row for _, row in sorted(found, key=lambda one: one[0])[:MOST]]

@@ -18,7 +18,7 @@ from app.window.canvas.flight import fly
 from app.window.chooser import ROW, Chooser, Row
 from app.window.document import Document, locate
 from app.window.sentences import plain
-from app.window.theme import CATEGORY_COLOURS
+from app.window.theme import theme
 from blocks.card import Card, Setting
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ class Find(Chooser):
         if node.group:
             title = node.group if node.group != node.name else "Group"
         icon = "circle-x" if found.problem is not None else icon_of(card, category)
-        colour = "" if found.problem is not None else CATEGORY_COLOURS.get(category, "")
+        colour = "" if found.problem is not None else theme.category(category).name()
         return Row(node.name, found.why or title, self._where(found.path), icon, colour, data=found)
 
     def _where(self, path: Path) -> str:
@@ -204,6 +204,7 @@ class Find(Chooser):
         document = self._view.document
         if document.path != found.path:
             document.go(found.path)
+            self.place()  # inside a Group the canvas begins further down
         fly(self._view, found.node.id)
         self._view.hint.emit(f"{self.list.currentRow() + 1} of {len(self._found):,}: {found.node.name}")
 
