@@ -11,7 +11,9 @@ by `pip install --target FOLDER --no-deps nodegraphqt==0.6.44 Qt.py`; without it
   items touched as with 100 nodes;
 - the event loop beside a training: under 50 ms at the 99th percentile.
 
-Frames are those that the window makes: the sheet is scrolled, and the clock runs until events are done with.
+Frames are those that the window makes: the sheet is scrolled, and the clock runs until events are done with. Below 42 %
+the canvas keeps tiles of its picture, so a frame of panning shows kept tiles and paints the few that come into sight;
+the first frame at a zoom, which has to paint all that is in sight, is told beside it.
 """
 
 from __future__ import annotations
@@ -256,19 +258,23 @@ def measure() -> None:
     small = {}
     for zoom in ZOOMS:
         view.set_zoom(zoom)
-        view._centre(view.scene_.bounds().center())
+        view.look_at(view.scene_.bounds().center())
         settle(application)
         small[zoom] = frames(application, view, view.pan)
     view.hide()
     took, view = ours(application, 10_000)
     say("scene of 10,000 nodes", f"{took * 1000:.0f} ms")
     for zoom in ZOOMS:
+        start = time.perf_counter()
         view.set_zoom(zoom)
-        view._centre(view.scene_.bounds().center())
+        view.look_at(view.scene_.bounds().center())
+        application.processEvents()
+        first = (time.perf_counter() - start) * 1000
         settle(application)
         large = frames(application, view, view.pan)
         ratio = f"{small[zoom]:.2f} -> {large:.2f} ms  {large / small[zoom]:.2f}"
         say(f"a frame at {zoom:.0%}, 1,000 -> 10,000 nodes, ratio", ratio, "at most 2")
+        say("  the first one after the zoom, 10,000 nodes", f"{first:.0f} ms")
     view.hide()
     (few, touched_few), (many, touched) = edits(application, 100), edits(application, 1000)
     say("a setting, from key to painted canvas, 100 nodes", f"{few:.1f} ms")
