@@ -72,6 +72,19 @@ def test_far_out_each_node_has_its_categorys_colour(far: CanvasView, mode: str, 
     assert len(set(wanted.values())) == 4
 
 
+def test_near_the_nodes_change_their_colours_with_the_theme(far: CanvasView) -> None:
+    kept = theme.mode
+    grounds = []
+    for mode in ("dark", "light"):
+        theme.set_mode(mode)
+        look(far, 1.0)
+        place = far.mapFromScene(far.scene_.nodes["n30"].rect.topLeft() + QPointF(60, 40))
+        picture = far.viewport().grab().toImage()
+        grounds.append(picture.pixelColor(place * picture.devicePixelRatio()).name() == theme.tokens.node)
+    theme.set_mode(kept)
+    assert grounds == [True, True]
+
+
 def test_selecting_breaking_moving_and_editing_are_seen_at_once(far: CanvasView, qtbot: Any) -> None:
     accent, error = theme.tokens.accent, theme.tokens.error
     far.scene_.select(["n7"])

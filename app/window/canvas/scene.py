@@ -179,7 +179,9 @@ class Scene(QGraphicsScene):
     def _face(self, node: Node) -> Face:
         report, problems = self.document.report(node.id), self._problems.get(node.id, [])
         self._told[node.id] = report, self._problems.get(node.id)
-        face = replace(face_of(self.document, self._graph, node, report, problems), heat=self._heats.get(node.id))
+        face = face_of(self.document, self._graph, node, report, problems)
+        if (heat := self._heats.get(node.id)) is not None:
+            face = replace(face, heat=heat)
         return self.cards.dressed(node.id, face)
 
     def _wire_up(self, wires: Iterable[Wire]) -> None:
@@ -303,6 +305,8 @@ class Scene(QGraphicsScene):
         self.pills.place((self.wires[wire] for wire in touched), sticky=sticky)
 
     def _repaint(self) -> None:
+        for item in self.nodes.values():
+            item.update()  # each keeps its picture
         self.update()
         self.shown.emit()
 
