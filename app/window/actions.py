@@ -10,7 +10,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
+from app.window.canvas.keys import DEEDS
 from app.window.files import EXAMPLES
+from app.window.reach import Reach
 from app.window.sentences import plain
 from app.window.theme import theme
 
@@ -35,6 +37,7 @@ class Actions(dict[str, QAction]):
     def __init__(self, window: MainWindow) -> None:
         super().__init__()
         self._window = window
+        self.reach = Reach(window)
         self.menus = QMenuBar(window)
         self._file()
         self._edit()
@@ -42,10 +45,11 @@ class Actions(dict[str, QAction]):
         self._train()
         self._help()
 
-    def _add(
+    def add(
         self, menu: QMenu, name: str, text: str, do: Callable[[], object], keys: str | Key | None = None, *,
         canvas: bool = False,
     ) -> QAction:  # fmt: skip
+        """Make an action and put it into a menu; `canvas`: its keys count only there."""
         action = QAction(text, self._window)
         action.triggered.connect(lambda _on=False: do())
         if keys is not None:
@@ -60,30 +64,39 @@ class Actions(dict[str, QAction]):
         self[name] = action
         return action
 
+    def deeds(self, menu: QMenu, *names: str) -> None:
+        """Put what one can do on the canvas into a menu."""
+        for name in names:
+            deed = DEEDS[name]
+            action = self.add(menu, name, deed.text, partial(deed.do, self._window.canvas), canvas=not deed.own)
+            action.setShortcuts(deed.sequences)
+            if deed.own:  # the canvas hears these keys itself
+                action.setShortcutContext(Qt.ShortcutContext.WidgetShortcut)
+
     def _file(self) -> None:
         window, files = self._window, self._window.files
         menu = self.menus.addMenu("File")
-        self._add(menu, "new", "New", files.new, Key.New)
-        self._add(menu, "open", "Open…", files.open, Key.Open)
-        self._add(menu, "gallery", "Open known architecture…", window.show_gallery, "Ctrl+Shift+O")
+        self.add(menu, "new", "New", files.new, Key.New)
+        self.add(menu, "open", "Open…", files.open, Key.Open)
+        self.add(menu, "gallery", "Open known architecture…", window.show_gallery, "Ctrl+Shift+O")
         self.recent = menu.addMenu("Open recent")
         self.recent.aboutToShow.connect(self._fill_recent)
         examples = menu.addMenu("Open example")
         for name, text in EXAMPLES.items():
-            self._add(examples, f"example {name}", text, partial(files.open_known, name))
+            self.add(examples, f"example {name}", text, partial(files.open_known, name))
         menu.addSeparator()
-        self._add(menu, "save", "Save", window.save, Key.Save)
-        self._add(menu, "save as", "Save as…", window.save_as, "Ctrl+Shift+S")
+        self.add(menu, "save", "Save", window.save, Key.Save)
+        self.add(menu, "save as", "Save as…", window.save_as, "Ctrl+Shift+S")
         menu.addSeparator()
-        export = self._add(menu, "export", "Export…", window.export, "Ctrl+E")
+        export = self.add(menu, "export", "Export…", window.export, "Ctrl+E")
         export.setToolTip("Export to ONNX and other forms (Ctrl+E)")
-        picture = self._add(menu, "export picture", "Export picture…", partial(window.export, "svg"))
+        picture = self.add(menu, "export picture", "Export picture…", partial(window.export, "svg"))
         picture.setToolTip("Draw the canvas to a file: SVG, PDF or PNG")
         menu.addSeparator()
-        own = self._add(menu, "own blocks", "Own blocks…", window.own_blocks)
+        own = self.add(menu, "own blocks", "Own blocks…", window.own_blocks)
         own.setToolTip("Use nn.Module classes of your own as blocks")
         menu.addSeparator()
-        self._add(menu, "quit", "Quit", window.close, "Ctrl+Q").setMenuRole(QAction.MenuRole.QuitRole)
+        self.add(menu, "quit", "Quit", window.close, "Ctrl+Q").setMenuRole(QAction.MenuRole.QuitRole)
 
     def _fill_recent(self) -> None:
         files = self._window.files
@@ -100,7 +113,7 @@ class Actions(dict[str, QAction]):
         window, canvas = self._window, self._window.canvas
         stack = window.document.undo_stack
         menu = self.menus.addMenu("Edit")
-        undo, redo = (self._add(menu, n, t, d, k) for n, t, d, k in (
+        undo, redo = (self.add(menu, n, t, d, k) for n, t, d, k in (
             ("undo", "Undo", stack.undo, Key.Undo), ("redo", "Redo", stack.redo, Key.Redo),
         ))  # fmt: skip
         if QKeySequence("Ctrl+Y") not in redo.shortcuts():
@@ -111,25 +124,19 @@ class Actions(dict[str, QAction]):
         stack.canRedoChanged.connect(redo.setEnabled)
         stack.undoTextChanged.connect(lambda text: undo.setText(f"Undo: {text}" if text else "Undo"))
         stack.redoTextChanged.connect(lambda text: redo.setText(f"Redo: {text}" if text else "Redo"))
-        self._add(menu, "history", "History", window.show_history, "Ctrl+H")
+        self.add(menu, "history", "History", window.show_history, "Ctrl+H")
         menu.addSeparator()
-        add = self._add(menu, "add", "Add a block…", canvas.add)
-        add.setToolTip("Search a block or Group to put at the pointer (Tab, or a double-click on the canvas)")
+        self.deeds(menu, "add")
+        self["add"].setToolTip("Search a block or Group to put at the pointer (Tab, or a double-click on the canvas)")
         menu.addSeparator()
-        self._add(menu, "cut", "Cut", window.cut, Key.Cut, canvas=True)
-        self._add(menu, "copy", "Copy", canvas.copy_selection, Key.Copy, canvas=True)
-        self._add(menu, "paste", "Paste", canvas.paste, Key.Paste, canvas=True)
-        self._add(menu, "duplicate", "Duplicate", canvas.duplicate_selection, "Ctrl+D", canvas=True)
-        self._add(menu, "delete", "Delete", canvas.delete_selection, Key.Delete, canvas=True)
-        self._add(menu, "delete open", "Delete and leave the gap", canvas.delete_open, "Ctrl+Del", canvas=True)
-        self._add(menu, "select all", "Select all", canvas.select_all, Key.SelectAll, canvas=True)
+        self.deeds(menu, "cut", "copy", "paste", "duplicate", "delete", "delete open", "select all")
         menu.addSeparator()
-        self._add(menu, "group", "Group", canvas.group_selection, "Ctrl+G", canvas=True)
-        self._add(menu, "ungroup", "Ungroup", canvas.ungroup_selection, "Ctrl+Shift+G", canvas=True)
-        frame = self._add(menu, "frame", "Frame the selection", canvas.frame_selection, "Ctrl+J", canvas=True)
-        frame.setToolTip("Draw a titled frame around what is selected, or an empty one; J goes to the next one")
+        self.deeds(menu, "group", "ungroup", "frame")
+        self["frame"].setToolTip(
+            "Draw a titled frame around what is selected, or an empty one; J goes to the next one"
+        )
         opener = window.opener
-        open_up = self._add(
+        open_up = self.add(
             menu, "open up", "Open up", lambda: opener.open(canvas.selected_ids()), "Ctrl+Shift+E", canvas=True
         )
         menu.setToolTipsVisible(True)
@@ -142,41 +149,43 @@ class Actions(dict[str, QAction]):
         opener.changed.connect(follow)
         canvas.selection_changed.connect(follow)
         follow()
-        self._add(menu, "rename", "Rename", window.rename, "F2", canvas=True)
+        self.deeds(menu, "rename")
+        menu.addSeparator()
+        self.reach.fill_edit(self, menu)
 
     def _view(self) -> None:
         window = self._window
         menu = self.menus.addMenu("View")
-        self._add(menu, "fit", "Fit all", window.canvas.fit_all, "Home", canvas=True)
-        self._add(menu, "fit selection", "Fit selection", window.canvas.fit_selection, "F", canvas=True)
+        self.deeds(menu, "fit", "fit selection")
+        self.reach.fill_view(self, menu)
         menu.addSeparator()
 
         def turn() -> None:
             window.letters.turn(letters.isChecked())
 
-        letters = self._add(menu, "letters", "Sizes in letters", turn, "Ctrl+L")
+        letters = self.add(menu, "letters", "Sizes in letters", turn, "Ctrl+L")
         letters.setCheckable(True)
         letters.setToolTip("Write sizes on wires as letters: 64 × H/4 × W/4")
-        labels = self._add(menu, "wire labels", "Wire labels", lambda: None, "Alt+L")
+        labels = self.add(menu, "wire labels", "Wire labels", lambda: None, "Alt+L")
         labels.setCheckable(True)
         labels.setToolTip("Write on each wire what goes through it")
         labels.toggled.connect(window.canvas.scene_.show_labels)
         labels.setChecked(window.settings.value("canvas/wire_labels", "true") != "false")
         window.canvas.scene_.show_labels(labels.isChecked())
-        preview = self._add(menu, "preview", "Preview", lambda: None, "Ctrl+P")
+        preview = self.add(menu, "preview", "Preview", lambda: None, "Ctrl+P")
         preview.setCheckable(True)
         preview.setToolTip("Show under each node what it makes of a sample")
         preview.toggled.connect(window.preview)
-        sizes = self._add(menu, "sizes", "Which sizes work…", window.check_sizes)
+        sizes = self.add(menu, "sizes", "Which sizes work…", window.check_sizes)
         sizes.setToolTip("Try the drawing at other sizes of its inputs")
         self._overlays(menu)
-        compare = self._add(menu, "compare variants", "Compare variants…", window.compare_variants)
+        compare = self.add(menu, "compare variants", "Compare variants…", window.compare_variants)
         compare.setToolTip("What each variant of the drawing costs, in one table")
         menu.addSeparator()
         themes = menu.addMenu("Theme")
         self._modes = QActionGroup(window)
         for mode, text in (("system", "As the system"), ("light", "Light"), ("dark", "Dark")):
-            action = self._add(themes, f"theme {mode}", text, partial(theme.set_mode, mode))
+            action = self.add(themes, f"theme {mode}", text, partial(theme.set_mode, mode))
             action.setCheckable(True)
             action.setActionGroup(self._modes)
         themes.aboutToShow.connect(lambda: self[f"theme {theme.mode}"].setChecked(True))
@@ -184,12 +193,12 @@ class Actions(dict[str, QAction]):
         for name, text, keys in (
             ("palette", "Blocks", "Ctrl+1"), ("inspector", "Inspector", "Ctrl+2"), ("bottom", "Bottom panel", "Ctrl+3"),
         ):  # fmt: skip
-            action = self._add(menu, f"panel {name}", text, partial(window.toggle_panel, name), keys)
+            action = self.add(menu, f"panel {name}", text, partial(window.toggle_panel, name), keys)
             action.setCheckable(True)
         menu.aboutToShow.connect(self._check_panels)
         menu.addSeparator()
         for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview", "History")):
-            self._add(menu, f"tab {tab}", tab, partial(window.bottom.show_tab, tab), f"Alt+{i + 1}")
+            self.add(menu, f"tab {tab}", tab, partial(window.bottom.show_tab, tab), f"Alt+{i + 1}")
 
     def _overlays(self, view: QMenu) -> None:
         """The measures that nodes can be coloured by. The key of the one that is shown takes it off again."""
@@ -197,7 +206,7 @@ class Actions(dict[str, QAction]):
         menu, group = view.addMenu("Overlay"), QActionGroup(self._window)
         menu.setToolTipsVisible(True)
         for measure, (text, keys, tip) in OVERLAYS.items():
-            action = self._add(menu, f"overlay {measure}", text, partial(self._window.overlays.show, measure), keys)
+            action = self.add(menu, f"overlay {measure}", text, partial(self._window.overlays.show, measure), keys)
             action.setCheckable(True)
             action.setActionGroup(group)
             action.setToolTip(tip)
@@ -215,14 +224,15 @@ class Actions(dict[str, QAction]):
     def _train(self) -> None:
         window = self._window
         menu = self.menus.addMenu("Train")
-        self._add(menu, "train", "Start", window.start_training, "Ctrl+R")
-        self._add(menu, "stop", "Stop", window.stop_training, "Ctrl+.").setEnabled(False)
+        self.add(menu, "train", "Start", window.start_training, "Ctrl+R")
+        self.add(menu, "stop", "Stop", window.stop_training, "Ctrl+.").setEnabled(False)
 
     def _help(self) -> None:
         menu = self.menus.addMenu("Help")
-        explain = self._add(menu, "explain", "Explain", self._window.explain, "F1")
+        explain = self.add(menu, "explain", "Explain", self._window.explain, "F1")
         explain.setToolTip("Say what the selected block is for, when it helps and when it hurts")
         menu.setToolTipsVisible(True)
+        self.reach.fill_help(self, menu)
         menu.addSeparator()
-        self._add(menu, "about", "About Netloom", self._window.about).setMenuRole(QAction.MenuRole.AboutRole)
-        self._add(menu, "log", "Show the log", self._window.show_log)
+        self.add(menu, "about", "About Netloom", self._window.about).setMenuRole(QAction.MenuRole.AboutRole)
+        self.add(menu, "log", "Show the log", self._window.show_log)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import QSignalBlocker, QSize, Qt
-from PySide6.QtGui import QColor
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QWidget
 
 from app.design import edits
@@ -24,7 +23,7 @@ from app.window.rows import Costs, Facts
 from app.window.sentences import Elided
 from app.window.size_field import SizeField
 from app.window.solve_box import SolveBox
-from app.window.theme import CATEGORY_COLOURS, icon
+from app.window.theme import icon, theme
 from blocks.card import Card, Setting
 
 LABEL_WIDTH = 92
@@ -94,12 +93,13 @@ class NodePage(Page):
         head = QHBoxLayout()
         head.setSpacing(6)
         picture = QLabel()
-        colour = QColor(CATEGORY_COLOURS.get(category, CATEGORY_COLOURS["Connector"])).name()
+        colour = theme.category(category).name()
         picture.setPixmap(icon(symbol, colour, 18).pixmap(QSize(18, 18)))
         picture.setToolTip(category)
         self.name = QLineEdit(node.name)
         self.name.setProperty("role", "name")
         self.name.setObjectName("node-name")
+        self.name.setAccessibleName("Name of the node")
         self.name.setToolTip("The name: type another to rename it. It is the prefix of its weights in the state_dict.")
         self.name.editingFinished.connect(self._rename)
         self.name.setCursorPosition(0)
@@ -167,6 +167,7 @@ class NodePage(Page):
         self._frozen.setAccessibleName("frozen")
         self._frozen.setToolTip("Keep these weights as they are in training")
         self._frozen.clicked.connect(self._freeze)
+        self._partners: list[tuple[str, str]] = []
         self._shares = QComboBox()
         self._shares.setObjectName("shares")
         self._shares.setAccessibleName("shares weights with")
@@ -341,7 +342,8 @@ class NodePage(Page):
         if node.group and (node.repeat != 1 or node.shares == node.id):
             wanted.append(("one set for all repeats", node.id))
         with QSignalBlocker(self._shares):
-            if [(self._shares.itemText(i), self._shares.itemData(i)) for i in range(self._shares.count())] != wanted:
+            if wanted != self._partners:
+                self._partners = wanted
                 self._shares.clear()
                 for text, id in wanted:
                     self._shares.addItem(text, id)

@@ -12,7 +12,7 @@ from app.messages.reports import NodeReport
 from app.window import layer_rows
 from app.window.document import Document
 from app.window.layer_rows import BLOCK, COLUMNS, INPUT, MEASURED, NAME, SEES, TIME, Order, Row
-from app.window.theme import CATEGORY_COLOURS, font, icon, theme
+from app.window.theme import font, icon, theme
 from app.window.timings import Timing
 
 Index = QModelIndex | QPersistentModelIndex
@@ -212,7 +212,7 @@ class LayerModel(QAbstractItemModel):
             case Qt.ItemDataRole.ForegroundRole if at == BLOCK:
                 return theme.color("soft")
             case Qt.ItemDataRole.DecorationRole if at == NAME and not self._totals:
-                shade = CATEGORY_COLOURS.get(row.category, CATEGORY_COLOURS["Connector"])
+                shade = theme.category(row.category).name()
                 return icon(row.icon, shade)
             case _ if role == SHARE_ROLE and column.share:
                 return self.share(row, at)

@@ -6,6 +6,7 @@ from PySide6.QtCore import QModelIndex, QPoint, QRectF, Qt, Signal
 from PySide6.QtGui import QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence, QPainter, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QBoxLayout,
     QHBoxLayout,
     QLineEdit,
     QMenu,
@@ -28,6 +29,8 @@ from app.window.theme import font, theme
 
 MOST = 300
 """Columns are as wide as what stands in them, up to this; names take what room is left."""
+NARROW = 560
+"""Below this width the tools over the table take two rows."""
 MEASURED = 500
 """So many rows are measured: the columns of a long table are as wide as its beginning asks for."""
 
@@ -175,8 +178,9 @@ class LayersPanel(QWidget):
         self._connect()
         self.refresh()
 
-    def _tools(self) -> QHBoxLayout:
+    def _tools(self) -> QBoxLayout:
         self.filter = QLineEdit()
+        self.filter.setAccessibleName("Filter the layers")
         self.filter.setPlaceholderText("Filter layers")
         self.filter.setClearButtonEnabled(True)
         self.filter.setToolTip("Show the rows whose name or block has these words")
@@ -193,17 +197,25 @@ class LayersPanel(QWidget):
         self.measure.clicked.connect(self.measure_wanted)
         self.save = button("Save as…", tip="Save the rows that are shown as CSV or Markdown")
         self.save.clicked.connect(self._save)
-        row = QHBoxLayout()
-        row.setContentsMargins(2, 6, 2, 6)
-        row.setSpacing(10)
-        row.addWidget(self.filter)
-        row.addWidget(self.between, 1)
-        row.addWidget(label("Channels last", "soft"))
-        row.addWidget(self.last)
-        row.addWidget(self.measure)
-        row.addWidget(self.columns)
-        row.addWidget(self.save)
-        return row
+        first, second = QHBoxLayout(), QHBoxLayout()
+        first.addWidget(self.filter)
+        first.addWidget(self.between, 1)
+        first.addWidget(label("Channels last", "soft"))
+        first.addWidget(self.last)
+        for widget in (self.measure, self.columns, self.save):
+            second.addWidget(widget)
+        self._rows = QBoxLayout(QBoxLayout.Direction.LeftToRight)
+        self._rows.setContentsMargins(2, 6, 2, 6)
+        for row in (self._rows, first, second):
+            row.setSpacing(10)
+        self._rows.addLayout(first, 1)
+        self._rows.addLayout(second)
+        return self._rows
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        across = QBoxLayout.Direction.LeftToRight if self.width() >= NARROW else QBoxLayout.Direction.TopToBottom
+        self._rows.setDirection(across)
 
     def _connect(self) -> None:
         document = self._document

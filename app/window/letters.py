@@ -36,7 +36,7 @@ class Letters(QObject):
         """Letters that somebody types are to be seen."""
         for node in () if self.on else after.nodes:
             old = before.by_id.get(node.id, node)
-            if (letters := node.settings.get("letters")) and letters != old.settings.get("letters"):
+            if node is not old and (letters := node.settings.get("letters")) and letters != old.settings.get("letters"):
                 self.wanted.emit()
                 return
 

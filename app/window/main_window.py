@@ -45,7 +45,7 @@ class MainWindow(QMainWindow):
         self.files = Files(self.document, self, self.settings)
         self.keeper = Keeper(self.document, self)
         self.setObjectName("window")
-        self.setMinimumSize(QSize(960, 600))
+        self.setMinimumSize(QSize(900, 500))  # a screen of 1920 by 1080 at 200 % has 960 by 540
         self.setAcceptDrops(True)
         self._follow_theme()
 
@@ -333,15 +333,6 @@ class MainWindow(QMainWindow):
         """Save the drawing to another file."""
         self._commit()
         return self.files.save_as()
-
-    def cut(self) -> None:
-        """Copy the selection, and take it away."""
-        self.canvas.cut_selection()
-
-    def rename(self) -> None:
-        """Rename the one selected node or frame, in place."""
-        if not self.canvas.rename_selection():
-            self.say("Select one node to rename it.")
 
     def show_gallery(self) -> None:
         """Show the known architectures to open one."""

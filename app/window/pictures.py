@@ -109,6 +109,8 @@ class _Sheet:
         self.look = look
         self.scene = Scene(document)
         document.setParent(self.scene)
+        for item in self.scene.nodes.values():
+            item.setCacheMode(item.CacheMode.NoCache)  # a picture is drawn once, and an SVG is of lines
         if look.letters is not None:
             self.scene.letters = look.letters
             self.scene.relabel()

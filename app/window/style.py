@@ -26,7 +26,7 @@ QLabel[role="wordmark"] {{ font-size: 15px; font-weight: 600; }}
 QLabel[role="title"] {{ font-size: 14px; font-weight: 600; }}
 QLabel[role="heading"] {{ font-weight: 600; color: {soft}; }}
 QLabel[role="soft"] {{ color: {soft}; font-size: 12px; }}
-QLabel[role="faint"] {{ color: {faint}; font-size: 11px; }}
+QLabel[role="faint"] {{ color: {soft}; font-size: 11px; }}
 QLabel[role="error"] {{ color: {error}; font-size: 12px; }}
 QLabel[role="mono"] {{ font-family: "JetBrains Mono"; font-size: 12px; }}
 QLabel[role="monosoft"] {{ font-family: "JetBrains Mono"; font-size: 11px; color: {soft}; }}
@@ -44,7 +44,7 @@ QPushButton[kind="primary"]:hover {{ background: {accent_hover}; border-color: {
 QPushButton[kind="primary"]:focus {{ border-color: {text}; }}
 QPushButton[kind="primary"]:disabled {{ background: {raised}; color: {faint}; border-color: {line}; }}
 QPushButton[kind="fix"] {{ color: {accent}; border-color: {accent}; font-weight: 500; padding: 3px 10px; }}
-QPushButton[kind="fix"]:hover {{ background: {line}; }}
+QPushButton[kind="fix"]:hover {{ background: {panel}; border-color: {text}; }}
 QPushButton[kind="fold"] {{ background: transparent; border: 1px solid transparent; color: {soft}; padding: 2px 4px;
   text-align: left; }}
 QPushButton[kind="fold"]:hover {{ color: {text}; }}
@@ -171,7 +171,7 @@ def _palette(tokens: Tokens) -> QPalette:
     role = QPalette.ColorRole
     for colour, roles in {
         tokens.window: (role.Window,), tokens.panel: (role.Base, role.ToolTipBase),
-        tokens.raised: (role.Button, role.AlternateBase), tokens.faint: (role.PlaceholderText,),
+        tokens.raised: (role.Button, role.AlternateBase), tokens.soft: (role.PlaceholderText,),
         tokens.text: (role.Text, role.WindowText, role.ButtonText, role.ToolTipText),
         tokens.accent: (role.Highlight, role.Link), tokens.on_accent: (role.HighlightedText,), tokens.line: (role.Mid,),
     }.items():  # fmt: skip

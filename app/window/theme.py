@@ -11,6 +11,7 @@ from PySide6.QtSvg import QSvgRenderer
 from PySide6.QtWidgets import QApplication
 
 import resources
+from app.window import contrast
 
 BODY, SECONDARY, TITLE = 12.5, 11.0, 14.0
 """Sizes of type in px."""
@@ -53,7 +54,7 @@ DARK = Tokens(
 LIGHT = Tokens(
     dark=False, window="#f3f4f6", panel="#ffffff", raised="#f4f5f7", line="#dfe2e7", text="#1c2024", soft="#5b6370",
     faint="#8a92a0", accent="#2563eb", on_accent="#ffffff", canvas="#fafbfc", dots="#e3e6ea", node="#ffffff",
-    wire="#8b93a1", ok="#157347", warn="#8a5200", error="#c62f3b",
+    wire="#8992a0", ok="#157347", warn="#8a5200", error="#c62f3b",
 )  # fmt: skip
 
 
@@ -86,7 +87,13 @@ class Theme(QObject):
         return QColor(getattr(self.tokens, token))
 
     def category(self, category: str) -> QColor:
-        return QColor(CATEGORY_COLOURS.get(category, CATEGORY_COLOURS["Connector"]))
+        """A category's colour; in the light theme as deep as it takes to stand out from the ground."""
+        own = QColor(CATEGORY_COLOURS.get(category, CATEGORY_COLOURS["Connector"]))
+        return contrast.readable(own, self.color("window"), QColor("black"), contrast.MARK) if not self.dark else own
+
+    @property
+    def dark(self) -> bool:
+        return self.tokens.dark
 
 
 theme = Theme()

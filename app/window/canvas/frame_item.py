@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPainterPath, QPen
-from PySide6.QtWidgets import QGraphicsItem, QStyle, QStyleOptionGraphicsItem, QWidget
+from PySide6.QtWidgets import QGraphicsItem, QStyleOptionGraphicsItem, QWidget
 
 from app.design.values import Frame
 from app.window.canvas.geometry import RADIUS, metrics, text_width
@@ -92,8 +92,11 @@ class FrameItem(QGraphicsItem):
         return path
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
-        zoom = option.levelOfDetailFromTransform(painter.worldTransform())
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
+        self.draw(painter, option.levelOfDetailFromTransform(painter.worldTransform()))
+
+    def draw(self, painter: QPainter, zoom: float) -> None:
+        """Draw it at its own origin."""
+        selected = self.isSelected()
         rect = QRectF(0, 0, self.frame.width, self.frame.height)
         bar = self.bar(zoom).translated(-self.pos())
         own, dark = theme.category(self.frame.colour), theme.tokens.dark

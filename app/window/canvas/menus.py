@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QInputDialog, QMenu
 from app.design.values import Expression, Node
 from app.window.canvas import commands, frame_menu, frames
 from app.window.canvas.fitting import Fitting
+from app.window.canvas.scene import Hit
 from app.window.canvas.search_box import open_search
 from app.window.opening import why_closed
 from app.window.palette_mine import keep
@@ -62,6 +63,18 @@ def menu_at(view: CanvasView, at: QPointF) -> QMenu:
         if view.document.path:
             _add(menu, "Leave the Group", "log-out", view.document.leave, "U")
     return menu
+
+
+def place_of_selection(view: CanvasView) -> QPointF:
+    """Where the menu opens that a key asks for: on the selected node or wire, else where nothing lies."""
+    if ids := view.selected_ids():
+        return view.scene_.nodes[ids[-1]].rect.center()
+    if wires := view.scene_.selected_wires():
+        return QPointF(*view.scene_.wires[wires[-1]].curve.at(0.5))
+    at = view.middle()
+    while view.scene_.hit(at, 0.0) != Hit():
+        at += QPointF(0, 40)
+    return at
 
 
 def _add(menu: QMenu, text: str, mark: str, do: Callable[[], object], keys: str = "") -> QAction:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap
+from PySide6.QtCore import QPointF, QRectF, QSize, QSizeF, Qt
+from PySide6.QtGui import QMouseEvent, QPainter, QPainterPath, QPaintEvent, QPen, QPixmap
 from PySide6.QtWidgets import QWidget
 
 from app.window.canvas.painting import inks
@@ -26,6 +26,9 @@ class Minimap(QWidget):
         self._view = view
         self._map: QPixmap | None = None
         self._bounds = QRectF()
+        self._seen = QRectF()
+        self._shown: object = None
+        """What the map was drawn of."""
         self.setObjectName("minimap")
         self.setAccessibleName("Map of the drawing")
         self.setFixedSize(SIZE)
@@ -37,14 +40,20 @@ class Minimap(QWidget):
 
     def refresh(self) -> None:
         """The drawing changed: the map is drawn anew at the next paint."""
-        self._map = None
+        shown = (self._view.scene_.laid, theme.tokens.dark)
+        if shown != self._shown:
+            self._shown = shown
+            self._map = None
+            self.update()
         self.follow()
 
     def follow(self) -> None:
         """Show what is seen now; where that is all of the drawing, a map would only cover some of it."""
         seen = self._view.mapToScene(self._view.viewport().rect()).boundingRect()
         self.setVisible(bool(self._view.scene_.nodes) and not seen.contains(self._view.scene_.bounds()))
-        self.update()
+        if seen != self._seen:
+            self._seen = seen
+            self.update()
 
     def _drawn(self) -> QPixmap:
         if self._map is None:
@@ -56,16 +65,26 @@ class Minimap(QWidget):
             painter = QPainter(self._map)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             painter.setPen(Qt.PenStyle.NoPen)
-            dark = theme.tokens.dark
+            dark, (scale, left, top) = theme.tokens.dark, self._scale()
+            painter.translate(left, top)
+            painter.scale(scale, scale)
+            painter.translate(-self._bounds.topLeft())
+            least, round_ = 3 / scale, 1.5 / scale  # a node is 3 px large at least
             for frame in self._view.scene_.frames.items.values():
                 tint = theme.category(frame.frame.colour)
                 tint.setAlpha(60)
                 painter.setBrush(tint)
-                painter.drawRoundedRect(self._to_map(frame.rect), 2, 2)
+                painter.drawRoundedRect(frame.rect, 2 / scale, 2 / scale)
+            paths: dict[str, QPainterPath] = {}
             for item in self._view.scene_.nodes.values():
-                painter.setBrush(inks(item.face.category, dark).category)
-                at = self._to_map(item.rect)
-                painter.drawRoundedRect(at.adjusted(0, 0, max(0, 3 - at.width()), max(0, 3 - at.height())), 1.5, 1.5)
+                at = item.rect
+                size = QSizeF(max(at.width(), least), max(at.height(), least))
+                path = paths.setdefault(item.face.category, QPainterPath())
+                path.addRoundedRect(QRectF(at.topLeft(), size), round_, round_)
+            for category, path in paths.items():
+                path.setFillRule(Qt.FillRule.WindingFill)
+                painter.setBrush(inks(category, dark).category)
+                painter.drawPath(path)
             painter.end()
         return self._map
 

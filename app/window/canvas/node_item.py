@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QPointF, QRectF
 from PySide6.QtGui import QPainter, QPainterPath
 from PySide6.QtWidgets import (
     QGraphicsItem,
     QGraphicsSceneHoverEvent,
-    QStyle,
     QStyleOptionGraphicsItem,
     QWidget,
 )
@@ -44,7 +43,13 @@ class NodeItem(QGraphicsItem):
         self.setFlag(QGraphicsItem.GraphicsItemFlag.ItemIsSelectable)
         self.setAcceptHoverEvents(True)
         self.setZValue(2)
+        self.setCacheMode(QGraphicsItem.CacheMode.DeviceCoordinateCache)  # panning draws no node anew
+        self._rect: QRectF | None = None
         self.setPos(node.x, node.y)
+
+    def setPos(self, *at: Any) -> None:
+        super().setPos(*at)
+        self._rect = None
 
     def show_face(self, node: Node, face: Face) -> bool:
         """Take a new Node and Face; True when places changed, so that wires must follow."""
@@ -60,6 +65,7 @@ class NodeItem(QGraphicsItem):
             self.prepareGeometryChange()
             self.geometry = geometry
             self._bounds = geometry.bounds
+            self._rect = None
             moved = True
         self.update()
         return moved
@@ -88,7 +94,9 @@ class NodeItem(QGraphicsItem):
     @property
     def rect(self) -> QRectF:
         """The node's own rectangle on the scene."""
-        return self.geometry.rect.translated(self.pos())
+        if self._rect is None:
+            self._rect = self.geometry.rect.translated(self.pos())
+        return self._rect
 
     def boundingRect(self) -> QRectF:
         return self._bounds
@@ -106,15 +114,18 @@ class NodeItem(QGraphicsItem):
         self._hovered = False
         self.update()
 
+    @property
+    def state(self) -> painting.State:
+        """What pointer, selection, preview and a wire in the hand add to its look."""
+        return painting.State(
+            self.isSelected(), self._hovered, self.blamed, self._port_state if self.wiring else None, self.picture,
+            self._picture_old,
+        )  # fmt: skip
+
     def _port_state(self, name: str, output: bool) -> str:
         assert self.wiring is not None
         return self.wiring.state(self.node.id, name, output=output)
 
     def paint(self, painter: QPainter, option: QStyleOptionGraphicsItem, widget: QWidget | None = None) -> None:
         zoom = option.levelOfDetailFromTransform(painter.worldTransform())
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)  # type: ignore[attr-defined]
-        state = painting.State(
-            selected, self._hovered, self.blamed, self._port_state if self.wiring else None, self.picture,
-            self._picture_old,
-        )  # fmt: skip
-        painting.paint(painter, self.face, self.geometry, state, zoom)
+        painting.paint(painter, self.face, self.geometry, self.state, zoom)

@@ -25,6 +25,7 @@ from app.window.canvas.geometry import (
     text_width,
 )
 from app.window.canvas.thumbs import Thumb
+from app.window.contrast import TEXT, readable
 from app.window.theme import font, theme
 from blocks.card import Port
 
@@ -69,6 +70,10 @@ class _Inks:
     mark: QColor
     plate: QColor
     """The ground of a node that is colour and name alone."""
+    title: QColor
+    repeat: QColor
+    missing: QColor
+    """Soft text, the category and an error as they can be read on the header."""
 
 
 @lru_cache(maxsize=64)
@@ -92,7 +97,15 @@ def inks(category: str, dark: bool) -> _Inks:
         far=glyphs.mix(own, theme.color("canvas"), 0.75),
         mark=QColor("#10141b") if dark else QColor("#ffffff"),
         plate=header,
+        title=_on(header, theme.color("soft")),
+        repeat=_on(header, own),
+        missing=_on(header, theme.color("error")),
     )
+
+
+def _on(ground: QColor, colour: QColor) -> QColor:
+    """A colour as text on that ground."""
+    return readable(colour, ground, theme.color("text"), TEXT)
 
 
 @lru_cache(maxsize=512)
@@ -105,12 +118,22 @@ def _warmed(category: str, dark: bool, step: int) -> _Inks:
     return replace(ink, body=body, soft=soft, far=far, plate=heat.warm(0.75 * part, ink.body))
 
 
+def _ink(face: Face) -> _Inks:
+    dark = theme.tokens.dark
+    return inks(face.category, dark) if face.heat is None else _warmed(face.category, dark, face.heat.step)
+
+
+def far_colour(face: Face, state: State) -> QColor:
+    """What a node is when it is colour alone."""
+    ink = _ink(face)
+    return ink.accent if state.selected else ink.error if face.problem else ink.warn if state.blamed else ink.far
+
+
 def paint(painter: QPainter, face: Face, geometry: Geometry, state: State, zoom: float) -> None:
     """Draw one node at its own origin."""
-    dark = theme.tokens.dark
-    ink = inks(face.category, dark) if face.heat is None else _warmed(face.category, dark, face.heat.step)
+    ink = _ink(face)
     if zoom < MIDDLE:
-        _far(painter, face, geometry, state, ink)
+        painter.fillRect(geometry.rect, far_colour(face, state))
     elif zoom < NEAR:
         _name_only(painter, face, geometry, state, ink, zoom)
     else:
@@ -128,11 +151,6 @@ def _edge(face: Face, state: State, ink: _Inks, thin: float = 1.0) -> QPen:
     if face.missing:
         return QPen(ink.soft, 1.2 * thin, line)
     return QPen(glyphs.mix(ink.category, ink.edge, 0.45) if state.hovered else ink.edge, thin)
-
-
-def _far(painter: QPainter, face: Face, geometry: Geometry, state: State, ink: _Inks) -> None:
-    lit = ink.accent if state.selected else ink.error if face.problem else ink.warn if state.blamed else ink.far
-    painter.fillRect(geometry.rect, lit)
 
 
 def _name_only(painter: QPainter, face: Face, geometry: Geometry, state: State, ink: _Inks, zoom: float) -> None:
@@ -226,7 +244,7 @@ def _header(painter: QPainter, face: Face, geometry: Geometry, ink: _Inks) -> No
     for shown, name in ((face.frozen, "lock"), (face.shares, "link")):
         if shown:
             right -= 13
-            glyphs.draw(painter, name, QRectF(right, 9.5, 13, 13), ink.soft)
+            glyphs.draw(painter, name, QRectF(right, 9.5, 13, 13), ink.title)
             right -= 6
     full = text_width(face.name, 12.5, bold=True)
     repeat = text_width(face.repeat, TITLE_SIZE, mono=True) + 8 if face.repeat else 0.0
@@ -239,14 +257,14 @@ def _header(painter: QPainter, face: Face, geometry: Geometry, ink: _Inks) -> No
     left += min(full, room)
     if face.repeat:
         painter.setFont(font(TITLE_SIZE, mono=True))
-        painter.setPen(ink.category)
+        painter.setPen(ink.repeat)
         painter.drawText(QRectF(left + 8, 0, repeat, HEADER), LEFT, face.repeat)
         left += repeat
     title = "missing" if face.missing else face.title
     room = right - left - 10
     if room > 24:
         painter.setFont(font(TITLE_SIZE))
-        painter.setPen(ink.error if face.missing else ink.soft)
+        painter.setPen(ink.missing if face.missing else ink.title)
         shown_title = metrics(TITLE_SIZE).elidedText(title, Qt.TextElideMode.ElideRight, room)
         painter.drawText(QRectF(left + 10, 0, room, HEADER), RIGHT, shown_title)
 

@@ -97,6 +97,8 @@ class PillLayer(QGraphicsItem):
         self._taken = Boxes()
         self._courses = Boxes()
         """Small boxes along every wire: a pill on another wire would be read as that one's."""
+        self._uncharted: dict[Wire, WireItem] = {}
+        """The wires whose courses are worked out as soon as a pill looks for a place."""
         self._steps: dict[Wire, int] = {}
         self._pills: dict[Wire, _Pill] = {}
 
@@ -112,8 +114,11 @@ class PillLayer(QGraphicsItem):
         return {key for key in self._taken.at(box) if isinstance(key, Wire)}
 
     def follow(self, item: WireItem) -> None:
-        """Note the course of a wire."""
+        """Note that the course of a wire is another one."""
         self._forget(item.wire)
+        self._uncharted[item.wire] = item
+
+    def _chart(self, item: WireItem) -> None:
         start, end = item.curve.start, item.curve.end
         steps = min(max(int((abs(end.x() - start.x()) + abs(end.y() - start.y())) / 28), 4), 24)
         self._steps[item.wire] = steps
@@ -122,6 +127,7 @@ class PillLayer(QGraphicsItem):
             self._courses.put((item.wire, i), (x - 5, y - 5, x + 5, y + 5))
 
     def _forget(self, wire: Wire) -> None:
+        self._uncharted.pop(wire, None)
         for i in range(1, self._steps.pop(wire, 0)):
             self._courses.drop((wire, i))
 
@@ -143,6 +149,10 @@ class PillLayer(QGraphicsItem):
         had = {item.wire: pill.place for item in todo if (pill := self._pills.get(item.wire)) is not None}
         for item in todo:
             self.drop(item.wire)
+        if any(item.look.label for item in todo):
+            for item in self._uncharted.values():
+                self._chart(item)
+            self._uncharted.clear()
         for item in todo:
             if not item.look.label:
                 continue

@@ -23,6 +23,14 @@ from app.window.canvas.wiring import Wiring
 from app.window.document import Document
 from app.window.theme import theme
 
+_ROOM = 1000.0
+"""How far past the outermost nodes Qt's index reaches: so far they may move before it is made anew."""
+
+
+_DEEPEST = 16
+"""How often Qt's index is cut in two at most: left to itself it is so coarse that every frame asks ten times as many
+items for their place as it paints."""
+
 
 @dataclass(frozen=True)
 class Hit:
@@ -48,6 +56,11 @@ class Scene(QGraphicsScene):
         self.document = document
         self.nodes: dict[str, NodeItem] = {}
         self.wires: dict[Wire, WireItem] = {}
+        self.laid = 0
+        """Counts up when a node comes, goes, or changes its place, size or category: what the map shows."""
+        self._bounds: QRectF | None = None
+        self._indexed = QRectF()
+        self._path: tuple[str, ...] = ()
         self.refreshed = 0
         """How many times an item was made or asked to show something new."""
         self._graph = Graph()
@@ -66,14 +79,14 @@ class Scene(QGraphicsScene):
         self.addItem(self.pills)
         self.labels_shown = True
         document.changed.connect(self._changed)
-        document.place_changed.connect(self.rebuild)
+        document.place_changed.connect(self._place_changed)
         document.analysed.connect(self._analysed)
         document.catalogue_changed.connect(self.rebuild)
         document.overlay.changed.connect(self._warmed)
         theme.changed.connect(self._repaint)
         self.selectionChanged.connect(self._light_blame)
-        self.rebuild()
         self.frames = Frames(self)
+        self.rebuild()
 
     # following the document -------------------------------------------------------------------------------------------
 
@@ -87,12 +100,16 @@ class Scene(QGraphicsScene):
         self.pills = PillLayer()
         self.pills.setVisible(self.labels_shown)
         self.addItem(self.pills)
-        self._graph = Graph()
+        self._graph, self._path = Graph(), self.document.path
         self._told = {}
         self._index_problems()
         self._heats = heats(self.document)
         self._sync()
         self.select(selected)
+
+    def _place_changed(self) -> None:
+        if self.document.path != self._path or self.document.graph is not self._graph:
+            self.rebuild()  # else another drawing was loaded, and is shown already
 
     def _changed(self, _before: Design, _after: Design) -> None:
         self._sync()
@@ -101,10 +118,13 @@ class Scene(QGraphicsScene):
         old, new = self._graph, self.document.graph
         groups = self.document.design.group_by_name
         self._graph = new
-        gone_wires, new_wires = self.wires.keys() - set(new.wires), set(new.wires) - self.wires.keys()
+        gone_wires: set[Wire] = set()
+        new_wires: set[Wire] = set()
+        if new.wires is not old.wires:
+            gone_wires, new_wires = self.wires.keys() - set(new.wires), set(new.wires) - self.wires.keys()
         for wire in gone_wires:
             self._drop_wire(wire)
-        for id in [id for id in self.nodes if id not in new.by_id]:
+        for id in self.nodes.keys() - new.by_id.keys():
             self._drop_node(id)
         stale = {end.node for wire in gone_wires | new_wires for end in (wire.source, wire.target)}
         moved: set[str] = set()
@@ -124,18 +144,30 @@ class Scene(QGraphicsScene):
         self.follow(moved, fresh=new_wires)
         self.cards.settle()
         if new is not old:
+            self._index(self.bounds())
             self.shown.emit()
+
+    def _index(self, bounds: QRectF) -> None:
+        """Tell Qt's index where things are: it must cut up this, not the boundless layer of the pills."""
+        if not self._indexed.contains(bounds):
+            self._indexed = bounds.adjusted(-_ROOM, -_ROOM, _ROOM, _ROOM)
+            self.setBspTreeDepth(min(len(self.nodes).bit_length() + 4, _DEEPEST))
+            self.setSceneRect(self._indexed)
 
     def _add_node(self, node: Node) -> None:
         item = NodeItem(node, self._face(node))
         self.refreshed += 1
         self.nodes[node.id] = item
         self.addItem(item)
-        self.pills.nodes.put(node.id, box_of(item.rect))
 
     def _drop_node(self, id: str) -> None:
         self.removeItem(self.nodes.pop(id))
         self.pills.nodes.drop(id)
+        self._relaid()
+
+    def _relaid(self) -> None:
+        self.laid += 1
+        self._bounds = None
 
     def _drop_wire(self, wire: Wire) -> None:
         self.pills.remove(wire)
@@ -148,11 +180,16 @@ class Scene(QGraphicsScene):
 
     def _refresh(self, item: NodeItem, node: Node) -> bool:
         self.refreshed += 1
-        return item.show_face(node, self._face(node))
+        face = self._face(node)
+        self.laid += face.category != item.face.category
+        return item.show_face(node, face)
 
     def _face(self, node: Node) -> Face:
         report, problems = self.document.report(node.id), self._problems.get(node.id, [])
-        face = replace(face_of(self.document, self._graph, node, report, problems), heat=self._heats.get(node.id))
+        self._told[node.id] = report, self._problems.get(node.id)
+        face = face_of(self.document, self._graph, node, report, problems)
+        if (heat := self._heats.get(node.id)) is not None:
+            face = replace(face, heat=heat)
         return self.cards.dressed(node.id, face)
 
     def _wire_up(self, wires: Iterable[Wire]) -> None:
@@ -269,8 +306,10 @@ class Scene(QGraphicsScene):
 
     def follow(self, ids: Iterable[str], *, fresh: Iterable[Wire] = (), sticky: bool = False) -> None:
         """Let wires and pills follow nodes that were moved or changed their size."""
-        moved = set(ids)
+        moved, made = set(ids), set(fresh)
         touched = dict.fromkeys(fresh)
+        if moved:
+            self._relaid()
         for id in moved:
             item = self.nodes.get(id)
             if item is None:
@@ -281,12 +320,15 @@ class Scene(QGraphicsScene):
             touched.update(dict.fromkeys(self.pills.wires_under(box_of(item.rect, 5))))
         for wire in touched:
             item_of = self.wires[wire]
-            item_of.follow(self._curve(wire))
-            item_of.show_look(self._look(wire))
+            if wire not in made:  # those are drawn where their nodes are now
+                item_of.follow(self._curve(wire))
+                item_of.show_look(self._look(wire))
             self.pills.follow(item_of)
         self.pills.place((self.wires[wire] for wire in touched), sticky=sticky)
 
     def _repaint(self) -> None:
+        for item in self.nodes.values():
+            item.update()  # each keeps its picture
         self.update()
         self.shown.emit()
 
@@ -324,10 +366,12 @@ class Scene(QGraphicsScene):
         """The rectangle around all nodes and frames; null when there are none."""
         if not self.nodes:
             return self.frames.bounds()
-        rects = [item.rect for item in self.nodes.values()]
-        left, top = min(r.left() for r in rects), min(r.top() for r in rects)
-        right, bottom = max(r.right() for r in rects), max(r.bottom() for r in rects)
-        return QRectF(left, top, right - left, bottom - top).united(self.frames.bounds())
+        if self._bounds is None:
+            rects = [item.rect for item in self.nodes.values()]
+            left, top = min(r.left() for r in rects), min(r.top() for r in rects)
+            right, bottom = max(r.right() for r in rects), max(r.bottom() for r in rects)
+            self._bounds = QRectF(left, top, right - left, bottom - top)
+        return self._bounds.united(self.frames.bounds())
 
     def hit(self, at: QPointF, reach: float = PORT_REACH) -> Hit:
         """What lies at `at`: a port within reach wins over a body, a body over a wire, all over a frame."""

@@ -7,6 +7,7 @@ from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import QInputDevice, QNativeGestureEvent, QPainter, QPen, QWheelEvent
 from PySide6.QtWidgets import QFrame, QGraphicsView, QWidget
 
+from app.window.canvas.tiles import Tiles
 from app.window.theme import theme
 
 SMALLEST, LARGEST = 0.05, 3.0
@@ -25,9 +26,9 @@ class Sheet(QGraphicsView):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.SmartViewportUpdate)
-        self.setCacheMode(QGraphicsView.CacheModeFlag.CacheBackground)
         self.setTransformationAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
         self.setResizeAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
+        self._ground = Tiles(self, self.draw_ground)
         theme.changed.connect(self._recolour)
 
     @property
@@ -63,6 +64,10 @@ class Sheet(QGraphicsView):
         self.centerOn(at)
         self._moved()
 
+    def look_at(self, at: QPointF) -> None:
+        """Bring a point of the scene to the middle."""
+        self._centre(at)
+
     def _moved(self) -> None:
         """What is seen of the sheet is another part of it now."""
 
@@ -81,9 +86,11 @@ class Sheet(QGraphicsView):
         """Leave room to pan around `bounds`."""
         needed = bounds.adjusted(-_SHEET, -_SHEET, _SHEET, _SHEET)
         if not self.sceneRect().contains(needed):
-            kept = (self.mapToScene(self.viewport().rect().center()), self.sceneRect().united(needed))
-            self.setSceneRect(kept[1])
-            self.centerOn(kept[0])
+            kept = self.mapToScene(QPoint(0, 0))
+            self.setSceneRect(self.sceneRect().united(needed))
+            moved = self.mapFromScene(kept)  # by whole px: what is under the pointer must not slip in a drag
+            for bar, by in ((self.horizontalScrollBar(), moved.x()), (self.verticalScrollBar(), moved.y())):
+                bar.setValue(bar.value() + by)
 
     def viewportEvent(self, event: QEvent) -> bool:
         if isinstance(event, QNativeGestureEvent):
@@ -106,6 +113,13 @@ class Sheet(QGraphicsView):
     # painting ---------------------------------------------------------------------------------------------------------
 
     def drawBackground(self, painter: QPainter, rect: QRectF | QRect) -> None:
+        painter.save()
+        painter.resetTransform()
+        self._ground.paint(painter, self.mapFromScene(QRectF(rect)).boundingRect().intersected(self.viewport().rect()))
+        painter.restore()
+
+    def draw_ground(self, painter: QPainter, rect: QRectF) -> None:
+        """Draw what lies under the drawing, in the scene's units."""
         painter.fillRect(rect, theme.color("canvas"))
         step = _DOTS
         while step * self.zoom < 14:
@@ -119,5 +133,5 @@ class Sheet(QGraphicsView):
         painter.drawPoints([QPointF(i * step, j * step) for i in range(left, right) for j in range(top, bottom)])
 
     def _recolour(self) -> None:
-        self.resetCachedContent()
+        self._ground.forget()
         self.viewport().update()

@@ -12,23 +12,26 @@ from PySide6.QtGui import (
     QKeyEvent,
     QMouseEvent,
     QPainter,
+    QPaintEvent,
     QResizeEvent,
     QShowEvent,
 )
 from PySide6.QtWidgets import QToolTip, QWidget
 
 from app.design.values import End
-from app.window.canvas import clipboard, commands, frame_gestures, frames, gestures, keys, menus, mine, tips
+from app.window.canvas import clipboard, commands, far, frame_gestures, frames, gestures, keys, menus, mine, tips
 from app.window.canvas.bubble import Bubble
 from app.window.canvas.drops import Drops
 from app.window.canvas.fitting import Fitting
 from app.window.canvas.invitation import Invitation
 from app.window.canvas.minimap import Minimap
+from app.window.canvas.painting import NEAR
 from app.window.canvas.rename import Rename
 from app.window.canvas.scene import Scene
 from app.window.canvas.search_box import Recent, SearchBox, open_search
 from app.window.canvas.sheet import Sheet
 from app.window.canvas.slicing import Slice
+from app.window.canvas.tiles import Tiles
 from app.window.document import Document
 
 if TYPE_CHECKING:
@@ -76,6 +79,8 @@ class CanvasView(Sheet):
         self.minimap = Minimap(self)
         self.invitation = Invitation(self)
         self.bubble = Bubble(self)
+        self.tiles = Tiles(self, self._draw_far, ahead=True)
+        self.scene_.changed.connect(self._touched)
         self.invitation.open_example.connect(self.open_example)
         self.invitation.gallery_wanted.connect(self.gallery_wanted)
         self.scene_.selectionChanged.connect(self._selection_changed)
@@ -258,6 +263,30 @@ class CanvasView(Sheet):
 
     # painting ---------------------------------------------------------------------------------------------------------
 
+    def paintEvent(self, event: QPaintEvent) -> None:
+        if self.zoom >= NEAR:
+            super().paintEvent(event)
+            return
+        painter = QPainter(self.viewport())
+        self.tiles.paint(painter, event.rect())
+        painter.setRenderHints(self.renderHints())
+        painter.setTransform(self.viewportTransform())
+        self.drawForeground(painter, self.mapToScene(event.rect()).boundingRect())
+        painter.end()
+
+    def _draw_far(self, painter: QPainter, place: QRectF) -> None:
+        self.draw_ground(painter, place)
+        far.draw(self.scene_, painter, place, self.zoom)
+
+    def _touched(self, places: list[QRectF]) -> None:
+        self.tiles.touch(places)
+        if self.zoom < NEAR:
+            self.viewport().update()
+
+    def _recolour(self) -> None:
+        self.tiles.forget()
+        super()._recolour()
+
     def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
         if self.gesture is not None:
             self.gesture.paint(painter)
@@ -377,10 +406,19 @@ class CanvasView(Sheet):
         mouse = event.reason() == QContextMenuEvent.Reason.Mouse
         if mouse and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             return  # a stroke through wires begins or ends with the same button
-        if self.cancel_gesture():
-            return
-        menu = menus.menu_at(self, self.mapToScene(event.pos()))
-        menu.exec(event.globalPos())
+        if event.reason() == QContextMenuEvent.Reason.Keyboard:
+            self.open_menu()
+        elif not self.cancel_gesture():
+            self._show_menu(self.mapToScene(event.pos()), event.globalPos())
+
+    def open_menu(self) -> None:
+        """Open the menu of what is selected, without a selection that of the canvas."""
+        at = menus.place_of_selection(self)
+        self._show_menu(at, self.viewport().mapToGlobal(self.mapFromScene(at)))
+
+    def _show_menu(self, at: QPointF, where: QPoint) -> None:
+        menu = menus.menu_at(self, at)
+        menu.exec(where)
         menu.deleteLater()
 
     # keys and drops ---------------------------------------------------------------------------------------------------
