@@ -54,7 +54,7 @@ class Actions(dict[str, QAction]):
     def _file(self) -> None:
         window, files = self._window, self._window.files
         menu = self.menus.addMenu("File")
-        self._add(menu, "new", "New", files.new, Key.New)
+        self._add(menu, "new", "New", files.new, Key.New).setToolTip("Begin an empty drawing in a tab of its own")
         self._add(menu, "open", "Open…", files.open, Key.Open)
         self._add(menu, "gallery", "Open known architecture…", window.show_gallery, "Ctrl+Shift+O")
         self.recent = menu.addMenu("Open recent")
@@ -65,6 +65,7 @@ class Actions(dict[str, QAction]):
         menu.addSeparator()
         self._add(menu, "save", "Save", window.save, Key.Save)
         self._add(menu, "save as", "Save as…", window.save_as, "Ctrl+Shift+S")
+        self._add(menu, "close", "Close", window.close_tab, "Ctrl+W")
         menu.addSeparator()
         export = self._add(menu, "export", "Export…", window.export, "Ctrl+E")
         export.setToolTip("Export to ONNX and other forms (Ctrl+E)")
@@ -87,7 +88,7 @@ class Actions(dict[str, QAction]):
 
     def _edit(self) -> None:
         window, canvas = self._window, self._window.canvas
-        stack = window.document.undo_stack
+        stack = window.document.undo_group  # of whichever drawing is shown
         menu = self.menus.addMenu("Edit")
         undo, redo = (self._add(menu, n, t, d, k) for n, t, d, k in (
             ("undo", "Undo", stack.undo, Key.Undo), ("redo", "Redo", stack.redo, Key.Redo),
@@ -166,6 +167,12 @@ class Actions(dict[str, QAction]):
         menu.addSeparator()
         for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview")):
             self._add(menu, f"tab {tab}", tab, partial(window.bottom.show_tab, tab), f"Alt+{i + 1}")
+        menu.addSeparator()
+        for name, text, by, keys in (
+            ("next tab", "Next drawing", 1, ("Ctrl+Tab", "Ctrl+PgDown")),
+            ("tab before", "Drawing before", -1, ("Ctrl+Shift+Tab", "Ctrl+PgUp")),
+        ):
+            self._add(menu, name, text, partial(window.tabs.step, by)).setShortcuts([QKeySequence(k) for k in keys])
 
     def _check_panels(self) -> None:
         for name in ("palette", "inspector", "bottom"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QUndoCommand, QUndoStack
+from PySide6.QtGui import QUndoCommand, QUndoGroup, QUndoStack
 
 from app.design import file
 from app.design.edits import EditError
@@ -17,7 +19,7 @@ from app.design.wires import WiringError
 from app.messages import Analysis
 from app.messages.reports import NodeReport, Problem
 from app.window.consent import Consent
-from app.window.timings import Timings
+from app.window.timings import Measured, Timings
 from blocks.card import Card, Page
 
 REFUSALS = (EditError, NamingError, WiringError, PathError)
@@ -65,11 +67,42 @@ def locate(design: Design, id: str) -> tuple[tuple[str, ...], str, str]:
     return tuple(entered), where, last if last in design.graph(where).by_id else ""
 
 
+@dataclass
+class Drawing:
+    """All that the document holds of one drawing: a tab keeps it while another one is shown."""
+
+    number: int
+    """Its own for as long as the window lives, whatever is loaded into its tab."""
+    undo_stack: QUndoStack
+    revision: int
+    design: Design = Design()
+    path: tuple[str, ...] = ()
+    file: Path | None = None
+    name: str = ""
+    chosen: str = ""
+    analysis: Analysis | None = None
+    measured: Measured = field(default_factory=Measured)
+
+    @property
+    def title(self) -> str:
+        return title(self.file, self.name)
+
+
+def title(file: Path | None, name: str) -> str:
+    """What a drawing is called: after its file, or by the name that it has while it has none."""
+    return file.stem if file else name or "untitled"
+
+
 class Document(QObject):
-    """The drawing that is open. Items and panels read it and ask it for edits; they never hold a second copy."""
+    """The drawing that is shown. Items and panels read it and ask it for edits; they never hold a second copy."""
 
     changed = Signal(object, object)
     """(old Design, new Design) after every edit, undo, redo and load."""
+    opened = Signal()
+    """Another drawing is shown: it was loaded, or its tab was chosen. Its `changed` and `place_changed` come before,
+    its `analysed` and `file_changed` follow."""
+    stack_changed = Signal(object)
+    """`undo_stack` is another QUndoStack; it comes first where another tab is shown."""
     place_changed = Signal()
     """Another graph is looked at: `path` is new."""
     analysed = Signal()
@@ -85,8 +118,13 @@ class Document(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.undo_stack = QUndoStack(self)
-        self.undo_stack.cleanChanged.connect(self.file_changed)
+        self.undo_group = QUndoGroup(self)
+        """Undo and redo of whichever drawing is shown."""
+        self.undo_stack = self._new_stack()
+        self.undo_group.setActiveStack(self.undo_stack)
+        self._numbers, self._revisions = itertools.count(1), itertools.count(1)
+        self.number = 0
+        """Which drawing is shown: each tab has a number of its own."""
         self._design = Design()
         self._path: tuple[str, ...] = ()
         self._catalogue: dict[str, Card] = {}
@@ -96,6 +134,7 @@ class Document(QObject):
         self.name = ""
         """What the drawing is called while it has no file."""
         self.revision = 0
+        """Of this very design; no other drawing has the same, so that late answers find theirs."""
         self._chosen = ""
         """The variant chosen last: which is meant where two are equal."""
         self.analysis: Analysis | None = None
@@ -128,7 +167,7 @@ class Document(QObject):
 
     @property
     def title(self) -> str:
-        return self.file.stem if self.file else self.name or "untitled"
+        return title(self.file, self.name)
 
     def new(self) -> None:
         """Begin an empty drawing."""
@@ -144,9 +183,39 @@ class Document(QObject):
         self._path = ()
         self.analysis = None  # it was said of another drawing
         self._show(design)
+        self._tell_opened()
+
+    def blank(self) -> Drawing:
+        """An empty drawing for a tab of its own, to be shown by `swap`."""
+        return Drawing(next(self._numbers), self._new_stack(), next(self._revisions))
+
+    def swap(self, drawing: Drawing) -> Drawing:
+        """Show a drawing as it was left; returns what was shown until now, to be kept."""
+        before = self._design
+        kept = Drawing(
+            self.number, self.undo_stack, self.revision, before, self._path, self.file, self.name, self._chosen,
+            self.analysis, self.timings.swap(drawing.measured),
+        )  # fmt: skip
+        self.number, self.undo_stack, self.revision = drawing.number, drawing.undo_stack, drawing.revision
+        self._design, self._path, self.file, self.name = drawing.design, drawing.path, drawing.file, drawing.name
+        self._chosen, self.analysis = drawing.chosen, drawing.analysis
+        self.undo_group.setActiveStack(self.undo_stack)
+        self.stack_changed.emit(self.undo_stack)
+        self.changed.emit(before, self._design)
+        self._tell_opened()
+        self.timings.changed.emit()
+        return kept
+
+    def _tell_opened(self) -> None:
         self.place_changed.emit()
+        self.opened.emit()
         self.analysed.emit()
         self.file_changed.emit()
+
+    def _new_stack(self) -> QUndoStack:
+        stack = QUndoStack(self.undo_group)
+        stack.cleanChanged.connect(self.file_changed)
+        return stack
 
     def save(self, path: Path) -> None:
         """Save to a file. Raises file.FileError."""
@@ -173,7 +242,7 @@ class Document(QObject):
 
     def _show(self, design: Design) -> None:
         before, self._design = self._design, design
-        self.revision += 1
+        self.revision = next(self._revisions)
         while self._path and not self._path_exists():
             self._path = self._path[:-1]
             self.place_changed.emit()

@@ -14,6 +14,7 @@ from app.design.file import FileError
 from app.design.paths import PathError, choose_variant
 from app.window.document import Document
 from app.window.sentences import rich
+from app.window.tabs import Tabs
 from examples import zoo
 
 SUFFIX = ".netloom"
@@ -45,6 +46,8 @@ class Files(QObject):
     def __init__(self, document: Document, window: QWidget, settings: QSettings) -> None:
         super().__init__(window)
         self._document, self._window, self._settings = document, window, settings
+        self.tabs = Tabs(document, self)
+        """What is open: each drawing that is opened here gets a tab."""
 
     # asking, so that a test can answer --------------------------------------------------------------------------------
 
@@ -114,12 +117,37 @@ class Files(QObject):
                 return True
         return False
 
+    def may_quit(self) -> bool:
+        """Whether all that is open may go; each drawing with changes is shown, and asked about."""
+        for index in self.tabs.unsaved:
+            self.tabs.show(index)
+            if not self.may_leave():
+                return False
+        return True
+
     def new(self) -> bool:
-        """Begin an empty drawing."""
-        if not self.may_leave():
-            return False
-        self._document.new()
+        """Begin an empty drawing in a tab of its own."""
+        self.tabs.add()
         self.loaded.emit()
+        return True
+
+    def close(self, index: int = -1) -> bool:
+        """Close a tab, the one that is shown where none is named."""
+        tabs = self.tabs
+        index = tabs.index if index < 0 else index
+        if (told := tabs.told(index)).running:
+            self.report(f"{told.title} is being trained: stop the run, or let it end, before it is closed.")
+            return False
+        shown, count = tabs.index, len(tabs)
+        if told.modified:
+            tabs.show(index)
+            if not self.may_leave():
+                return False
+        tabs.close(index)
+        if told.modified and shown != index:
+            tabs.show(shown - (shown > index))
+        if count == 1:
+            self.loaded.emit()
         return True
 
     def open(self, path: str | Path = "") -> bool:
@@ -130,17 +158,19 @@ class Files(QObject):
         if not Path(path).exists() and examples.find(str(path)):
             return self.open_known(str(path))
         path = Path(path).absolute()
+        if (open_in := self.tabs.find(path)) is not None and path.exists():
+            self.tabs.show(open_in)
+            self._remember(path)
+            return True
         try:
             design = file.load(path, self._document.catalogue or None)
         except FileError as error:
             self.report(str(error))
             return False
-        if not self.may_leave():
-            return False
         if path in zoo.families():  # what came with Netloom is no file of the user's to be saved over
-            self._document.load(design, None, path.stem)
+            self.tabs.open(design, None, path.stem)
         else:
-            self._document.load(design, path)
+            self.tabs.open(design, path)
             self._remember(path)
         self.loaded.emit()
         return True
@@ -159,9 +189,7 @@ class Files(QObject):
         except (FileError, PathError) as error:
             self.report(f"{error}. Netloom came with this drawing: install it again.")
             return False
-        if not self.may_leave():
-            return False
-        self._document.load(design, None, name)
+        self.tabs.open(design, None, name)
         self.loaded.emit()
         return True
 
@@ -179,6 +207,9 @@ class Files(QObject):
             path = path.with_name(path.name + SUFFIX)
             if path.exists() and not self.ask_replace(path):
                 return False
+        if self.tabs.find(path) not in (None, self.tabs.index):
+            self.report(f"{path.name} is open in another tab: close that one first, or choose another name.")
+            return False
         return self._write(path)
 
     def _write(self, path: Path) -> bool:

@@ -165,8 +165,9 @@ class _Interrupt:
         from PySide6.QtCore import QCoreApplication
 
         # Nobody can answer a dialog from the terminal: engines end, and what was not saved is named there.
-        if self._window.document.modified:
-            print(f"netloom: the changes to {self._window.document.title} were not saved", file=sys.stderr)
+        for index in self._window.tabs.unsaved:
+            title = self._window.tabs.told(index).title
+            print(f"netloom: the changes to {title} were not saved", file=sys.stderr)
         self._window.end()
         QCoreApplication.exit(130)
 

@@ -25,6 +25,7 @@ from app.window.parts import area
 from app.window.preview import Previews
 from app.window.profile_bar import ProfileBar
 from app.window.statusline import StatusLine
+from app.window.tab_bar import TabBar
 from app.window.theme import theme
 from app.window.topbar import TopBar
 
@@ -41,12 +42,14 @@ class MainWindow(QMainWindow):
         self.engines = engines or Engines(self)
         self.settings = QSettings(str(settings_file()), QSettings.Format.IniFormat)
         self.files = Files(self.document, self, self.settings)
+        self.tabs = self.files.tabs
         self.setObjectName("window")
         self.setMinimumSize(QSize(960, 600))
         self.setAcceptDrops(True)
         self._follow_theme()
 
         self.canvas = CanvasView(self.document)
+        self.tabs.canvas = self.canvas
         self.palette_panel = Palette(self.document)
         self.inspector = Inspector(self.document, self.engines)
         self.bottom = BottomTabs()
@@ -79,6 +82,8 @@ class MainWindow(QMainWindow):
         box = self._upper = QVBoxLayout(upper)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
+        self.tab_bar = TabBar(self.tabs)
+        box.addWidget(self.tab_bar)
         box.addWidget(Breadcrumbs(self.document))
         box.addWidget(self.canvas, 1)
         upper.setMinimumHeight(160)
@@ -129,6 +134,12 @@ class MainWindow(QMainWindow):
         document.file_changed.connect(self._refresh_title)
         document.analysed.connect(self._analysed)
         self.files.loaded.connect(lambda: QTimer.singleShot(0, self, canvas.fit_all))
+        self.tab_bar.close_wanted.connect(self.close_tab)
+        self.tabs.leaving.connect(self._commit)
+        self.tabs.is_running = self.previews.runs.active_in
+        self.previews.runs.changed.connect(lambda run: None if run.progress else self.tabs.changed.emit())
+        engines.catalogue.connect(self.tabs.forget_checks)
+        engines.analysed.connect(self.tabs.take)
         engines.analysed.connect(self._checked)
         engines.ready.connect(lambda: self.status.tell("Engine ready"))
         engines.died.connect(self._engine_died)
@@ -206,7 +217,7 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._commit()
-        if (self.engines.jobs and not self.ask_stop_jobs()) or not self.files.may_leave():
+        if (self.engines.jobs and not self.ask_stop_jobs()) or not self.files.may_quit():
             event.ignore()
             return
         self._remember()
@@ -319,6 +330,12 @@ class MainWindow(QMainWindow):
         """Save the drawing to another file."""
         self._commit()
         return self.files.save_as()
+
+    def close_tab(self, index: int = -1) -> None:
+        """Close a tab, the one that is shown where none is named; what is not saved is asked about."""
+        self._commit()
+        self.files.close(index)
+        self.canvas.setFocus()
 
     def cut(self) -> None:
         """Copy the selection, and take it away."""
