@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
+from app.window.compare_with import CompareWith
 from app.window.files import EXAMPLES
 from app.window.sentences import plain
 from app.window.theme import theme
@@ -149,6 +150,9 @@ class Actions(dict[str, QAction]):
         profile = self._add(menu, "profile", "Profile: measured time", window.toggle_profile, "Ctrl+T")
         profile.setCheckable(True)
         profile.setToolTip("Run the network on this machine and show what each node takes")
+        self.compare = CompareWith(window)
+        others = menu.addMenu("Compare with")
+        others.aboutToShow.connect(lambda: self.compare.fill(others))
         menu.addSeparator()
         themes = menu.addMenu("Theme")
         self._modes = QActionGroup(window)

@@ -12,6 +12,7 @@ import examples
 from app.design import file
 from app.design.file import FileError
 from app.design.paths import PathError, choose_variant
+from app.design.values import Design
 from app.window.document import Document
 from app.window.sentences import rich
 from app.window.tabs import Tabs
@@ -162,10 +163,7 @@ class Files(QObject):
             self.tabs.show(open_in)
             self._remember(path)
             return True
-        try:
-            design = file.load(path, self._document.catalogue or None)
-        except FileError as error:
-            self.report(str(error))
+        if (design := self.read(path)) is None:
             return False
         if path in zoo.families():  # what came with Netloom is no file of the user's to be saved over
             self.tabs.open(design, None, path.stem)
@@ -177,21 +175,34 @@ class Files(QObject):
 
     def open_known(self, name: str) -> bool:
         """Open an example or a known architecture by name, as a drawing without a file: saving it asks where."""
-        catalogue = self._document.catalogue
-        known = examples.find(name)
-        if known is None:
-            self.report(f"There is no example or known architecture `{name}`{examples.near(name)}.")
-            return False
-        path, variant = known
-        try:
-            design = file.load(path, catalogue or None)
-            design = choose_variant(design, variant, catalogue) if variant else design
-        except (FileError, PathError) as error:
-            self.report(f"{error}. Netloom came with this drawing: install it again.")
+        if (design := self.read_known(name)) is None:
             return False
         self.tabs.open(design, None, name)
         self.loaded.emit()
         return True
+
+    def read(self, path: Path) -> Design | None:
+        """What a file holds; what is wrong with it is reported, and None given."""
+        try:
+            return file.load(path, self._document.catalogue or None)
+        except FileError as error:
+            self.report(str(error))
+            return None
+
+    def read_known(self, name: str) -> Design | None:
+        """An example or a known architecture; where there is none of that name it is reported, and None given."""
+        catalogue = self._document.catalogue
+        known = examples.find(name)
+        if known is None:
+            self.report(f"There is no example or known architecture `{name}`{examples.near(name)}.")
+            return None
+        path, variant = known
+        try:
+            design = file.load(path, catalogue or None)
+            return choose_variant(design, variant, catalogue) if variant else design
+        except (FileError, PathError) as error:
+            self.report(f"{error}. Netloom came with this drawing: install it again.")
+            return None
 
     def save(self) -> bool:
         """Save to the drawing's file; asked for where it has none."""
