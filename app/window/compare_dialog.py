@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QPointF, QSize, Qt
-from PySide6.QtGui import QCloseEvent, QColor, QGuiApplication, QShowEvent
+from PySide6.QtGui import QColor, QGuiApplication, QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -393,17 +393,14 @@ class CompareDialog(QDialog):
             return
         self.notice.say("ok", f"{path.name} is written.")
 
-    def reject(self) -> None:
-        self.close()
-
-    def closeEvent(self, event: QCloseEvent) -> None:
+    def done(self, result: int) -> None:
         for side in self.sides:
             side.scene_.blockSignals(True)  # a dying scene still tells of its selection
         for job in self._jobs:
             if job is not None:
                 job.cancel()
         self._jobs = [None, None]
-        super().closeEvent(event)
+        super().done(result)
 
 
 def _is_group(design: Design, place: Place) -> bool:

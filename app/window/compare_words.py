@@ -13,7 +13,7 @@ KINDS = {"removed": "−", "added": "+", "changed": "≠"}
 
 
 def known(analysis: Analysis | None) -> dict[str, Figures]:
-    """What is compared of each node, by its path."""
+    """What is compared of each node that runs, by its path."""
     if analysis is None:
         return {}
     return {
@@ -22,6 +22,7 @@ def known(analysis: Analysis | None) -> dict[str, Figures]:
             report.macs,
         )
         for report in (*analysis.nodes, *analysis.groups)
+        if report.ok
     }  # fmt: skip
 
 
@@ -43,8 +44,10 @@ class Total:
         by = self.after - self.before
         if not by:
             return self._words(self.before), self._words(self.after), "equal"
-        share = f" ({'+' if by > 0 else '−'}{abs(by) / self.before:.1%})".replace("%", " %") if self.before else ""
-        return self._words(self.before), self._words(self.after), f"{'+' if by > 0 else '−'}{self._words(abs(by))}{share}"
+        sign = "+" if by > 0 else "−"
+        part = abs(by) / self.before if self.before else 0.0
+        share = f" ({sign}{100 * part:,.{1 if part < 10 else 0}f} %)" if self.before else ""
+        return self._words(self.before), self._words(self.after), f"{sign}{self._words(abs(by))}{share}"
 
 
 def totals(before: Analysis | None, after: Analysis | None) -> tuple[Total, ...]:
@@ -70,13 +73,18 @@ def lines(found: Comparison) -> list[tuple[Difference | None, Detail]]:
 
 
 def summary(found: Comparison) -> str:
-    """`3 nodes differ, 1 is only in the first, 2 are only in the second.`"""
+    """`3 nodes differ, 1 only left, 2 only right`."""
     if found.empty:
         return "Nothing differs."
-    counts = [(found.count("changed"), "differs", "differ"), (found.count("removed"), "only left", "only left"),
-              (found.count("added"), "only right", "only right"), (len(found.recipe), "of the recipe", "of the recipe")]  # fmt: skip
-    said = ", ".join(f"{count:,} {one if count == 1 else more}" for count, one, more in counts if count)
-    return said + (". There is more: the drawings are too large to compare to the end." if found.cut else "")
+    changed = found.count("changed")
+    said = [f"{changed:,} node{' differs' if changed == 1 else 's differ'}"] if changed else []
+    only = [(found.count("removed"), "only left"), (found.count("added"), "only right")]
+    for count, where in only:
+        if count:
+            said.append(f"{count:,} {where}" if said else f"{count:,} node{'s' * (count != 1)} {where}")
+    if found.recipe:
+        said.append("the recipe differs")
+    return ", ".join(said) + (". There is more: the drawings are too large to compare to the end." if found.cut else "")
 
 
 def as_markdown(titles: tuple[str, str], found: Comparison, sums: tuple[Total, ...]) -> str:
