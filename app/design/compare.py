@@ -24,7 +24,8 @@ from typing import Literal, NamedTuple
 from app.design.edits import settings_of
 from app.design.paths import show_value
 from app.design.ports import Catalogue
-from app.design.values import Design, Expression, Graph, Node, Settings, SettingValue
+from app.design.values import Design, Expression, Graph, Node, Settings, SettingValue, freeze
+from blocks.card import Setting
 
 MOST = 20_000
 """So many nodes are compared; beyond that the comparison is `cut`."""
@@ -311,17 +312,9 @@ class _Walk:
         declared_b = {s.name: s for s in settings_of(self._b, theirs, self._catalogue) or ()}
         details = []
         for name in dict.fromkeys((*declared_a, *declared_b, *mine.settings, *theirs.settings)):
-            sides = []
-            for node, declared in ((mine, declared_a.get(name)), (theirs, declared_b.get(name))):
-                value: SettingValue = node.settings.get(name, declared.default if declared is not None else None)
-                if declared is not None and not isinstance(value, Expression):
-                    try:
-                        value = Settings(value=declared.accept(value))["value"]  # 3 is (3, 3) where a pair is asked for
-                    except ValueError:
-                        pass  # it does not fit: it is compared as it is written
-                sides.append(value)
-            if Settings(value=sides[0]) != Settings(value=sides[1]):
-                details.append(Detail("setting", name, show_value(sides[0]), show_value(sides[1])))
+            before, after = _value(mine, name, declared_a.get(name)), _value(theirs, name, declared_b.get(name))
+            if Settings(value=before) != Settings(value=after):
+                details.append(Detail("setting", name, show_value(before), show_value(after)))
         return details
 
     def _figures(self, path_a: str, path_b: str) -> list[Detail]:
@@ -336,6 +329,17 @@ class _Walk:
         if one.macs != other.macs:
             details.append(Detail("MACs", "MACs", f"{one.macs:,}", f"{other.macs:,}"))
         return details
+
+
+def _value(node: Node, name: str, declared: Setting | None) -> SettingValue:
+    """What a setting is, written out or not: 3 is (3, 3) where a pair is asked for."""
+    value: SettingValue = node.settings.get(name, declared.default if declared is not None else None)
+    if declared is None or isinstance(value, Expression):
+        return value
+    try:
+        return freeze(declared.accept(value))
+    except ValueError:
+        return value  # it does not fit: it is compared as it is written
 
 
 def _inputs(one: Graph, other: Graph, mine: Node, theirs: Node, same: dict[str, str]) -> list[Detail]:

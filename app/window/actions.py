@@ -172,11 +172,11 @@ class Actions(dict[str, QAction]):
         for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview")):
             self._add(menu, f"tab {tab}", tab, partial(window.bottom.show_tab, tab), f"Alt+{i + 1}")
         menu.addSeparator()
-        for name, text, by, keys in (
+        for name, text, by, both in (
             ("next tab", "Next drawing", 1, ("Ctrl+Tab", "Ctrl+PgDown")),
             ("tab before", "Drawing before", -1, ("Ctrl+Shift+Tab", "Ctrl+PgUp")),
         ):
-            self._add(menu, name, text, partial(window.tabs.step, by)).setShortcuts([QKeySequence(k) for k in keys])
+            self._add(menu, name, text, partial(window.tabs.step, by)).setShortcuts([QKeySequence(k) for k in both])
 
     def _check_panels(self) -> None:
         for name in ("palette", "inspector", "bottom"):

@@ -62,6 +62,8 @@ class CompareDialog(QDialog):
         self.found = Comparison()
         self._rows: list[Difference | None] = []
         self._back: dict[Place, Place] = {}
+        self._last: list[tuple[float, QPointF]] = []
+        """Zoom and middle of both sides, as they were before one of them moved."""
         self.setWindowTitle(f"{before.title} and {after.title}")
         room = parent.size() if parent is not None else QSize(1366, 768)
         self.resize(room.width() - 40, room.height() - 40)
@@ -115,8 +117,7 @@ class CompareDialog(QDialog):
         _dress(self.sums)
         self.sums.setSelectionMode(QTableWidget.SelectionMode.NoSelection)
         self.sums.setAccessibleName("Totals")
-        for column in range(4):
-            self.sums.horizontalHeader().setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
+        self.sums.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         self.copy_button = button("Copy", "", "Copy the list as Markdown")
         self.save_button = button("Save list…", "", "Write the list to a file: Markdown (.md), or plain text (.txt)")
         self.close_button = button("Close", "", "Close the comparison (Escape)")
@@ -213,8 +214,8 @@ class CompareDialog(QDialog):
         before, after = self._analyses
         both = before is not None and after is not None
         figures = (known(before), known(after)) if both else ({}, {})
-        designs = (given.design for given in self._given)
-        self.found = compare(*designs, self._catalogue, *figures)
+        first, second = self._given
+        self.found = compare(first.design, second.design, self._catalogue, *figures)
         self._back = {theirs: mine for mine, theirs in self.found.pairs.items()}
         for i, side in enumerate(self.sides):
             places = [(d.before if i == 0 else d.after, d) for d in self.found.differences]
@@ -266,7 +267,7 @@ class CompareDialog(QDialog):
         elif self._failed:
             self.notice.say("warn", self._failed)
         elif partial := [t for t, a in zip(self.titles, self._analyses, strict=True) if a is not None and a.partial]:
-            self.notice.say("warn", f"{' and '.join(partial)} has problems: its figures are those of the part that runs.")
+            self.notice.say("warn", f"{' and '.join(partial)} does not run to its end: the rest is compared as drawn.")
         else:
             self.notice.say("none", "")
 
@@ -354,12 +355,12 @@ class CompareDialog(QDialog):
 
     def _follow(self, i: int) -> None:
         """The other side moves by as much."""
-        if not hasattr(self, "_last"):
-            return
+        if not self._last:
+            return  # it is not shown yet
         side, other = self.sides[i], self.sides[1 - i]
         if self.together.isChecked():
             by = side.centre() - self._last[i][1]
-            other.place_at(side.zoom, QPointF(self._last[1 - i][1]) + by)
+            other.place_at(side.zoom, self._last[1 - i][1] + by)
         self._remember()
 
     def showEvent(self, event: QShowEvent) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,13 +37,13 @@ class CompareWith(QObject):
         tabs, document = self._window.tabs, self._window.document
         for i in range(len(tabs)):
             if i != tabs.index:
-                _add(menu, tabs.told(i).title, lambda i=i: self.with_tab(i))
+                _add(menu, tabs.told(i).title, partial(self.with_tab, i))
         menu.addSeparator()
         names = [variant.name for variant in document.design.variants]
         if len(names) > 1:
             variants = menu.addMenu("A variant of it")
             for name in names:
-                _add(variants, name, lambda name=name: self.with_variant(name))
+                _add(variants, name, partial(self.with_variant, name))
         saved = _add(menu, "The saved version", self.with_saved)
         saved.setEnabled(document.file is not None)
         _add(menu, "A file…", self.with_file)

@@ -75,7 +75,7 @@ class Drawing:
     """Its own for as long as the window lives, whatever is loaded into its tab."""
     undo_stack: QUndoStack
     revision: int
-    design: Design = Design()
+    design: Design
     path: tuple[str, ...] = ()
     file: Path | None = None
     name: str = ""
@@ -187,7 +187,7 @@ class Document(QObject):
 
     def blank(self) -> Drawing:
         """An empty drawing for a tab of its own, to be shown by `swap`."""
-        return Drawing(next(self._numbers), self._new_stack(), next(self._revisions))
+        return Drawing(next(self._numbers), self._new_stack(), next(self._revisions), Design())
 
     def swap(self, drawing: Drawing) -> Drawing:
         """Show a drawing as it was left; returns what was shown until now, to be kept."""

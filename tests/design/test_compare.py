@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from app.design import edits, grouping
+from app.design import edits
 from app.design.compare import Comparison, Detail, Figures, compare, in_order, match
 from app.design.values import Design, Group, Node, Settings, Wire
 from tests.design.drawings import CATALOGUE, REFUSALS, any_edit, designs, node, small, use, wire
