@@ -323,9 +323,7 @@ class CompareDialog(QDialog):
         for i, (side, place) in enumerate(zip(self.sides, places, strict=True)):
             side.quiet = True
             if place is None and (other := places[1 - i]) is not None:
-                up = self._other(1 - i, other[:-1]) if len(other) > 1 else ()
-                if up is not None:
-                    side.go(up)
+                side.fly_to(self._beside(1 - i, other))
             side.fly_to(place)
             side.quiet = False
         if self.together.isChecked():
@@ -333,6 +331,16 @@ class CompareDialog(QDialog):
             zoom, other_side = self.sides[first].zoom, self.sides[1 - first]
             other_side.place_at(zoom, other_side.centre())
         self._remember()
+
+    def _beside(self, i: int, place: Place) -> Place | None:
+        """Where a node would stand that only side `i` has: at what feeds it, or is fed by it, or in the same Group."""
+        document = self.sides[i].document
+        graph = document.design.graph(document.where_of(place[:-1]))
+        near = [wire.source.node for wire in graph.into.get(place[-1], ())]
+        near += [wire.target.node for wire in graph.out_of.get(place[-1], ())]
+        around = [(*place[:-1], id) for id in near]
+        found = (self._other(i, each) for each in [*around, *([place[:-1]] if len(place) > 1 else [])])
+        return next((each for each in found if each is not None), None)
 
     def fit(self) -> None:
         """Show all of both, as large as the larger one allows."""

@@ -115,7 +115,7 @@ def _signs(told: Told) -> QWidget | None:
     made = QWidget()
     made.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
     row = QHBoxLayout(made)
-    row.setContentsMargins(0, 0, 0, 0)
+    row.setContentsMargins(8, 0, 2, 0)
     row.setSpacing(3)
     for symbol, colour, number in signs:
         picture = QLabel()

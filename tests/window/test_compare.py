@@ -147,6 +147,8 @@ def test_a_line_flies_to_its_node_and_a_node_finds_its_line(dialog: CompareDialo
         assert (side.centre() - side.scene_.nodes["conv"].rect.center()).manhattanLength() < 3
     QTest.keyClick(dialog.table, Qt.Key.Key_Down)
     assert left.scene_.selected_ids() == ["output"] and right.scene_.selected_ids() == []
+    relu = right.scene_.nodes["relu"].rect.center()
+    assert (right.centre() - relu).manhattanLength() < 3, "there it would stand behind this one"
     QTest.mouseClick(dialog.fit_button, LEFT)
     QTest.mouseClick(right.viewport(), LEFT, pos=at(right, "sum"))
     assert dialog.table.currentRow() == 0 and right.scene_.selected_ids() == ["sum"]
