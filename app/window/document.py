@@ -135,6 +135,8 @@ class Document(QObject):
         """What the drawing is called while it has no file."""
         self.revision = 0
         """Of this very design; no other drawing has the same, so that late answers find theirs."""
+        self.opening = False
+        """Whether what `changed` tells of is another drawing: all that is shown of it is shown anew right after."""
         self._chosen = ""
         """The variant chosen last: which is meant where two are equal."""
         self.analysis: Analysis | None = None
@@ -182,6 +184,7 @@ class Document(QObject):
         self._chosen = name
         self._path = ()
         self.analysis = None  # it was said of another drawing
+        self.opening = True
         self._show(design)
         self._tell_opened()
 
@@ -201,12 +204,14 @@ class Document(QObject):
         self._chosen, self.analysis = drawing.chosen, drawing.analysis
         self.undo_group.setActiveStack(self.undo_stack)
         self.stack_changed.emit(self.undo_stack)
+        self.opening = True
         self.changed.emit(before, self._design)
         self._tell_opened()
         self.timings.changed.emit()
         return kept
 
     def _tell_opened(self) -> None:
+        self.opening = False
         self.place_changed.emit()
         self.opened.emit()
         self.analysed.emit()

@@ -135,7 +135,7 @@ class MainWindow(QMainWindow):
         document.analysed.connect(self._analysed)
         self.files.loaded.connect(lambda: QTimer.singleShot(0, self, canvas.fit_all))
         self.tab_bar.close_wanted.connect(self.close_tab)
-        self.tabs.leaving.connect(self._commit)
+        self.tabs.leaving.connect(lambda: None if self.tab_bar.hasFocus() else self._commit())
         self.tabs.is_running = self.previews.runs.active_in
         self.previews.runs.changed.connect(lambda run: None if run.progress else self.tabs.changed.emit())
         engines.catalogue.connect(self.tabs.forget_checks)

@@ -167,7 +167,7 @@ class Tabs(QObject):
         self.blockSignals(True)  # until the document has told all of the other drawing, nothing is to be said of tabs
         before.drawing = self._document.swap(wanted)
         self.blockSignals(False)
-        if self.canvas is not None and now.look is not None:
+        if self.canvas is not None:
             self.canvas.look(now.look)
         self.changed.emit()
 

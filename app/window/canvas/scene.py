@@ -80,14 +80,15 @@ class Scene(QGraphicsScene):
         self.pills = PillLayer()
         self.addItem(self.pills)
         self._graph = Graph()
-        self._told = {}
         self._index_problems()
         self._heats = heats(self.document)
         self._sync()
+        self._told = self._tell()
         self.select(selected)
 
     def _changed(self, _before: Design, _after: Design) -> None:
-        self._sync()
+        if not self.document.opening:  # all is made anew in a moment
+            self._sync()
 
     def _sync(self) -> None:
         old, new = self._graph, self.document.graph
@@ -175,7 +176,7 @@ class Scene(QGraphicsScene):
 
     def _analysed(self) -> None:
         self._index_problems()
-        told = {id: (self.document.report(id), self._problems.get(id)) for id in self._graph.by_id}
+        told = self._tell()
         fresh = [id for id, seen in told.items() if self._told.get(id) != seen]  # of the others nothing new is said
         self._told = told
         self._show_faces(fresh)
@@ -185,6 +186,9 @@ class Scene(QGraphicsScene):
         self.relabel(touched)
         self._light_blame()
         self.shown.emit()
+
+    def _tell(self) -> dict[str, tuple[NodeReport | None, list[Problem] | None]]:
+        return {id: (self.document.report(id), self._problems.get(id)) for id in self._graph.by_id}
 
     def _measured(self) -> None:
         self._heats = heats(self.document)

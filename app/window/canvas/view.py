@@ -164,8 +164,9 @@ class CanvasView(Sheet):
         middle = self.mapToScene(QPoint(0, 0)) + QPointF(room.width() / 2, room.height() / 2) / self.zoom
         return Look({**self._places, self._place: (self.zoom, middle)}, tuple(self.selected_ids()))
 
-    def look(self, look: Look) -> None:
-        """Look at the drawing as it was left."""
+    def look(self, look: Look | None) -> None:
+        """Look at the drawing as it was left; None: nobody has looked at it yet."""
+        look = look or Look()
         self._places = dict(look.places)
         if (kept := self._places.get(self.document.path)) is not None:
             self._fit_wanted = False
