@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from app.design.paths import apply_variant
 from app.engine.compile import shared_analyser
-from app.messages import Answers, OpenedUp, OpenUp, Question
+from app.messages import Answers, OpenedUp, OpenUp, Question, Survey, Surveyed
 from app.messages.forecast import ForecastMemory
 from app.messages.parts import Fields, GetFields, GetParts, OutputFields, Parts
 from app.messages.preview import GetPreview
@@ -34,6 +34,8 @@ def answer(request: Question, cancelled: Callable[[], bool] = lambda: False) -> 
     if request.variant:
         design = apply_variant(design, request.variant, analyser.cards)
     match request:
+        case Survey(job=job):
+            return Surveyed(job, analyser.analyse(design))
         case OpenUp(job=job, where=where, node=node):
             from app.engine.opening import open_node
 

@@ -95,6 +95,14 @@ class OpenUp(msgspec.Struct, frozen=True, tag=True):
     variant: str = ""
 
 
+class Survey(msgspec.Struct, frozen=True, tag=True):
+    """Ask for the analysis of a drawing that is not the one being edited: the one that it is compared with, say."""
+
+    job: str
+    design: Design
+    variant: str = ""
+
+
 class Trust(msgspec.Struct, frozen=True, tag=True):
     """The hashes (`app.trust.digest`) of all code that the user has allowed to run. Other code in a design is
     refused."""
@@ -127,11 +135,11 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
 
 
 Question = (
-    OpenUp | Solve | Reckon | GetParts | GetFields | TryOut
+    Survey | OpenUp | Solve | Reckon | GetParts | GetFields | TryOut
     | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals
 )  # fmt: skip
 """What an engine is asked about the drawing, besides its analysis."""
-LongQuestion = ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals
+LongQuestion = Survey | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals
 """Those that may take many seconds: they are for an engine that no edit waits for."""
 Request = GetCatalogue | GetDevices | Trust | LoadBlocks | Analyse | Question | Train | Export | Predict | Cancel
 
@@ -261,6 +269,13 @@ class Chunk(msgspec.Struct, frozen=True, tag=True):
     data: bytes
 
 
+class Surveyed(msgspec.Struct, frozen=True, tag=True):
+    """The answer to Survey; the revision in it means nothing."""
+
+    job: str
+    analysis: Analysis
+
+
 class OpenedUp(msgspec.Struct, frozen=True, tag=True):
     """The Group that a block opens into; its ports are the block's."""
 
@@ -296,7 +311,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 Answers = (
-    OpenedUp | Solved | Reckoning | Parts | Fields | TriedOut
+    Surveyed | OpenedUp | Solved | Reckoning | Parts | Fields | TriedOut
     | MemoryForecast | Symbols | SizesChecked | Profile | Preview | Totals
 )  # fmt: skip
 """What comes back for each Question."""

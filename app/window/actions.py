@@ -11,6 +11,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
 from app.window.canvas.keys import DEEDS
+from app.window.compare_with import CompareWith
 from app.window.files import EXAMPLES
 from app.window.reach import Reach
 from app.window.sentences import plain
@@ -76,7 +77,7 @@ class Actions(dict[str, QAction]):
     def _file(self) -> None:
         window, files = self._window, self._window.files
         menu = self.menus.addMenu("File")
-        self.add(menu, "new", "New", files.new, Key.New)
+        self.add(menu, "new", "New", files.new, Key.New).setToolTip("Begin an empty drawing in a tab of its own")
         self.add(menu, "open", "Open…", files.open, Key.Open)
         self.add(menu, "gallery", "Open known architecture…", window.show_gallery, "Ctrl+Shift+O")
         self.recent = menu.addMenu("Open recent")
@@ -87,6 +88,7 @@ class Actions(dict[str, QAction]):
         menu.addSeparator()
         self.add(menu, "save", "Save", window.save, Key.Save)
         self.add(menu, "save as", "Save as…", window.save_as, "Ctrl+Shift+S")
+        self.add(menu, "close", "Close", window.close_tab, "Ctrl+W")
         menu.addSeparator()
         export = self.add(menu, "export", "Export…", window.export, "Ctrl+E")
         export.setToolTip("Export to ONNX and other forms (Ctrl+E)")
@@ -111,7 +113,7 @@ class Actions(dict[str, QAction]):
 
     def _edit(self) -> None:
         window, canvas = self._window, self._window.canvas
-        stack = window.document.undo_stack
+        stack = window.document.undo_group  # of whichever drawing is shown
         menu = self.menus.addMenu("Edit")
         undo, redo = (self.add(menu, n, t, d, k) for n, t, d, k in (
             ("undo", "Undo", stack.undo, Key.Undo), ("redo", "Redo", stack.redo, Key.Redo),
@@ -181,6 +183,9 @@ class Actions(dict[str, QAction]):
         self._overlays(menu)
         compare = self.add(menu, "compare variants", "Compare variants…", window.compare_variants)
         compare.setToolTip("What each variant of the drawing costs, in one table")
+        self.compare = CompareWith(window)
+        others = menu.addMenu("Compare with")
+        others.aboutToShow.connect(lambda: self.compare.fill(others))
         menu.addSeparator()
         themes = menu.addMenu("Theme")
         self._modes = QActionGroup(window)
@@ -199,6 +204,12 @@ class Actions(dict[str, QAction]):
         menu.addSeparator()
         for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview", "History")):
             self.add(menu, f"tab {tab}", tab, partial(window.bottom.show_tab, tab), f"Alt+{i + 1}")
+        menu.addSeparator()
+        for name, text, by, both in (
+            ("next tab", "Next drawing", 1, ("Ctrl+Tab", "Ctrl+PgDown")),
+            ("tab before", "Drawing before", -1, ("Ctrl+Shift+Tab", "Ctrl+PgUp")),
+        ):
+            self.add(menu, name, text, partial(window.tabs.step, by)).setShortcuts([QKeySequence(k) for k in both])
 
     def _overlays(self, view: QMenu) -> None:
         """The measures that nodes can be coloured by. The key of the one that is shown takes it off again."""

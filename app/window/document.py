@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
-from PySide6.QtGui import QUndoCommand, QUndoStack
+from PySide6.QtGui import QUndoCommand, QUndoGroup, QUndoStack
 
 from app.design import file
 from app.design.edits import EditError
+from app.design.file import Sign
 from app.design.names import NamingError
 from app.design.paths import PathError, choose_variant, variant_of
 from app.design.values import Design, Graph
@@ -22,7 +24,7 @@ from app.window.consent import Consent
 from app.window.my_groups import MyGroups
 from app.window.overlays import Overlay
 from app.window.steps import History, Step
-from app.window.timings import Timings
+from app.window.timings import Measured, Timings
 from blocks.card import Card, Page
 
 REFUSALS = (EditError, NamingError, WiringError, PathError)
@@ -79,11 +81,46 @@ def locate(design: Design, id: str) -> tuple[tuple[str, ...], str, str]:
     return tuple(entered), where, last if last in design.graph(where).by_id else ""
 
 
+@dataclass
+class Drawing:
+    """All that the document holds of one drawing: a tab keeps it while another one is shown."""
+
+    number: int
+    """Its own for as long as the window lives, whatever is loaded into its tab."""
+    undo_stack: QUndoStack
+    revision: int
+    design: Design
+    path: tuple[str, ...] = ()
+    file: Path | None = None
+    name: str = ""
+    chosen: str = ""
+    analysis: Analysis | None = None
+    measured: Measured = field(default_factory=Measured)
+    begun: Design = field(default_factory=Design)
+    """What undo goes back to."""
+    on_file: Design | None = None
+    sign: Sign | None = None
+
+    @property
+    def title(self) -> str:
+        return title(self.file, self.name)
+
+
+def title(file: Path | None, name: str) -> str:
+    """What a drawing is called: after its file, or by the name that it has while it has none."""
+    return file.stem if file else name or "untitled"
+
+
 class Document(QObject):
-    """The drawing that is open. Items and panels read it and ask it for edits; they never hold a second copy."""
+    """The drawing that is shown. Items and panels read it and ask it for edits; they never hold a second copy."""
 
     changed = Signal(object, object)
     """(old Design, new Design) after every edit, undo, redo and load."""
+    opened = Signal()
+    """Another drawing is shown: it was loaded, or its tab was chosen. Its `changed` and `place_changed` come before,
+    its `analysed` and `file_changed` follow."""
+    stack_changed = Signal(object)
+    """`undo_stack` is another QUndoStack; it comes first where another tab is shown."""
     place_changed = Signal()
     """Another graph is looked at: `path` is new."""
     analysed = Signal()
@@ -97,8 +134,6 @@ class Document(QObject):
     """A page shall be read: that of `block:Conv2d`, `category:Layer`, `category:Group`, `optimizer:sgd` or
     `schedule:step`."""
 
-    opened = Signal()
-    """Another drawing is open: `history` begins anew."""
     edited = Signal(bool)
     """An edit was made: a step of its own, or (True) one that went into the step before it."""
     went = Signal(int)
@@ -108,18 +143,22 @@ class Document(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.undo_stack = QUndoStack(self)
-        self.undo_stack.cleanChanged.connect(self.file_changed)
-        self.undo_stack.indexChanged.connect(self._indexed)
         self._busy = False
         """Whether the stack changes otherwise than by undo and redo."""
         self._quiet = False
         """Whether several steps are taken, of which the last alone is shown."""
+        self.undo_group = QUndoGroup(self)
+        """Undo and redo of whichever drawing is shown."""
+        self.undo_stack = self._new_stack()
+        self.undo_group.setActiveStack(self.undo_stack)
+        self._numbers, self._revisions = itertools.count(1), itertools.count(1)
+        self.number = 0
+        """Which drawing is shown: each tab has a number of its own."""
         self._design = Design()
         self._opened = self._design
         self.on_file: Design | None = None
         """What the file holds, as far as is known."""
-        self.sign: file.Sign | None = None
+        self.sign: Sign | None = None
         """Of the file when it held that; None where it is not known."""
         self._path: tuple[str, ...] = ()
         self._catalogue: dict[str, Card] = {}
@@ -129,6 +168,9 @@ class Document(QObject):
         self.name = ""
         """What the drawing is called while it has no file."""
         self.revision = 0
+        """Of this very design; no other drawing has the same, so that late answers find theirs."""
+        self.opening = False
+        """Whether what `changed` tells of is another drawing: all that is shown of it is shown anew right after."""
         self._chosen = ""
         """The variant chosen last: which is meant where two are equal."""
         self.analysis: Analysis | None = None
@@ -166,13 +208,13 @@ class Document(QObject):
 
     @property
     def title(self) -> str:
-        return self.file.stem if self.file else self.name or "untitled"
+        return title(self.file, self.name)
 
     def new(self) -> None:
         """Begin an empty drawing."""
         self.load(Design(), None)
 
-    def load(self, design: Design, path: Path | None, name: str = "", sign: file.Sign | None = None) -> None:
+    def load(self, design: Design, path: Path | None, name: str = "", sign: Sign | None = None) -> None:
         """Show another drawing; undo does not reach back past this. `name` is its title while it has no file, and
         which of equal variants is meant. `sign` is the file's from before it was read."""
         self.sign = sign
@@ -204,11 +246,45 @@ class Document(QObject):
         self._path = ()
         self.analysis = None  # it was said of another drawing
         self._design = before
+        self.opening = True
         self._show(history.design)
+        self._tell_opened()
+
+    def blank(self) -> Drawing:
+        """An empty drawing for a tab of its own, to be shown by `swap`."""
+        return Drawing(next(self._numbers), self._new_stack(), next(self._revisions), Design())
+
+    def swap(self, drawing: Drawing) -> Drawing:
+        """Show a drawing as it was left; returns what was shown until now, to be kept."""
+        before = self._design
+        kept = Drawing(
+            self.number, self.undo_stack, self.revision, before, self._path, self.file, self.name, self._chosen,
+            self.analysis, self.timings.swap(drawing.measured), self._opened, self.on_file, self.sign,
+        )  # fmt: skip
+        self.number, self.undo_stack, self.revision = drawing.number, drawing.undo_stack, drawing.revision
+        self._design, self._path, self.file, self.name = drawing.design, drawing.path, drawing.file, drawing.name
+        self._chosen, self.analysis = drawing.chosen, drawing.analysis
+        self._opened, self.on_file, self.sign = drawing.begun, drawing.on_file, drawing.sign
+        self.undo_group.setActiveStack(self.undo_stack)
+        self.stack_changed.emit(self.undo_stack)
+        self.opening = True
+        self.changed.emit(before, self._design)
+        self._tell_opened()
+        self.timings.changed.emit()
+        return kept
+
+    def _tell_opened(self) -> None:
+        self.opening = False
         self.place_changed.emit()
+        self.opened.emit()
         self.analysed.emit()
         self.file_changed.emit()
-        self.opened.emit()
+
+    def _new_stack(self) -> QUndoStack:
+        stack = QUndoStack(self.undo_group)
+        stack.cleanChanged.connect(self.file_changed)
+        stack.indexChanged.connect(self._indexed)
+        return stack
 
     def save(self, path: Path) -> None:
         """Save to a file. Raises file.FileError."""
@@ -216,7 +292,7 @@ class Document(QObject):
         self.file = path
         self._saved()
 
-    def take_file(self, design: Design, sign: file.Sign | None) -> None:
+    def take_file(self, design: Design, sign: Sign | None) -> None:
         """Show what the file holds now, as a step that undo takes back."""
         self.edit(f"Reload {self.title}", lambda _design: design)
         self.sign = sign
@@ -286,7 +362,7 @@ class Document(QObject):
             self._design = design
             return
         before, self._design = self._design, design
-        self.revision += 1
+        self.revision = next(self._revisions)
         place = self._path
         while self._path and not self._path_exists():
             self._path = self._path[:-1]

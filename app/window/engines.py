@@ -238,6 +238,9 @@ class Engines(QObject):
         self._edited()
 
     def _edited(self, *_designs: object) -> None:
+        known = self._document.analysis if self._document is not None else None
+        if known is not None and self._document is not None and known.revision == self._document.revision:
+            return  # another tab is shown, and all is known of it
         self._wanted = True
         if self.stopped and self._document is not None:
             self._document.set_analysis(None)  # it was said of the drawing before, and no answer will follow

@@ -12,9 +12,11 @@ import examples
 from app.design import file
 from app.design.file import FileError
 from app.design.paths import PathError, choose_variant
+from app.design.values import Design
 from app.window.disk import DiskWatch, ask_write_over
 from app.window.document import Document
 from app.window.sentences import rich
+from app.window.tabs import Tabs
 from examples import zoo
 
 SUFFIX = ".netloom"
@@ -46,6 +48,8 @@ class Files(QObject):
     def __init__(self, document: Document, window: QWidget, settings: QSettings) -> None:
         super().__init__(window)
         self._document, self._window, self._settings = document, window, settings
+        self.tabs = Tabs(document, self)
+        """What is open: each drawing that is opened here gets a tab."""
         self.disk: DiskWatch | None = None
         """Knows whether another program changed the file."""
 
@@ -122,12 +126,37 @@ class Files(QObject):
                 return True
         return False
 
+    def may_quit(self) -> bool:
+        """Whether all that is open may go; each drawing with changes is shown, and asked about."""
+        for index in self.tabs.unsaved:
+            self.tabs.show(index)
+            if not self.may_leave():
+                return False
+        return True
+
     def new(self) -> bool:
-        """Begin an empty drawing."""
-        if not self.may_leave():
-            return False
-        self._document.new()
+        """Begin an empty drawing in a tab of its own."""
+        self.tabs.add()
         self.loaded.emit()
+        return True
+
+    def close(self, index: int = -1) -> bool:
+        """Close a tab, the one that is shown where none is named."""
+        tabs = self.tabs
+        index = tabs.index if index < 0 else index
+        if (told := tabs.told(index)).running:
+            self.report(f"{told.title} is being trained: stop the run, or let it end, before it is closed.")
+            return False
+        shown, count = tabs.index, len(tabs)
+        if told.modified:
+            tabs.show(index)
+            if not self.may_leave():
+                return False
+        tabs.close(index)
+        if told.modified and shown != index:
+            tabs.show(shown - (shown > index))
+        if count == 1:
+            self.loaded.emit()
         return True
 
     def open(self, path: str | Path = "") -> bool:
@@ -138,41 +167,51 @@ class Files(QObject):
         if not Path(path).exists() and examples.find(str(path)):
             return self.open_known(str(path))
         path = Path(path).absolute()
+        if (open_in := self.tabs.find(path)) is not None and path.exists():
+            self.tabs.show(open_in)
+            self._remember(path)
+            return True
         sign = file.sign_of(path)
-        try:
-            design = file.load(path, self._document.catalogue or None)
-        except FileError as error:
-            self.report(str(error))
-            return False
-        if not self.may_leave():
+        if (design := self.read(path)) is None:
             return False
         if path in zoo.families():  # what came with Netloom is no file of the user's to be saved over
-            self._document.load(design, None, path.stem)
+            self.tabs.open(design, None, path.stem)
         else:
-            self._document.load(design, path, sign=sign)
+            self.tabs.open(design, path, sign=sign)
             self._remember(path)
         self.loaded.emit()
         return True
 
     def open_known(self, name: str) -> bool:
         """Open an example or a known architecture by name, as a drawing without a file: saving it asks where."""
+        if (design := self.read_known(name)) is None:
+            return False
+        self.tabs.open(design, None, name)
+        self.loaded.emit()
+        return True
+
+    def read(self, path: Path) -> Design | None:
+        """What a file holds; what is wrong with it is reported, and None given."""
+        try:
+            return file.load(path, self._document.catalogue or None)
+        except FileError as error:
+            self.report(str(error))
+            return None
+
+    def read_known(self, name: str) -> Design | None:
+        """An example or a known architecture; where there is none of that name it is reported, and None given."""
         catalogue = self._document.catalogue
         known = examples.find(name)
         if known is None:
             self.report(f"There is no example or known architecture `{name}`{examples.near(name)}.")
-            return False
+            return None
         path, variant = known
         try:
             design = file.load(path, catalogue or None)
-            design = choose_variant(design, variant, catalogue) if variant else design
+            return choose_variant(design, variant, catalogue) if variant else design
         except (FileError, PathError) as error:
             self.report(f"{error}. Netloom came with this drawing: install it again.")
-            return False
-        if not self.may_leave():
-            return False
-        self._document.load(design, None, name)
-        self.loaded.emit()
-        return True
+            return None
 
     def save(self) -> bool:
         """Save to the drawing's file; asked for where it has none."""
@@ -188,6 +227,9 @@ class Files(QObject):
             path = path.with_name(path.name + SUFFIX)
             if path.exists() and not self.ask_replace(path):
                 return False
+        if self.tabs.find(path) not in (None, self.tabs.index):
+            self.report(f"{path.name} is open in another tab: close that one first, or choose another name.")
+            return False
         return self._write(path)
 
     def _write(self, path: Path) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from typing import NamedTuple
 
 import msgspec
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.design.delta import difference
+from app.design.values import Design
 from app.window import log
 from app.window.document import Document
 from app.window.journal import Claim, Edited, Journal, Record, Saved, Went
@@ -18,8 +20,17 @@ LARGE = 8_000_000
 """Bytes from which a journal is written anew where that may halve it: merged and undone edits go."""
 
 
+class _Kept(NamedTuple):
+    """What is known of the journal of a drawing that is not shown."""
+
+    journal: Journal | None
+    design: Design
+    whole: bool
+
+
 class Keeper(QObject):
-    """Follows the document. A drawing without an edit has no journal; the first edit begins one."""
+    """Follows the document, a journal for each drawing that it shows. A drawing without an edit has none; the first
+    edit begins one."""
 
     trouble = Signal(str)
     """A sentence: the journal cannot be written."""
@@ -33,11 +44,13 @@ class Keeper(QObject):
         self._whole = False
         """Whether the journal holds all; else it must be written anew."""
         self._told = False
+        self._number = document.number
+        self._others: dict[int, _Kept] = {}
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(SYNC)
         self._timer.timeout.connect(self._sync)
-        document.opened.connect(self.forget)
+        document.opened.connect(self._opened)
         document.edited.connect(self._edited)
         document.went.connect(self._went)
         document.saved.connect(self._saved)
@@ -53,16 +66,36 @@ class Keeper(QObject):
         self._design = self._document.design
         self._keep(None)
 
+    def _opened(self) -> None:
+        """Another drawing is shown: one in the place of that before, or that of another tab."""
+        number = self._document.number
+        if number == self._number:
+            self.forget()
+            return
+        self._timer.stop()
+        self._sync()
+        self._others[self._number] = _Kept(self._journal, self._design, self._whole)
+        self._number = number
+        found = self._others.pop(number, _Kept(None, self._document.design, False))
+        self._journal, self._design, self._whole = found
+
     def forget(self) -> None:
-        """Take the journal away: the drawing was saved or given up."""
+        """Take the journal of what is shown away: the drawing was saved or given up."""
         journal, self._journal = self._journal, None
         self._design, self._whole = self._document.design, False
         self._timer.stop()
-        if journal is not None:
-            try:
-                journal.remove()
-            except OSError as error:
-                log.write("window", f"the journal {journal.path} cannot be removed: {error}")
+        _remove(journal)
+
+    def drop(self, number: int) -> None:
+        """Take the journal of a tab that was closed away."""
+        if (kept := self._others.pop(number, None)) is not None:
+            _remove(kept.journal)
+
+    def forget_all(self) -> None:
+        """Take all journals away: the window is closed, and what was not saved was given up."""
+        self.forget()
+        for number in list(self._others):
+            self.drop(number)
 
     def _edited(self, merged: bool) -> None:
         document = self._document
@@ -105,3 +138,11 @@ class Keeper(QObject):
     def _sync(self) -> None:
         if self._journal is not None:
             self._journal.sync()
+
+
+def _remove(journal: Journal | None) -> None:
+    if journal is not None:
+        try:
+            journal.remove()
+        except OSError as error:
+            log.write("window", f"the journal {journal.path} cannot be removed: {error}")

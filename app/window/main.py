@@ -169,8 +169,8 @@ class _Interrupt:
         from PySide6.QtCore import QCoreApplication
 
         # Nobody can answer a dialog from the terminal: engines end, and what was not saved is named there.
-        if self._window.document.modified:
-            title = self._window.document.title
+        for index in self._window.tabs.unsaved:
+            title = self._window.tabs.told(index).title
             print(f"netloom: the changes to {title} were not saved; the next start offers them", file=sys.stderr)
         self._window.end()
         QCoreApplication.exit(130)

@@ -26,6 +26,7 @@ from app.window.panels import add_panels
 from app.window.parts import area
 from app.window.preview import Previews
 from app.window.statusline import StatusLine
+from app.window.tab_bar import TabBar
 from app.window.theme import theme
 from app.window.topbar import TopBar
 from app.window.trials import Trials
@@ -43,13 +44,16 @@ class MainWindow(QMainWindow):
         self.engines = engines or Engines(self)
         self.settings = QSettings(str(settings_file()), QSettings.Format.IniFormat)
         self.files = Files(self.document, self, self.settings)
+        self.tabs = self.files.tabs
         self.keeper = Keeper(self.document, self)
+        self.tabs.closed.connect(self.keeper.drop)
         self.setObjectName("window")
         self.setMinimumSize(QSize(900, 500))  # a screen of 1920 by 1080 at 200 % has 960 by 540
         self.setAcceptDrops(True)
         self._follow_theme()
 
         self.canvas = CanvasView(self.document)
+        self.tabs.canvas = self.canvas
         self.palette_panel = Palette(self.document)
         self.inspector = Inspector(self.document, self.engines)
         self.bottom = BottomTabs()
@@ -84,6 +88,8 @@ class MainWindow(QMainWindow):
         box = QVBoxLayout(upper)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(0)
+        self.tab_bar = TabBar(self.tabs)
+        box.addWidget(self.tab_bar)
         box.addWidget(Breadcrumbs(self.document))
         box.addWidget(self.canvas, 1)
         self.overlays.stand_in(box)
@@ -139,6 +145,12 @@ class MainWindow(QMainWindow):
         document.file_changed.connect(self._refresh_title)
         document.analysed.connect(self._analysed)
         self.files.loaded.connect(lambda: QTimer.singleShot(0, self, canvas.fit_all))
+        self.tab_bar.close_wanted.connect(self.close_tab)
+        self.tabs.leaving.connect(lambda: None if self.tab_bar.hasFocus() else self._commit())
+        self.tabs.is_running = self.previews.runs.active_in
+        self.previews.runs.changed.connect(lambda run: None if run.progress else self.tabs.changed.emit())
+        engines.catalogue.connect(self.tabs.forget_checks)
+        engines.analysed.connect(self.tabs.take)
         engines.analysed.connect(self._checked)
         engines.ready.connect(lambda: self.status.tell("Engine ready"))
         engines.died.connect(self._engine_died)
@@ -217,11 +229,11 @@ class MainWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent) -> None:
         self._commit()
-        if (self.engines.jobs and not self.ask_stop_jobs()) or not self.files.may_leave():
+        if (self.engines.jobs and not self.ask_stop_jobs()) or not self.files.may_quit():
             event.ignore()
             return
         self._remember()
-        self.keeper.forget()
+        self.keeper.forget_all()
         theme.changed.disconnect(self._dress)
         QGuiApplication.styleHints().colorSchemeChanged.disconnect(self._scheme_changed)
         self.hide()  # runs may write a checkpoint now: nobody needs to watch that
@@ -333,6 +345,12 @@ class MainWindow(QMainWindow):
         """Save the drawing to another file."""
         self._commit()
         return self.files.save_as()
+
+    def close_tab(self, index: int = -1) -> None:
+        """Close a tab, the one that is shown where none is named; what is not saved is asked about."""
+        self._commit()
+        self.files.close(index)
+        self.canvas.setFocus()
 
     def show_gallery(self) -> None:
         """Show the known architectures to open one."""

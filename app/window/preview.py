@@ -55,6 +55,7 @@ class Previews(QObject):
         self._run: Run | None = None
         self._thumbs: dict[str, Thumb] = {}
         document.analysed.connect(self._follow)
+        document.opened.connect(self._opened)
         self.runs.changed.connect(self._run_changed)
 
     # what is chosen ---------------------------------------------------------------------------------------------------
@@ -131,15 +132,19 @@ class Previews(QObject):
     def waiting(self) -> bool:
         return self._questions.waiting
 
+    def _opened(self) -> None:
+        """Another drawing is shown: nothing that was chosen for the last one is there."""
+        self._questions.drop()
+        self._asked_for = None
+        self.sample, self.picture, self.target, self.node = 0, b"", None, ""
+        if self.weights not in (AUTO, RANDOM):
+            self.weights = AUTO
+        self._forget()
+
     def _follow(self) -> None:
         design, known = self._document.design, self._document.analysis is not None
-        if not known:  # another drawing was opened: nothing that was chosen for the last one is there
-            self._questions.drop()
-            self._asked_for = None
-            self.sample, self.picture, self.target, self.node = 0, b"", None, ""
-            if self.weights not in (AUTO, RANDOM):
-                self.weights = AUTO
-            self._forget()
+        if not known:
+            self._opened()
         elif self.on and self._asked_for is not design:
             self._asked_for = design
             if ended := next((p.message for p in self._document.open_problems if p.code == "engine-ended"), ""):

@@ -47,7 +47,7 @@ class ProfileBar(QWidget):
         document.overlay.changed.connect(self._overlay_changed)
         document.analysed.connect(self._analysed)
         document.place_changed.connect(self._refresh)
-        document.file_changed.connect(self._loaded)
+        document.opened.connect(self._opened)
         engines.devices.connect(self._show_devices)
         if engines.last_devices is not None:
             self._show_devices(engines.last_devices)
@@ -177,9 +177,8 @@ class ProfileBar(QWidget):
             self._send(self._document.design, analysis)
             self._refresh()
 
-    def _loaded(self) -> None:
-        document = self._document
-        if self.busy and not document.undo_stack.count() and document.design is not self._asked:
+    def _opened(self) -> None:
+        if self.busy and self._document.design is not self._asked:
             self.cancel()  # it was another drawing
         self._refresh()
 

@@ -1,4 +1,5 @@
-"""The runs that the window knows: what was asked, the points that came back, how each ended. One `Runs` a document."""
+"""The runs that the window knows: what was asked, the points that came back, how each ended. One `Runs` a document; a
+run belongs to the drawing that it trains, and goes on while another one is shown."""
 
 from __future__ import annotations
 
@@ -31,6 +32,11 @@ class Run:
     recipe: Recipe
     device: str = "auto"
     resumed: bool = False
+    drawing: int = 0
+    """The number of the drawing that it was started from."""
+    job: Any = None
+    stopping: bool = False
+    """Whether it was asked to end."""
     state: str = STARTING
     message: str = ""
     """Why it failed, for the user."""
@@ -81,7 +87,8 @@ def epochs_done(progress: Progress) -> float:
 
 
 class Runs(QObject):
-    """The runs of one document, oldest first; one is active at most."""
+    """The runs of all drawings. What is asked of it is asked of the one that is shown: of that one run is active at
+    most."""
 
     changed = Signal(object)
     """A Run is new, has progressed or has ended."""
@@ -89,8 +96,7 @@ class Runs(QObject):
     def __init__(self, document: Document, engines: Any) -> None:
         super().__init__(document)
         self._document, self._engines = document, engines
-        self.all: list[Run] = []
-        self._job: Any = None
+        self._every: list[Run] = []
 
     @classmethod
     def of(cls, document: Document, engines: Any) -> Runs:
@@ -99,8 +105,17 @@ class Runs(QObject):
         return found if found is not None else cls(document, engines)
 
     @property
+    def all(self) -> list[Run]:
+        """The runs of the drawing that is shown, oldest first."""
+        return [run for run in self._every if run.drawing == self._document.number]
+
+    def active_in(self, drawing: int) -> bool:
+        """Whether a run of the drawing with this number is under way."""
+        return any(run.active for run in self._every if run.drawing == drawing)
+
+    @property
     def last(self) -> Run | None:
-        return self.all[-1] if self.all else None
+        return next((run for run in reversed(self._every) if run.drawing == self._document.number), None)
 
     @property
     def trained(self) -> Run | None:
@@ -119,12 +134,13 @@ class Runs(QObject):
             run.points = {key: list(points) for key, points in last.points.items()}
         else:
             run = Run(self._new_folder(), self._document.design, recipe, device)
-        self.all.append(run)
+        run.drawing = self._document.number
+        self._every.append(run)
         title = self._document.title
         request = Train(
             "", run.design, run.recipe, title, run.device, run=run.folder, resume=run.resumed
         )
-        job = self._job = self._engines.run(request)
+        job = run.job = self._engines.run(request)
         job.progress.connect(lambda progress: self._progress(run, progress))
         job.finished.connect(lambda trained: self._finished(run, trained))
         job.failed.connect(lambda message: self._failed(run, message))
@@ -134,13 +150,15 @@ class Runs(QObject):
     def _new_folder(self) -> str:
         """A run folder that no other run has: chosen here, so that a run whose engine died can be resumed."""
         folder = f"runs/{_plain(self._document.title)}-{datetime.now():%Y-%m-%d-%H%M%S}"
-        taken = sum(run.folder.startswith(folder) and not run.resumed for run in self.all)
+        taken = sum(run.folder.startswith(folder) and not run.resumed for run in self._every)
         return f"{folder}-{taken + 1}" if taken else folder
 
     def stop(self) -> None:
         """Ask the active run to write its checkpoint and end."""
-        if self.active and self._job is not None:
-            self._job.cancel()
+        run = self.last
+        if run is not None and run.active and run.job is not None:
+            run.stopping = True
+            run.job.cancel()
 
     def _progress(self, run: Run, progress: Progress) -> None:
         if run.active:

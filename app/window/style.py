@@ -116,6 +116,8 @@ QTabBar::tab {{ background: transparent; color: {soft}; padding: 9px 2px 7px 2px
 QTabBar::tab:hover {{ color: {text}; }}
 QTabBar::tab:selected {{ color: {text}; border-bottom-color: {accent}; }}
 QTabBar::tab:focus {{ color: {accent}; }}
+QTabBar#drawings::tab {{ padding: 7px 6px 6px 10px; margin: 0; border-right: 1px solid {line}; }}
+QTabBar#drawings::tab:selected {{ background: {canvas}; }}
 
 QScrollArea, QScrollArea > QWidget > QWidget#content {{ background: transparent; border: none; }}
 QScrollBar:vertical {{ background: transparent; width: 10px; margin: 2px; }}

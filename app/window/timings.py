@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PySide6.QtCore import QObject, Signal
@@ -45,6 +46,17 @@ class Timing(NamedTuple):
         return f"{said}; the node was another one then" if self.old else said
 
 
+@dataclass
+class Measured:
+    """A measurement of one drawing, as `Timings` keeps it."""
+
+    profile: Profile | None = None
+    design: Design | None = None
+    figures: dict[str, NodeTime] = field(default_factory=dict)
+    then: dict[str, Any] = field(default_factory=dict)
+    now: dict[str, Any] = field(default_factory=dict)
+
+
 class Timings(QObject):
     """The figures of the last measurement. An edit makes those of the nodes that it changes old, undoing it brings them
     back; another drawing drops them all."""
@@ -75,6 +87,13 @@ class Timings(QObject):
         if self._document.design is not design:
             self._look()
         self.changed.emit()
+
+    def swap(self, other: Measured) -> Measured:
+        """Take the figures of a drawing that is about to be shown; returns those of the one before."""
+        kept = Measured(self.profile, self._design, self._figures, self._then, self._now)
+        self.profile, self._design, self._figures = other.profile, other.design, other.figures
+        self._then, self._now = other.then, other.now
+        return kept
 
     def drop(self) -> None:
         """Forget it all."""

@@ -76,7 +76,6 @@ class TrainingPanel(QWidget):
         self._document, self._engines = document, engines
         self.runs = Runs.of(document, engines)
         self._was_running = False
-        self._stopping = False
         self.curves: Curves | None = None
         self.form = RecipeForm(document, self)
         self.start_button = parts.button("Start", "primary", "Train the drawing with this recipe")
@@ -97,6 +96,7 @@ class TrainingPanel(QWidget):
             rate.marked.connect(self._refresh)
         self.runs.changed.connect(self._run_changed)
         document.changed.connect(lambda *_: self._refresh())
+        document.opened.connect(self._opened)
         document.analysed.connect(self._refresh)
         document.catalogue_changed.connect(self._refresh)
         theme.changed.connect(self._paint)
@@ -179,7 +179,6 @@ class TrainingPanel(QWidget):
     def stop(self) -> None:
         """End the run; it writes a checkpoint first."""
         if self.running:
-            self._stopping = True
             self.runs.stop()
             self._refresh()
 
@@ -199,17 +198,25 @@ class TrainingPanel(QWidget):
     def _run_changed(self, run: Run) -> None:
         if run is not self.runs.last:
             return
-        if not run.active:
-            self._stopping = False
         self._refresh()
         if not run.active:
             self._redraw.stop()
             self._draw()
         elif not self._redraw.isActive():
             self._redraw.start()
-        if run.active != self._was_running:
-            self._was_running = run.active
-            self.running_changed.emit(run.active)
+        self._tell_running()
+
+    def _opened(self) -> None:
+        """Show the runs of the drawing that is shown now."""
+        self._redraw.stop()
+        self._refresh()
+        self._draw()
+        self._tell_running()
+
+    def _tell_running(self) -> None:
+        if self.running != self._was_running:
+            self._was_running = self.running
+            self.running_changed.emit(self._was_running)
 
     def _refresh(self) -> None:
         """Show how things stand: the buttons, the progress and the sentence."""
@@ -219,7 +226,7 @@ class TrainingPanel(QWidget):
         had_focus = focused is not None and self.isAncestorOf(focused)
         self.start_button.setVisible(not running)
         self.stop_button.setVisible(running)
-        self.stop_button.setEnabled(not self._stopping)
+        self.stop_button.setEnabled(run is None or not run.stopping)
         self._progress.setVisible(running)
         if running:
             assert run is not None
@@ -243,7 +250,7 @@ class TrainingPanel(QWidget):
 
     def _show_progress(self, run: Run) -> None:
         progress = run.progress
-        if self._stopping:
+        if run.stopping:
             self.status.setText("Stopping: the checkpoint is written")
         elif progress is None:
             self.status.setText("Resuming" if run.resumed else "The engine is starting")

@@ -205,6 +205,7 @@ class TryPanel(QWidget):
         self.clear_button.clicked.connect(self._clear)
         self.paste_button.clicked.connect(self.zone.paste)
         self.runs.changed.connect(lambda _run: self._refresh())
+        document.opened.connect(self._refresh)
         self._refresh()
 
     def _arrange(self) -> None:

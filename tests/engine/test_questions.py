@@ -29,6 +29,7 @@ DESIGN = chain(
 )  # fmt: skip
 
 ASKED: dict[type, tuple[object, type]] = {
+    m.Survey: (m.Survey("j", DESIGN), m.Surveyed),
     m.OpenUp: (m.OpenUp("j", DESIGN, "", "stage"), m.OpenedUp),
     Solve: (Solve("j", DESIGN, "", "conv", "out", (8, 8, 8)), Solved),
     Reckon: (Reckon("j", DESIGN, "", "conv"), Reckoning),
@@ -57,6 +58,13 @@ def test_it_is_answered(kind: type) -> None:
     told = answer(sent)  # type: ignore[arg-type]
     assert isinstance(told, expected) and told.job == "j"
     assert m.decode_reply(m.encode(told)) == told
+
+
+def test_a_survey_tells_what_an_analysis_would() -> None:
+    told = answer(m.Survey("j", DESIGN))
+    assert isinstance(told, m.Surveyed) and told.analysis.valid
+    assert {report.id for report in told.analysis.nodes} == DESIGN.by_id.keys()
+    assert told.analysis.parameters == sum(report.parameters for report in told.analysis.nodes) > 0
 
 
 def test_it_is_answered_in_its_variant() -> None:

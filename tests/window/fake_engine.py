@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from app import messages as m
-from app.design.values import Settings
+from app.design.values import Node, Settings
 from app.messages import reports as r
 from blocks.card import Card, Page, Port, Setting
 
@@ -51,6 +51,25 @@ def send(reply: m.Reply) -> None:
         sys.stdout.buffer.flush()
 
 
+def report(node: Node) -> r.NodeReport:
+    """What is said of a node: its parameters hang on its filters, so that they differ where those do."""
+    filters = node.settings.get("out_channels", 64)
+    out = r.PortShape("out", "tensor", (r.Tensor((1, filters, 56, 56)),))
+    took = r.PortShape("x", "tensor", (r.Tensor((1, 3, 224, 224)),))
+    return r.NodeReport(
+        node.id, node.name, "", node.id, node.block, (took,), (out,), parameters=28 * filters, trainable=28 * filters,
+        macs=86_704_128, activations=802_816,
+    )  # fmt: skip
+
+
+def survey(request: m.Survey) -> None:
+    nodes = tuple(map(report, request.design.nodes))
+    send(m.Surveyed(request.job, m.Analysis(
+        0, valid=True, partial=False, parameters=sum(n.parameters for n in nodes), macs=86_704_128 * len(nodes),
+        memory=r.Memory(7168, 802_816, 2_000_000), nodes=nodes,
+    )))  # fmt: skip
+
+
 def analyse(request: m.Analyse) -> None:
     nodes = []
     ended = {call.id: call.why for call in request.ended}
@@ -64,11 +83,7 @@ def analyse(request: m.Analyse) -> None:
         if node.block == "Crash" or (node.block == "CrashOnce" and not marker.exists()):
             marker.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        out = r.PortShape("out", "tensor", (r.Tensor((1, 64, 56, 56)),))
-        nodes.append(r.NodeReport(
-            node.id, node.name, "", node.id, node.block, (r.PortShape("x", "tensor", (r.Tensor((1, 3, 224, 224)),)),),
-            (out,), parameters=1792, trainable=1792, macs=86_704_128, activations=802_816,
-        ))  # fmt: skip
+        nodes.append(report(node))
     problems = tuple(
         r.Problem("error", n.id, n.name, "", n.id, "x", "odd", f"{n.name}: 63 channels were got, even ones are needed.")
         for n in request.design.nodes if n.settings.get("out_channels") == 63
@@ -78,7 +93,7 @@ def analyse(request: m.Analyse) -> None:
         for n in request.design.nodes if n.id in ended
     )  # fmt: skip
     send(m.Analysis(
-        request.revision, valid=not problems, partial=bool(ended), parameters=1792 * len(nodes),
+        request.revision, valid=not problems, partial=bool(ended), parameters=sum(n.parameters for n in nodes),
         macs=86_704_128 * len(nodes), memory=r.Memory(7168, 802_816, 2_000_000), nodes=tuple(nodes), problems=problems,
         inputs=(r.Named("image", (r.Tensor((1, 3, 224, 224)),)),), outputs=(r.Named("y", (r.Tensor((1, 10)),)),),
     ))  # fmt: skip
@@ -108,6 +123,8 @@ def answer(request: m.Request) -> None:
             send(m.Devices(devices, (data,), PAGES, PAGES))
         case m.Analyse():
             threading.Thread(target=analyse, args=(request,), daemon=True).start()
+        case m.Survey():
+            survey(request)
         case m.Train():
             threading.Thread(target=train, args=(request,), daemon=True).start()
         case m.Export(job=job):

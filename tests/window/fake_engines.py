@@ -71,6 +71,7 @@ class FakeEngines(QObject):
     def __init__(self, devices: Devices | None = DEVICES) -> None:
         super().__init__()
         self.last_devices = devices
+        self.stopped = ""
         self.started: list[FakeJob] = []
 
     def run(self, request: Any) -> FakeJob:

@@ -98,16 +98,31 @@ def test_a_bad_file_gets_one_sentence_and_changes_nothing(files: Answers, tmp_pa
 
 def test_changes_are_asked_about(files: Answers, tmp_path: Path) -> None:
     _add(files, "image")
-    assert not files.new()
+    assert not files.close()
     assert files._document.modified
     files.choice, files.path = "save", ""
-    assert not files.new(), "a cancelled save keeps the drawing"
+    assert not files.close(), "a cancelled save keeps the drawing"
     files.path = str(tmp_path / "kept.netloom")
-    assert files.new()
+    assert files.close()
     assert file.load(tmp_path / "kept.netloom").by_id
     _add(files, "image")
     files.choice = "discard"
-    assert files.new()
+    assert files.close() and len(files.tabs) == 1 and files.tabs.untouched
+
+
+def test_quitting_asks_about_each_drawing_with_changes(files: Answers, tmp_path: Path) -> None:
+    _add(files, "first")
+    files.new()
+    files.new()
+    _add(files, "third")
+    assert not files.may_quit() and files.tabs.index == 0, "the one that is asked about is shown"
+    files.choice, files.path = "save", str(tmp_path / "a.netloom")
+    assert not files.may_quit(), "two drawings do not fit into one file"
+    assert "a.netloom is open in another tab" in files.said[-1]
+    files.path = str(tmp_path / "b.netloom")
+    assert files.may_quit() and not files.tabs.unsaved
+    assert file.load(tmp_path / "a.netloom").by_id.keys() == {"first"}
+    assert file.load(tmp_path / "b.netloom").by_id.keys() == {"third"}
 
 
 def test_a_missing_file_leaves_the_recent_list(files: Answers, tmp_path: Path) -> None:
@@ -142,12 +157,12 @@ def test_a_name_with_another_end_gets_ours_and_replaces_nothing_unasked(files: A
     assert (tmp_path / "net.v2.netloom").read_bytes() != before
 
 
-def test_a_bad_file_is_told_before_changes_are_asked_about(files: Answers, tmp_path: Path) -> None:
+def test_a_bad_file_is_told_and_opens_no_tab(files: Answers, tmp_path: Path) -> None:
     _add(files, "image")
     files.choice, files.path = "save", str(tmp_path / "kept.netloom")
     (tmp_path / "bad.netloom").write_bytes(b"no")
     assert not files.open(tmp_path / "bad.netloom")
-    assert files._document.modified
+    assert files._document.modified and len(files.tabs) == 1
     assert not (tmp_path / "kept.netloom").exists()
 
 

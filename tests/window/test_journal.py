@@ -21,6 +21,7 @@ from app.window.document import Document
 from app.window.journal import Claim, read
 from app.window.keeper import Keeper
 from app.window.steps import History
+from app.window.tabs import Tabs
 
 
 @pytest.fixture
@@ -280,3 +281,35 @@ def test_a_kill_amid_edits_and_saves_costs_one_edit_at_most(
     assert history.design.by_id[f"n{step % 8}"].x == step and len(history.steps) == step
     if path.exists():  # whole, and no older than the step before the last
         assert max(node.x for node in file.load(path).nodes) in (step, step - 1)
+
+
+def test_each_tab_has_a_journal_of_its_own(document: Document) -> None:
+    """A kill loses the hidden tabs no more than the one that is shown; a closed tab leaves nothing."""
+    tabs = Tabs(document)
+    tabs.closed.connect(keeper(document).drop)
+
+    def held() -> list[Design]:
+        found = [read(path) for path in journal.folder().glob(f"*{journal.SUFFIX}")]
+        return sorted((history.design for history in found if history is not None), key=lambda d: -len(d.nodes))
+
+    document.load(Design(nodes=(Node("old", block="Input"),)), None, "first")
+    add(document, "a")
+    first = document.design
+    tabs.add()
+    assert held() == [first], "a drawing without an edit has none"
+    add(document, "b")
+    second = document.design
+    assert held() == [first, second]
+    tabs.show(0)
+    add(document, "c")
+    document.undo_stack.undo()
+    assert document.design == first and held() == [first, second]
+    tabs.show(1)
+    assert document.design == second
+    add(document, "d")
+    third = document.design
+    assert {frozenset(d.by_id) for d in held()} == {frozenset(first.by_id), frozenset(third.by_id)}, "each goes on"
+    tabs.close(1)
+    assert held() == [first]
+    keeper(document).forget_all()
+    assert held() == []

@@ -105,6 +105,7 @@ class Scene(QGraphicsScene):
         self._index_problems()
         self._heats = heats(self.document)
         self._sync()
+        self._told = self._tell()
         self.select(selected)
 
     def _place_changed(self) -> None:
@@ -112,7 +113,8 @@ class Scene(QGraphicsScene):
             self.rebuild()  # else another drawing was loaded, and is shown already
 
     def _changed(self, _before: Design, _after: Design) -> None:
-        self._sync()
+        if not self.document.opening:  # all is made anew in a moment
+            self._sync()
 
     def _sync(self) -> None:
         old, new = self._graph, self.document.graph
@@ -220,7 +222,7 @@ class Scene(QGraphicsScene):
 
     def _analysed(self) -> None:
         self._index_problems()
-        told = {id: (self.document.report(id), self._problems.get(id)) for id in self._graph.by_id}
+        told = self._tell()
         fresh = [id for id, seen in told.items() if self._told.get(id) != seen]  # of the others nothing new is said
         self._told = told
         self._show_faces(fresh)
@@ -230,6 +232,9 @@ class Scene(QGraphicsScene):
         self.relabel(touched)
         self._light_blame()
         self.shown.emit()
+
+    def _tell(self) -> dict[str, tuple[NodeReport | None, list[Problem] | None]]:
+        return {id: (self.document.report(id), self._problems.get(id)) for id in self._graph.by_id}
 
     def _warmed(self) -> None:
         before, self._heats = self._heats, heats(self.document)

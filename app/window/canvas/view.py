@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, Qt, Signal
@@ -36,6 +37,15 @@ from app.window.document import Document
 
 if TYPE_CHECKING:
     from app.window.trials import Trials
+
+
+@dataclass(frozen=True)
+class Look:
+    """Where one looks at a drawing, and what is selected."""
+
+    places: dict[tuple[str, ...], tuple[float, QPointF]] = field(default_factory=dict)
+    """Zoom and middle of each Group that was looked at."""
+    selected: tuple[str, ...] = ()
 
 
 class CanvasView(Sheet):
@@ -208,6 +218,23 @@ class CanvasView(Sheet):
     def _moved(self) -> None:
         self.minimap.follow()
         self.bubble.follow()
+
+    def leave(self) -> Look:
+        """Drop what the mouse is doing; how one looks is given, for `look` when this drawing is shown again."""
+        self.cancel_gesture()
+        room = self.viewport().rect()
+        middle = self.mapToScene(QPoint(0, 0)) + QPointF(room.width() / 2, room.height() / 2) / self.zoom
+        return Look({**self._places, self._place: (self.zoom, middle)}, tuple(self.selected_ids()))
+
+    def look(self, look: Look | None) -> None:
+        """Look at the drawing as it was left; None: nobody has looked at it yet."""
+        look = look or Look()
+        self._places = dict(look.places)
+        if (kept := self._places.get(self.document.path)) is not None:
+            self._fit_wanted = False
+            self.setTransform(self.transform().fromScale(kept[0], kept[0]))
+            self._centre(kept[1])
+        self.scene_.select(look.selected)
 
     # following --------------------------------------------------------------------------------------------------------
 
