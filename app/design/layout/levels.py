@@ -24,6 +24,7 @@ class Rows:
         self.level: set[Edge] = set()
         """The wires that are level from end to end."""
         self._long(nest)
+        self._onward(nest)
         self._short()
         self.dropped = self._drop()
         self.row, self.off = self._number()
@@ -50,16 +51,38 @@ class Rows:
         points = [(edge.source, edge.leave), *zip(chain, half, strict=True), (edge.target, edge.arrive)]
         return [Edge(a, b, at, to) for (a, at), (b, to) in zip(points, points[1:], strict=False)]
 
+    def _onward(self, nest: Sequence[Edge]) -> None:
+        """What a skip of the nest arrives at goes on beside it, from the outermost: so the decoder rises to its level."""
+        layers = self._layers
+        out: dict[int, list[Edge]] = {}
+        for e in layers.edges:
+            out.setdefault(e.source, []).append(e)
+        for skip in nest:
+            v = skip.target
+            while skip in self.level and len(out.get(v, ())) == 1:
+                edge = out[v][0]
+                if layers.span(edge) > 1 or not self._fits(edge):
+                    break
+                self._join(edge)
+                self.level.add(edge)
+                v = edge.target
+
     def _short(self) -> None:
-        """Then wires to the next layer: those between nodes with one wire first, which make chains."""
+        """Then wires to the next layer: those between nodes with one wire first, which make chains.
+
+        Where a long wire that is not level leaves or arrives, the way to the next node is not held level: it must get
+        out of that wire's way.
+        """
         layers = self._layers
         into, out = [0] * layers.count, [0] * layers.count
         for e in layers.edges:
             into[e.target] += 1
             out[e.source] += 1
+        slanting = [e for e in layers.edges if layers.span(e) > 1 and e not in self.level]
+        leaves, arrives = {e.source for e in slanting}, {e.target for e in slanting}
         short = [e for e in layers.edges if layers.span(e) == 1]
         for edge in sorted(short, key=lambda e: out[e.source] + into[e.target]):
-            if self._fits(edge):
+            if edge.source not in leaves and edge.target not in arrives and self._fits(edge):
                 self._join(edge)
                 self.level.add(edge)
 
