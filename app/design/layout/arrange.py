@@ -22,6 +22,12 @@ BESIDE = 24.0
 """By how much a wire that leads down past nodes swings out wider than the node that it leaves."""
 
 
+OVER = 5
+"""So many crossings are as bad as a wire over a node."""
+SEVERAL = 400
+"""With more nodes a second order is not tried: it would take as long again."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where nodes go."""
@@ -59,14 +65,21 @@ def lay_out(
     cut = cutting.cut(size, edges, [number[id] for id in last if id in number], room, watch)
     watch.progress(0.1)
     nest = nests.find(cut)
-    crossings = order.arrange(cut, nest, watch)
+    orders = order.arrange(cut, nest, watch)
     watch.progress(0.5)
-    places = Places(cut, Rows(cut, nest), GAPS[direction], watch)
-    watch.progress(0.8)
     deep = [boxes[id].height if down else boxes[id].width for id in ids]
     along = _along(cut, deep, BETWEEN[direction])
-    over = 0 if down else Passing(cut, along, deep, watch).mend(places)
-    watch.progress(0.95)
+    best: tuple[int, int, int, Places] | None = None
+    for crossings, cut.order in orders:
+        places = Places(cut, Rows(cut, nest), GAPS[direction], watch)
+        over = 0 if down else Passing(cut, along, deep, watch).mend(places)
+        if best is None or OVER * over + crossings < best[0]:
+            best = OVER * over + crossings, crossings, over, places
+        watch.progress(0.9)
+        if not over or len(ids) > SEVERAL:
+            break
+    assert best is not None
+    _, crossings, over, places = best
     across = [places.top(v) for v in range(len(ids))]
     left, top = min(n.x for n in graph.nodes if n.id in number), min(n.y for n in graph.nodes if n.id in number)
     first = min(across)

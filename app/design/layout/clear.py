@@ -11,6 +11,7 @@ from app.design.layout.place import Clear, Places
 from app.design.layout.values import Edge, Layers, Watch
 from app.design.shapes import bend
 
+FLIP=bool(__import__('os').environ.get('FLIP'))
 ROOM = 9.0
 """Free room between a wire and a node that it passes, in scene units."""
 ROUNDS = 10
@@ -42,7 +43,8 @@ class Passing:
         self.rows = [[v for v in row if v < layers.count] for row in layers.order]
         place = layers.positions()
         self.place = place
-        self._tried: dict[tuple[Edge, int], int] = {}
+        self._tried: dict[tuple[Edge, int], list[Clear]] = {}
+        self._again: set[tuple[Edge, int]] = set()
 
     def mend(self, places: Places) -> int:
         """Let nodes keep clear of wires; returns how many wires over nodes are left."""
@@ -96,13 +98,15 @@ class Passing:
 
     def _rules(self, places: Places, edge: Edge, v: int) -> list[Clear]:
         """The node goes to that side of the wire on which it stands in its layer; when that failed to the other."""
-        tried = self._tried.get((edge, v), 0)
-        if tried > 1:
+        tried = self._tried.get((edge, v), [])
+        if (edge, v) in self._again:
             return []
-        self._tried[edge, v] = tried + 1
         below = self._below(places, edge, v)
         if tried:
-            below = not below
+            if FLIP: below = not below
+            self._again.add((edge, v))
+        for rule in tried:
+            rule.dropped = True
         row, off = places.rows.row, places.rows.off
         start, end = self._ends(edge)
         rules = []
@@ -113,6 +117,7 @@ class Passing:
             rule = Clear(row[v], row[edge.source], row[edge.target], part, room, below)
             if any(not math.isclose(share, 0, abs_tol=1e-6) for share in rule.shares().values()):
                 rules.append(rule)
+        self._tried[edge, v] = rules
         return rules
 
     def _below(self, places: Places, edge: Edge, v: int) -> bool:

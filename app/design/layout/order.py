@@ -15,14 +15,19 @@ SMALL = 1500
 """Up to so many parts of wires neighbours are swapped as well, one pair after another."""
 
 
-def arrange(layers: Layers, nest: Sequence[Edge], watch: Watch) -> int:
-    """Fill `layers.order`; returns how many crossings are left.
+Order = list[list[int]]
+
+
+def arrange(layers: Layers, nest: Sequence[Edge], watch: Watch) -> list[tuple[int, Order]]:
+    """Orders worth trying, each with how many crossings it has; the one with the fewest first.
 
     The start is a walk that follows long wires first, so that what is skipped ends up below the skip, and those of a
-    nest below each other. A sweep's order is taken only where it has fewer crossings.
+    nest below each other. A sweep's order is taken only where it has fewer crossings; where it is, the start is the
+    second to try: a crossing more may keep a wire off a node.
     """
-    layers.order = _walk(layers, nest)
-    least = crossings(layers)
+    start = layers.order = _walk(layers, nest)
+    start = [list(row) for row in start]
+    least = first = crossings(layers)
     best = [list(row) for row in layers.order]
     into, out = _neighbours(layers)
     worse = 0
@@ -39,7 +44,7 @@ def arrange(layers: Layers, nest: Sequence[Edge], watch: Watch) -> int:
         else:
             worse += 1
     layers.order = best
-    return least
+    return [(least, best)] if best == start else [(least, best), (first, start)]
 
 
 def crossings(layers: Layers) -> int:
@@ -81,11 +86,12 @@ def _walk(layers: Layers, nest: Sequence[Edge]) -> list[list[int]]:
         key = edge.source, edge.leave
         reach[key] = max(reach.get(key, 0), layers.span(edge))
     first = {(e.source, e.leave): i for i, e in enumerate(nest)}
+    ahead = _ahead(layers)
     for segments in layers.segments:
         for e in segments:
             own = (e.source, e.leave)
-            far = reach.get(own, 0) if e.target >= layers.count else 1
-            after[e.source].append((first.get(own, len(nest)) if far > 1 else len(nest), -far, e.leave, e.target))
+            far = reach.get(own, 0) if e.target >= layers.count else ahead[e.target]
+            after[e.source].append((first.get(own, len(nest)) if e.target >= layers.count else len(nest), -far, e.leave, e.target))
             into[e.target] += 1
     order: list[list[int]] = [[] for _ in range(len(layers.segments) + 1)]
     seen = [False] * len(layers.layer)
@@ -101,6 +107,18 @@ def _walk(layers: Layers, nest: Sequence[Edge]) -> list[list[int]]:
             order[layers.layer[v]].append(v)
             todo += [w for *_, w in sorted(after[v], reverse=True) if not seen[w]]
     return order
+
+
+def _ahead(layers: Layers) -> list[int]:
+    """For each node over how many layers the longest wire leads that one comes by from it without a choice."""
+    out: list[list[Edge]] = [[] for _ in range(layers.count)]
+    for edge in layers.edges:
+        out[edge.source].append(edge)
+    far = [1] * layers.count
+    for v in sorted(range(layers.count), key=lambda v: -layers.layer[v]):
+        if len(out[v]) == 1:
+            far[v] = max(layers.span(out[v][0]), far[out[v][0].target])
+    return far
 
 
 def _nested(layers: Layers, nest: Sequence[Edge]) -> bool:

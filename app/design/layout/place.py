@@ -11,8 +11,12 @@ from app.design.layout.values import Edge, Layers, Watch
 
 SWEEPS = 6
 """How often all rows are moved to where they want to be, in each direction."""
-PATIENCE = 10
+PATIENCE = 60
 """How often one wire may push before it is given up."""
+FURTHEST = 1200.0
+"""Nor is a row pushed further than this at once."""
+LEAST_SHARE = 0.2
+"""A row that counts less in a wire's level would have to be pushed too far."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Clear:
     room: float
     below: bool
     pushed: int = 0
+    dropped: bool = False
+    """It pushed too often, or its opposite is tried."""
 
     def shares(self) -> dict[int, float]:
         """How much each row counts in what must not be less than `room`."""
@@ -66,6 +72,8 @@ class Places:
             for other, room in self.lower[row].items():
                 self.at[other] = max(self.at[other], self.at[row] + room)
         self.settle()
+        self._before = list(self.at)
+        self._rules: list[Clear] = []
 
     def _apart(self, gaps: Gaps) -> None:
         size, count = self.layers.size, self.layers.count
@@ -136,7 +144,7 @@ class Places:
         high = min((at[other] - room for other, room in self.lower[r].items()), default=float("inf"))
         for rule, shares in self.clear[r]:
             own = shares[r]
-            if abs(own) < 1e-6 or rule.pushed > PATIENCE:
+            if abs(own) < 1e-6 or rule.dropped:
                 continue
             rest = rule.room - sum(share * at[other] for other, share in shares.items() if other != r)
             if own > 0:
@@ -149,13 +157,18 @@ class Places:
 
     def keep_clear(self, rules: Sequence[Clear]) -> None:
         """Push rows down until these hold too; one that would push for ever is given up."""
-        todo: deque[int] = deque()
         for rule in rules:
             shares = rule.shares()
             for r in shares:
                 self.clear[r].append((rule, shares))
-            todo.append(rule.node)
-        waiting = set(todo)
+            self._rules.append(rule)
+        # From where they stood before any push: else what was pushed for one wire would drag others along.
+        self.at = list(self._before)
+        self._rules = [rule for rule in self._rules if not rule.dropped]
+        for rule in self._rules:
+            rule.pushed = 0
+        waiting = {rule.node for rule in self._rules}
+        todo = deque(sorted(waiting))
         steps = 60 * self.rows.count + 2000
         while todo and steps:
             steps -= 1
@@ -182,13 +195,13 @@ class Places:
         pushed = []
         for rule, shares in self.clear[r]:
             lacks = rule.room - sum(share * self.at[other] for other, share in shares.items())
-            if lacks <= 0.01 or rule.pushed > PATIENCE:
+            if lacks <= 0.01 or rule.dropped:
                 continue
             other, share = max(shares.items(), key=lambda kv: (kv[1], -kv[0]))
-            if share < 0.2:
-                rule.pushed = PATIENCE + 1
-                continue
             rule.pushed += 1
+            if share < LEAST_SHARE or rule.pushed > PATIENCE or lacks > FURTHEST * share:
+                rule.dropped = True
+                continue
             self.at[other] += lacks / share
             pushed.append(other)
         return pushed
