@@ -25,7 +25,7 @@ BESIDE = 24.0
 OVER = 5
 """So many crossings are as bad as a wire over a node."""
 SEVERAL = 400
-"""With more nodes a second order is not tried: it would take as long again."""
+"""With more nodes no second order is tried where wires run over nodes: it would take as long again."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from app.design.layout.place import Clear, Places
 from app.design.layout.values import Edge, Layers, Watch
 from app.design.shapes import bend
 
-FLIP=bool(__import__('os').environ.get('FLIP'))
 ROOM = 9.0
 """Free room between a wire and a node that it passes, in scene units."""
 ROUNDS = 10
@@ -35,6 +34,10 @@ def risen(length: float, along: float) -> float:
     return low * low * (3 - 2 * low)
 
 
+def _straight(length: float, along: float) -> float:
+    return min(max(along / length, 0.0), 1.0)
+
+
 class Passing:
     """The wires and the nodes that they pass, where layers lie `starts` along and nodes begin at `along`."""
 
@@ -43,8 +46,7 @@ class Passing:
         self.rows = [[v for v in row if v < layers.count] for row in layers.order]
         place = layers.positions()
         self.place = place
-        self._tried: dict[tuple[Edge, int], list[Clear]] = {}
-        self._again: set[tuple[Edge, int]] = set()
+        self._told: set[tuple[Edge, int]] = set()
 
     def mend(self, places: Places) -> int:
         """Let nodes keep clear of wires; returns how many wires over nodes are left."""
@@ -52,7 +54,7 @@ class Passing:
         worse = 0
         for _ in range(ROUNDS):
             rules = [rule for edge, v in over for rule in self._rules(places, edge, v)]
-            if not rules or worse > 1:
+            if not rules or worse > 1 or places.tired:
                 break
             places.keep_clear(rules)
             places.settle(4)
@@ -91,22 +93,21 @@ class Passing:
         return self.along[edge.source] + self.width[edge.source], self.along[edge.target]
 
     def _parts(self, edge: Edge, v: int, start: float, end: float) -> tuple[float, float]:
-        """Which parts of its rise the wire has behind it where the node begins and where it ends."""
+        """Which parts of its rise the wire has behind it where the node begins and where it ends.
+
+        Room is kept for the curve and for the straight line between its ends: so near to a node a wire seems to run
+        over it.
+        """
         length = round(end - start, 3)
         near, far = round(self.along[v] - start, 3), round(self.along[v] + self.width[v] - start, 3)
-        return risen(length, near), risen(length, far)
+        return min(risen(length, near), _straight(length, near)), max(risen(length, far), _straight(length, far))
 
     def _rules(self, places: Places, edge: Edge, v: int) -> list[Clear]:
-        """The node goes to that side of the wire on which it stands in its layer; when that failed to the other."""
-        tried = self._tried.get((edge, v), [])
-        if (edge, v) in self._again:
+        """The node keeps to that side of the wire on which it stands in its layer. Twice the same helps nobody."""
+        if (edge, v) in self._told:
             return []
+        self._told.add((edge, v))
         below = self._below(places, edge, v)
-        if tried:
-            if FLIP: below = not below
-            self._again.add((edge, v))
-        for rule in tried:
-            rule.dropped = True
         row, off = places.rows.row, places.rows.off
         start, end = self._ends(edge)
         rules = []
@@ -117,7 +118,6 @@ class Passing:
             rule = Clear(row[v], row[edge.source], row[edge.target], part, room, below)
             if any(not math.isclose(share, 0, abs_tol=1e-6) for share in rule.shares().values()):
                 rules.append(rule)
-        self._tried[edge, v] = rules
         return rules
 
     def _below(self, places: Places, edge: Edge, v: int) -> bool:

@@ -13,8 +13,10 @@ SWEEPS = 6
 """How often all rows are moved to where they want to be, in each direction."""
 PATIENCE = 60
 """How often one wire may push before it is given up."""
-FURTHEST = 1200.0
-"""Nor is a row pushed further than this at once."""
+STEPS = 60_000
+"""How many pushes there are in sum; a drawing of a network takes some hundred."""
+FURTHEST = 2000.0
+"""Nor is a row pushed further than this in sum."""
 LEAST_SHARE = 0.2
 """A row that counts less in a wire's level would have to be pushed too far."""
 
@@ -74,6 +76,7 @@ class Places:
         self.settle()
         self._before = list(self.at)
         self._rules: list[Clear] = []
+        self._steps = 0
 
     def _apart(self, gaps: Gaps) -> None:
         size, count = self.layers.size, self.layers.count
@@ -156,23 +159,24 @@ class Places:
     # wires over nodes -------------------------------------------------------------------------------------------------
 
     def keep_clear(self, rules: Sequence[Clear]) -> None:
-        """Push rows down until these hold too; one that would push for ever is given up."""
+        """Push rows down until these hold too; one that would push for ever is given up.
+
+        All begin where they stood before any push: else what was pushed for one wire would drag others along.
+        """
         for rule in rules:
             shares = rule.shares()
             for r in shares:
                 self.clear[r].append((rule, shares))
             self._rules.append(rule)
-        # From where they stood before any push: else what was pushed for one wire would drag others along.
         self.at = list(self._before)
         self._rules = [rule for rule in self._rules if not rule.dropped]
         for rule in self._rules:
             rule.pushed = 0
         waiting = {rule.node for rule in self._rules}
         todo = deque(sorted(waiting))
-        steps = 60 * self.rows.count + 2000
-        while todo and steps:
-            steps -= 1
-            if steps % 512 == 0:
+        while todo and not self.tired:
+            self._steps += 1
+            if self._steps % 256 == 0:
                 self.watch.look()
             r = todo.popleft()
             waiting.discard(r)
@@ -182,6 +186,11 @@ class Places:
                     todo.append(other)
         if todo:  # it did not come to rest: nodes still keep apart
             self._apart_again()
+
+    @property
+    def tired(self) -> bool:
+        """It pushed so often that no more is worth the time."""
+        return self._steps > STEPS
 
     def _push_lower(self, r: int) -> list[int]:
         pushed = []
@@ -199,7 +208,8 @@ class Places:
                 continue
             other, share = max(shares.items(), key=lambda kv: (kv[1], -kv[0]))
             rule.pushed += 1
-            if share < LEAST_SHARE or rule.pushed > PATIENCE or lacks > FURTHEST * share:
+            far = share < LEAST_SHARE or self.at[other] + lacks / share > self._before[other] + FURTHEST
+            if far or rule.pushed > PATIENCE:
                 rule.dropped = True
                 continue
             self.at[other] += lacks / share
