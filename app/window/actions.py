@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
+from app.window import arrange_menu
 from app.window.files import EXAMPLES
 from app.window.sentences import plain
 from app.window.theme import theme
@@ -125,6 +126,10 @@ class Actions(dict[str, QAction]):
         canvas.selection_changed.connect(follow)
         follow()
         self._add(menu, "rename", "Rename", window.rename, "F2", canvas=True)
+        menu.addSeparator()
+        self.arrange = menu.addMenu("Arrange")
+        arrange_menu.fill(self.arrange, canvas, self._add)
+        canvas.arrange_menu = self.arrange
 
     def _view(self) -> None:
         window = self._window

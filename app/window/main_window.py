@@ -218,6 +218,7 @@ class MainWindow(QMainWindow):
 
     def end(self) -> None:
         """End the engines; the window is about to go."""
+        self.canvas.arranger.wait()
         self.canvas.scene_.blockSignals(True)  # a dying scene still tells of its selection, when its items are gone
         self.engines.close()
 

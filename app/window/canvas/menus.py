@@ -41,6 +41,7 @@ def menu_at(view: CanvasView, at: QPointF) -> QMenu:
         _add(menu, "Select all", "mouse-pointer-2", view.select_all, "Ctrl+A")
         menu.addSeparator()
         _add(menu, "Fit the drawing", "maximize", view.fit_all, "Home")
+        _arrange(view, menu)
         if view.document.path:
             _add(menu, "Leave the Group", "log-out", view.document.leave, "U")
     return menu
@@ -52,6 +53,12 @@ def _add(menu: QMenu, text: str, mark: str, do: Callable[[], object], keys: str 
         action.setShortcut(QKeySequence(keys))
     action.triggered.connect(lambda _checked=False: do())
     return action
+
+
+def _arrange(view: CanvasView, menu: QMenu) -> None:
+    """The window's own Arrange menu, where there is one."""
+    if view.arrange_menu is not None:
+        menu.addMenu(view.arrange_menu)
 
 
 def _node_menu(view: CanvasView, menu: QMenu, node: Node) -> None:
@@ -70,6 +77,7 @@ def _node_menu(view: CanvasView, menu: QMenu, node: Node) -> None:
     _add(menu, "Duplicate", "copy", view.duplicate_selection, "Ctrl+D")
     _add(menu, "Copy", "clipboard", view.copy_selection, "Ctrl+C")
     menu.addSeparator()
+    _arrange(view, menu)
     _add(menu, "Group", "group", view.group_selection, "Ctrl+G")
     if any(view.document.graph.by_id[id].group for id in ids):
         _add(menu, "Ungroup", "ungroup", view.ungroup_selection, "Ctrl+Shift+G")

@@ -12,17 +12,20 @@ from PySide6.QtGui import (
     QResizeEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QToolTip, QWidget
+from PySide6.QtWidgets import QMenu, QToolTip, QWidget
 
 from app.design.values import End
 from app.window.canvas import clipboard, commands, gestures, keys, menus, tips
+from app.window.canvas.arranging import Arranger
 from app.window.canvas.bubble import Bubble
 from app.window.canvas.drops import Drops
 from app.window.canvas.invitation import Invitation
+from app.window.canvas.lasso import Lasso
 from app.window.canvas.minimap import Minimap
 from app.window.canvas.rename import Rename
 from app.window.canvas.scene import Scene
 from app.window.canvas.sheet import Sheet
+from app.window.canvas.waiting import Waiting
 from app.window.document import Document
 
 
@@ -63,6 +66,11 @@ class CanvasView(Sheet):
         self.minimap = Minimap(self)
         self.invitation = Invitation(self)
         self.bubble = Bubble(self)
+        self.arranger = Arranger(self)
+        self.arrange_menu: QMenu | None = None
+        """The window's menu of what arranges, for the context menus."""
+        self.waiting = Waiting(self)
+        self.arranger.arranged.connect(self.fit_all)
         self.invitation.open_example.connect(self.open_example)
         self.invitation.gallery_wanted.connect(self.gallery_wanted)
         self.scene_.selectionChanged.connect(self._selection_changed)
@@ -246,6 +254,8 @@ class CanvasView(Sheet):
                 scene.clearSelection()
             hit.wire.setSelected(chosen)
             return None
+        if held & Qt.KeyboardModifier.AltModifier:
+            return Lasso(self, at, keep=adds)
         return gestures.Rubber(self, at, keep=adds)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
