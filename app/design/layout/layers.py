@@ -76,15 +76,15 @@ def _onward(count: int, edges: Sequence[Edge]) -> list[Edge]:
         way = [(root, iter(out[root]))]
         while way:
             v, rest = way[-1]
-            edge = next(rest, None)
-            if edge is None:
+            further = next(rest, None)
+            if further is None:
                 state[v] = 2
                 way.pop()
-            elif state[edge.target] != 1:
-                kept.append(edge)
-                if not state[edge.target]:
-                    state[edge.target] = 1
-                    way.append((edge.target, iter(out[edge.target])))
+            elif state[further.target] != 1:
+                kept.append(further)
+                if not state[further.target]:
+                    state[further.target] = 1
+                    way.append((further.target, iter(out[further.target])))
     return kept
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
+from itertools import pairwise
 
 from app.design.layout.values import Edge, Layers
 
@@ -49,10 +50,10 @@ class Rows:
     def _parts(self, edge: Edge, chain: Sequence[int]) -> list[Edge]:
         half = [self._layers.size[v] / 2 for v in chain]
         points = [(edge.source, edge.leave), *zip(chain, half, strict=True), (edge.target, edge.arrive)]
-        return [Edge(a, b, at, to) for (a, at), (b, to) in zip(points, points[1:], strict=False)]
+        return [Edge(a, b, at, to) for (a, at), (b, to) in pairwise(points)]
 
     def _onward(self, nest: Sequence[Edge]) -> None:
-        """What a skip of the nest arrives at goes on beside it, from the outermost: so the decoder rises to its level."""
+        """What a skip of the nest arrives at goes on beside it, from the outermost: so a decoder rises to its level."""
         layers = self._layers
         out: dict[int, list[Edge]] = {}
         for e in layers.edges:

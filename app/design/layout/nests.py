@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from app.design.layout.values import Edge, Layers
 
 LEAST = 2
@@ -15,21 +17,23 @@ def find(layers: Layers) -> list[Edge]:
 
     It is one where at least two wires that pass a layer lie within each other: each begins after and ends before the
     one around it, its beginning is reached from that one's beginning and its end leads to that one's end, and from the
-    innermost's beginning a way beside it (the bottom) leads to its end. So a ResNet's skips, one after another, are
+    innermost's beginning a way beside it (the bottom) leads to its end. A skip through nodes of one wire in and one out
+    (a pyramid's laterals) begins where they begin. So a ResNet's skips, one after another, are
     none, and neither are a DenseNet's, of which many begin or end together.
     """
     layer = layers.layer
     long = sorted((e for e in layers.edges if layers.span(e) > 1), key=lambda e: (layer[e.source], -layer[e.target]))
     if not LEAST <= len(long) <= MOST:
         return []
-    ends = {v for e in long for v in (e.source, e.target)}
+    head = _heads(layers)
+    ends = {v for e in long for v in (head[e.source], e.target)}
     reached = _reached(layers, ends)
     best: list[int] = [1] * len(long)
     inner: list[int] = [-1] * len(long)
     out: dict[int, list[Edge]] = {}
     for edge in layers.edges:
         out.setdefault(edge.source, []).append(edge)
-    beside = [_beside(layers, out, e) for e in long]
+    beside = [_beside(layers, out, e, head[e.source]) for e in long]
     for i in range(len(long) - 1, -1, -1):  # those that begin later are known already
         around = long[i]
         if not beside[i]:
@@ -41,7 +45,7 @@ def find(layers: Layers) -> list[Edge]:
                 and best[j]
                 and layer[around.source] < layer[within.source]
                 and layer[within.target] < layer[around.target]
-                and reached[within.source] >> around.source & 1
+                and reached[head[within.source]] >> head[around.source] & 1
                 and reached[around.target] >> within.target & 1
             ):
                 best[i], inner[i] = best[j] + 1, j
@@ -53,6 +57,46 @@ def find(layers: Layers) -> list[Edge]:
         found.append(long[at])
         at = inner[at]
     return found
+
+
+def within(layers: Layers, nest: Sequence[Edge]) -> list[tuple[Edge, set[int]]]:
+    """For each skip of the nest what lies within it: all that its beginning feeds and its end does not, and the dummies
+    of those wires."""
+    head = _heads(layers)
+    out: list[list[Edge]] = [[] for _ in range(layers.count)]
+    for edge in layers.edges:
+        out[edge.source].append(edge)
+
+    def fed(start: int, skip: Edge) -> set[int]:
+        todo, seen = [start], {start}
+        while todo:
+            for edge in out[todo.pop()]:
+                if edge != skip and edge.target not in seen:
+                    seen.add(edge.target)
+                    todo.append(edge.target)
+        return seen
+
+    found = []
+    for skip in nest:
+        beginning = {v for v in range(layers.count) if head[v] == head[skip.source]}
+        inside = fed(head[skip.source], skip) - fed(skip.target, skip) - beginning
+        inside |= {v for (source, _), chain in layers.chains.items() if source in inside for v in chain}
+        found.append((skip, inside))
+    return found
+
+
+def _heads(layers: Layers) -> list[int]:
+    """For each node where a way without branches that leads to it begins."""
+    into: list[list[int]] = [[] for _ in range(layers.count)]
+    outs = [0] * layers.count
+    for edge in layers.edges:
+        into[edge.target].append(edge.source)
+        outs[edge.source] += 1
+    head = list(range(layers.count))
+    for v in sorted(range(layers.count), key=layers.layer.__getitem__):
+        if len(into[v]) == 1 and outs[v] == 1:
+            head[v] = head[into[v][0]]
+    return head
 
 
 def _reached(layers: Layers, ends: set[int]) -> list[int]:
@@ -67,9 +111,9 @@ def _reached(layers: Layers, ends: set[int]) -> list[int]:
     return above
 
 
-def _beside(layers: Layers, out: dict[int, list[Edge]], skip: Edge) -> bool:
+def _beside(layers: Layers, out: dict[int, list[Edge]], skip: Edge, head: int) -> bool:
     """Whether another way than the wire leads from its beginning to its end."""
-    todo, seen = [skip.source], {skip.source}
+    todo, seen = [head], {head}
     while todo:
         for edge in out.get(todo.pop(), ()):
             if edge.target == skip.target and edge != skip:

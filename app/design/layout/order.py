@@ -1,16 +1,19 @@
-"""Orders the vertices of each layer so that few wires cross: barycentre sweeps from a start that is good for networks."""
+"""Orders the vertices of each layer so that few wires cross: barycentre sweeps from a start that suits networks."""
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Sequence
 
+from app.design.layout import nests
 from app.design.layout.values import Edge, Layers, Watch
 
 SWEEPS = 12
 """How often all layers are sorted at most, half of the times in each direction."""
 PATIENCE = 3
 """After so many sweeps without fewer crossings it is enough."""
+DEAR = 2
+"""So many crossings each skip of a nest may cost for lying above those within it."""
 SMALL = 1500
 """Up to so many parts of wires neighbours are swapped as well, one pair after another."""
 
@@ -28,21 +31,26 @@ def arrange(layers: Layers, nest: Sequence[Edge], watch: Watch) -> list[tuple[in
     start = layers.order = _walk(layers, nest)
     start = [list(row) for row in start]
     least = first = crossings(layers)
-    best = [list(row) for row in layers.order]
+    best = start
+    flat, flattest = least, start  # whether the nest lies as it should or not
     into, out = _neighbours(layers)
+    within = nests.within(layers, nest)
     worse = 0
     for sweep in range(SWEEPS):
-        if not least or worse >= PATIENCE:
+        if not flat or worse >= PATIENCE:
             break
         watch.look()
         _sweep(layers, into if sweep % 2 == 0 else out, forward=sweep % 2 == 0)
         if sum(map(len, layers.segments)) <= SMALL:
             _swap(layers, into, out, watch)
         now = crossings(layers)
-        if now < least and _nested(layers, nest):
+        worse += 1
+        if now < flat:
+            flat, flattest, worse = now, [list(row) for row in layers.order], 0
+        if now < least and _nested(layers, within):
             least, best, worse = now, [list(row) for row in layers.order], 0
-        else:
-            worse += 1
+    if flat + DEAR * len(nest) < least:
+        least, best = flat, flattest
     layers.order = best
     return [(least, best)] if best == start else [(least, best), (first, start)]
 
@@ -90,8 +98,10 @@ def _walk(layers: Layers, nest: Sequence[Edge]) -> list[list[int]]:
     for segments in layers.segments:
         for e in segments:
             own = (e.source, e.leave)
-            far = reach.get(own, 0) if e.target >= layers.count else ahead[e.target]
-            after[e.source].append((first.get(own, len(nest)) if e.target >= layers.count else len(nest), -far, e.leave, e.target))
+            passes = e.target >= layers.count
+            far = reach.get(own, 0) if passes else ahead[e.target]
+            rank = first.get(own, len(nest)) if passes else len(nest)
+            after[e.source].append((rank, -far, e.leave, e.target))
             into[e.target] += 1
     order: list[list[int]] = [[] for _ in range(len(layers.segments) + 1)]
     seen = [False] * len(layers.layer)
@@ -121,16 +131,15 @@ def _ahead(layers: Layers) -> list[int]:
     return far
 
 
-def _nested(layers: Layers, nest: Sequence[Edge]) -> bool:
-    """Whether each skip of the nest still passes above those within it."""
-    if not nest:
+def _nested(layers: Layers, within: Sequence[tuple[Edge, set[int]]]) -> bool:
+    """Whether each skip of the nest passes above all that is within it."""
+    if not within:
         return True
     place = layers.positions()
-    for around, within in zip(nest, nest[1:], strict=False):
-        outer, inner = (layers.chains[e.source, e.leave] for e in (around, within))
-        above = {layers.layer[v]: place[v] for v in outer}
-        if any(above.get(layers.layer[v], -1) > place[v] for v in inner):
-            return False
+    for skip, inside in within:
+        for v in layers.chains[skip.source, skip.leave][: layers.span(skip) - 1]:
+            if any(w in inside for w in layers.order[layers.layer[v]][: place[v]]):
+                return False
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from app.design.layout.levels import Rows
 from app.design.layout.values import Edge, Layers, Watch
@@ -83,7 +84,7 @@ class Places:
         row, off = self.rows.row, self.rows.off
         for line in self.layers.order:
             standing = [v for v in line if row[v] >= 0]
-            for v, w in zip(standing, standing[1:], strict=False):
+            for v, w in pairwise(standing):
                 wires = (v >= count) + (w >= count)
                 room = off[v] + size[v] + (gaps.nodes, gaps.wire, gaps.wires)[wires] - off[w]
                 if room > self.lower[row[v]].get(row[w], float("-inf")):

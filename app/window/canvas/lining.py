@@ -90,9 +90,11 @@ HOW: dict[str, tuple[str, str, str, Callable[[Mapping[str, Rect]], Places]]] = {
     "align top": ("Align top", "align-start-horizontal", "Alt+W", top),
     "align middle": ("Align middle", "align-center-horizontal", "Alt+V", middle),
     "align bottom": ("Align bottom", "align-end-horizontal", "Alt+S", bottom),
-    "distribute across": ("Distribute horizontally", "align-horizontal-distribute-center", "Alt+Shift+H", spread_across),
+    "distribute across": (
+        "Distribute horizontally", "align-horizontal-distribute-center", "Alt+Shift+H", spread_across,
+    ),
     "distribute down": ("Distribute vertically", "align-vertical-distribute-center", "Alt+Shift+V", spread_down),
-}
+}  # fmt: skip
 """What lines up: by an action's name its text, icon, keys and what it does."""
 
 
