@@ -129,6 +129,7 @@ class MainWindow(QMainWindow):
         document.file_changed.connect(self._refresh_title)
         document.analysed.connect(self._analysed)
         self.files.loaded.connect(lambda: QTimer.singleShot(0, self, canvas.fit_all))
+        self.files.loaded.connect(canvas.arranger.lay_out_heap)
         engines.analysed.connect(self._checked)
         engines.ready.connect(lambda: self.status.tell("Engine ready"))
         engines.died.connect(self._engine_died)

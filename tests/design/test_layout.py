@@ -118,7 +118,8 @@ def test_it_stops_when_nobody_waits_and_tells_how_far_it_is() -> None:
 def test_a_chosen_part_keeps_its_corner_and_leaves_the_others_out() -> None:
     graph = graph_of(list(pairwise(range(6))), 6)
     moved = Graph(
-        nodes=tuple(Node(id=n.id, block="B", x=400.0 + 4 * i, y=80.0) for i, n in enumerate(graph.nodes)), wires=graph.wires
+        nodes=tuple(Node(id=n.id, block="B", x=400.0 + 4 * i, y=80.0) for i, n in enumerate(graph.nodes)),
+        wires=graph.wires,
     )
     layout = laid_out(moved, only={"n2", "n3", "n4"})
     assert set(layout.places) == {"n2", "n3", "n4"}
@@ -138,7 +139,9 @@ def wired(*ways: str) -> Graph:
 
 
 def test_a_u_net_reads_as_a_u() -> None:
-    graph = wired("image>d1 d1>p1 p1>d2 d2>p2 p2>d3 d3>p3 p3>low low>u3.a d3>u3.b u3>u2.a d2>u2.b u2>u1.a d1>u1.b u1>out")
+    graph = wired(
+        "image>d1 d1>p1 p1>d2 d2>p2 p2>d3 d3>p3 p3>low low>u3.a", "d3>u3.b u3>u2.a d2>u2.b u2>u1.a d1>u1.b u1>out"
+    )
     layout = laid_out(graph)
     assert layout.levels == (("d1", "u1"), ("d2", "u2"), ("d3", "u3"))
     y = {id: place[1] for id, place in layout.places.items()}

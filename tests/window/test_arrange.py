@@ -1,4 +1,4 @@
-"""Arranging: the layout in its thread, lining up, straightening, the lasso, all by the window's own menus and the mouse."""
+"""Arranging: the layout in its thread, lining up, straightening, the lasso, all by the window's menus and mouse."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
+from app.design import file
 from app.design.grouping import collapse
 from app.design.values import Design
 from app.window import theme as themes
@@ -215,3 +216,12 @@ def test_alt_on_a_node_still_copies_it(view: CanvasView) -> None:
     count = len(view.scene_.nodes)
     drag(view, body(view, "conv"), body(view, "conv") + QPoint(0, 120), ALT)
     assert len(view.scene_.nodes) == count + 1
+
+
+def test_a_file_without_places_is_laid_out_when_it_is_opened(qtbot: Any, window: MainWindow, tmp_path: Path) -> None:
+    file.save(SKIP, tmp_path / "heap.netloom")
+    window.files.open(tmp_path / "heap.netloom")
+    qtbot.waitUntil(lambda: window.document.undo_stack.count() == 1)
+    assert window.document.file is not None and window.document.file.name == "heap.netloom"
+    qtbot.waitUntil(lambda: not window.canvas.arranger.glide.running)
+    assert not covered(window.canvas.scene_)

@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from app.design.layout import nests
 from app.design.layout.values import Edge, Layers, Watch
 
-SWEEPS = 12
+SWEEPS = 8
 """How often all layers are sorted at most, half of the times in each direction."""
 PATIENCE = 3
 """After so many sweeps without fewer crossings it is enough."""
 DEAR = 2
 """So many crossings each skip of a nest may cost for lying above those within it."""
-SMALL = 1500
-"""Up to so many parts of wires neighbours are swapped as well, one pair after another."""
+SMALL = 6000
+"""Up to so many parts of wires neighbours are swapped as well after each sweep, one pair after another; with more only
+at the end."""
 
 
 Order = list[list[int]]
@@ -24,9 +25,9 @@ Order = list[list[int]]
 def arrange(layers: Layers, nest: Sequence[Edge], watch: Watch) -> list[tuple[int, Order]]:
     """Orders worth trying, each with how many crossings it has; the one with the fewest first.
 
-    The start is a walk that follows long wires first, so that what is skipped ends up below the skip, and those of a
+    One start is a walk that follows long wires first, so that what is skipped ends up below the skip, and those of a
     nest below each other. A sweep's order is taken only where it has fewer crossings; where it is, the start is the
-    second to try: a crossing more may keep a wire off a node.
+    second to try: a crossing more may keep a wire off a node. The other start is the order in which nodes were drawn.
     """
     start = layers.order = _walk(layers, nest)
     start = [list(row) for row in start]
@@ -35,20 +36,28 @@ def arrange(layers: Layers, nest: Sequence[Edge], watch: Watch) -> list[tuple[in
     flat, flattest = least, start  # whether the nest lies as it should or not
     into, out = _neighbours(layers)
     within = nests.within(layers, nest)
-    worse = 0
-    for sweep in range(SWEEPS):
-        if not flat or worse >= PATIENCE:
-            break
-        watch.look()
-        _sweep(layers, into if sweep % 2 == 0 else out, forward=sweep % 2 == 0)
-        if sum(map(len, layers.segments)) <= SMALL:
-            _swap(layers, into, out, watch)
-        now = crossings(layers)
-        worse += 1
-        if now < flat:
-            flat, flattest, worse = now, [list(row) for row in layers.order], 0
-        if now < least and _nested(layers, within):
-            least, best, worse = now, [list(row) for row in layers.order], 0
+    small = sum(map(len, layers.segments)) <= SMALL
+    for begun in (start, _drawn(layers)):
+        layers.order, worse = [list(row) for row in begun], 0
+        for sweep in range(SWEEPS):
+            if not flat or worse >= PATIENCE:
+                break
+            watch.look()
+            _sweep(layers, into if sweep % 2 == 0 else out, forward=sweep % 2 == 0)
+            if small:
+                _swap(layers, into, out, watch)
+            now = crossings(layers)
+            worse += 1
+            if now < flat:
+                flat, flattest, worse = now, [list(row) for row in layers.order], 0
+            if now < least and _nested(layers, within):
+                least, best, worse = now, [list(row) for row in layers.order], 0
+    if flat and not small:
+        layers.order = [list(row) for row in flattest]
+        _swap(layers, into, out, watch)
+        flat, flattest = crossings(layers), layers.order
+        if _nested(layers, within):
+            least, best = flat, flattest
     if flat + DEAR * len(nest) < least:
         least, best = flat, flattest
     layers.order = best
@@ -116,6 +125,18 @@ def _walk(layers: Layers, nest: Sequence[Edge]) -> list[list[int]]:
             seen[v] = True
             order[layers.layer[v]].append(v)
             todo += [w for *_, w in sorted(after[v], reverse=True) if not seen[w]]
+    return order
+
+
+def _drawn(layers: Layers) -> Order:
+    """Each layer in the order in which its nodes, and those that its wires leave, were drawn."""
+    owner = list(range(len(layers.layer)))
+    for (source, _), chain in layers.chains.items():
+        for v in chain:
+            owner[v] = source
+    order: Order = [[] for _ in range(len(layers.segments) + 1)]
+    for v in sorted(range(len(owner)), key=lambda v: (owner[v], v)):
+        order[layers.layer[v]].append(v)
     return order
 
 

@@ -110,6 +110,12 @@ class Arranger(QObject):
         self._late.start()
         work.start()
 
+    def lay_out_heap(self) -> None:
+        """Lay out a drawing whose nodes all lie on one place: nobody has placed them."""
+        nodes = self._view.document.graph.nodes
+        if len(nodes) > 1 and len({(node.x, node.y) for node in nodes}) == 1:
+            self.lay_out()
+
     def stop(self) -> None:
         """Leave everything as it is."""
         if self._work is not None:
