@@ -12,7 +12,7 @@ from app.window.theme import theme
 if TYPE_CHECKING:
     from app.window.canvas.view import CanvasView
 
-FROM_TOP = 16
+FROM_TOP, HEIGHT = 16, 48
 
 
 class Waiting(QFrame):
@@ -42,8 +42,7 @@ class Waiting(QFrame):
             self.hide()
             return
         self.notice.say("info", sentence, ("Cancel", self._view.arranger.stop), main=False)
-        self.setFixedWidth(min(360, self._view.width() - 24))
-        self.adjustSize()
+        self.setFixedSize(min(360, self._view.width() - 24), HEIGHT)
         self.move((self._view.width() - self.width()) // 2, FROM_TOP)
         self.raise_()
         self.show()
