@@ -10,6 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
+from app.window import arrange_menu
 from app.window.canvas.keys import DEEDS
 from app.window.compare_with import CompareWith
 from app.window.files import EXAMPLES
@@ -152,6 +153,10 @@ class Actions(dict[str, QAction]):
         canvas.selection_changed.connect(follow)
         follow()
         self.deeds(menu, "rename")
+        menu.addSeparator()
+        self.arrange = menu.addMenu("Arrange")
+        arrange_menu.fill(self.arrange, canvas, self.add)
+        canvas.arrange_menu = self.arrange
         menu.addSeparator()
         self.reach.fill_edit(self, menu)
 

@@ -145,6 +145,7 @@ class MainWindow(QMainWindow):
         document.file_changed.connect(self._refresh_title)
         document.analysed.connect(self._analysed)
         self.files.loaded.connect(lambda: QTimer.singleShot(0, self, canvas.fit_all))
+        self.files.loaded.connect(canvas.arranger.lay_out_heap)
         self.tab_bar.close_wanted.connect(self.close_tab)
         self.tabs.leaving.connect(lambda: None if self.tab_bar.hasFocus() else self._commit())
         self.tabs.is_running = self.previews.runs.active_in
@@ -242,6 +243,7 @@ class MainWindow(QMainWindow):
 
     def end(self) -> None:
         """End the engines; the window is about to go."""
+        self.canvas.arranger.wait()
         self.canvas.scene_.blockSignals(True)  # a dying scene still tells of its selection, when its items are gone
         self.engines.close()
 

@@ -79,6 +79,9 @@ def _step_back(view: CanvasView) -> None:
     """Step back once: from a gesture, else from a selection, else out of the Group."""
     if view.cancel_gesture():
         return
+    if view.arranger.busy:
+        view.arranger.stop()
+        return
     if view.scene_.selectedItems():
         view.scene_.clearSelection()
     else:

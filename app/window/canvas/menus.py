@@ -60,6 +60,7 @@ def menu_at(view: CanvasView, at: QPointF) -> QMenu:
         _add(menu, "Add a frame", "square", lambda: frames.frame_selection(view, at, alone=True), "Ctrl+J")
         menu.addSeparator()
         _add(menu, "Fit the drawing", "maximize", view.fit_all, "Home")
+        _arrange(view, menu)
         if view.document.path:
             _add(menu, "Leave the Group", "log-out", view.document.leave, "U")
     return menu
@@ -85,6 +86,12 @@ def _add(menu: QMenu, text: str, mark: str, do: Callable[[], object], keys: str 
     return action
 
 
+def _arrange(view: CanvasView, menu: QMenu) -> None:
+    """The window's own Arrange menu, where there is one."""
+    if view.arrange_menu is not None:
+        menu.addMenu(view.arrange_menu)
+
+
 def _node_menu(view: CanvasView, menu: QMenu, node: Node) -> None:
     ids = view.scene_.selected_ids()
     several = len(ids) > 1
@@ -101,6 +108,7 @@ def _node_menu(view: CanvasView, menu: QMenu, node: Node) -> None:
     _add(menu, "Duplicate", "copy", view.duplicate_selection, "Ctrl+D")
     _add(menu, "Copy", "clipboard", view.copy_selection, "Ctrl+C")
     menu.addSeparator()
+    _arrange(view, menu)
     _add(menu, "Group", "group", view.group_selection, "Ctrl+G")
     _add(menu, "Frame", "square", view.frame_selection, "Ctrl+J")
     if any(view.document.graph.by_id[id].group for id in ids):

@@ -17,14 +17,16 @@ from PySide6.QtGui import (
     QResizeEvent,
     QShowEvent,
 )
-from PySide6.QtWidgets import QToolTip, QWidget
+from PySide6.QtWidgets import QMenu, QToolTip, QWidget
 
 from app.design.values import End
 from app.window.canvas import clipboard, commands, far, frame_gestures, frames, gestures, keys, menus, mine, tips
+from app.window.canvas.arranging import Arranger
 from app.window.canvas.bubble import Bubble
 from app.window.canvas.drops import Drops
 from app.window.canvas.fitting import Fitting
 from app.window.canvas.invitation import Invitation
+from app.window.canvas.lasso import Lasso
 from app.window.canvas.minimap import Minimap
 from app.window.canvas.painting import NEAR
 from app.window.canvas.rename import Rename
@@ -33,6 +35,7 @@ from app.window.canvas.search_box import Recent, SearchBox, open_search
 from app.window.canvas.sheet import Sheet
 from app.window.canvas.slicing import Slice
 from app.window.canvas.tiles import Tiles
+from app.window.canvas.waiting import Waiting
 from app.window.document import Document
 
 if TYPE_CHECKING:
@@ -91,6 +94,11 @@ class CanvasView(Sheet):
         self.bubble = Bubble(self)
         self.tiles = Tiles(self, self._draw_far, ahead=True)
         self.scene_.changed.connect(self._touched)
+        self.arranger = Arranger(self)
+        self.arrange_menu: QMenu | None = None
+        """The window's menu of what arranges, for the context menus."""
+        self.waiting = Waiting(self)
+        self.arranger.arranged.connect(self.fit_all)
         self.invitation.open_example.connect(self.open_example)
         self.invitation.gallery_wanted.connect(self.gallery_wanted)
         self.scene_.selectionChanged.connect(self._selection_changed)
@@ -373,6 +381,8 @@ class CanvasView(Sheet):
             if hit.part == "title":
                 return frame_gestures.MoveFrame(self, at, hit.frame, narrow=narrow)
             return frame_gestures.Resize(self, at, hit.frame, hit.part)
+        if held & Qt.KeyboardModifier.AltModifier:
+            return Lasso(self, at, keep=adds)
         return gestures.Rubber(self, at, keep=adds)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
