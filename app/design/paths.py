@@ -1,4 +1,5 @@
-"""`encoder/stage2.width`: a setting by the names on the canvas, with `/` into Groups. Variants and `--set` use it."""
+"""Paths into a design, with `/` into Groups: by names to a setting (`encoder/stage2.width`, for variants and `--set`),
+by ids to a node (`encoder/0/conv`, as analysis has them)."""
 
 from __future__ import annotations
 
@@ -221,3 +222,21 @@ def show_value(value: SettingValue) -> str:
     if value is None:
         return "auto"
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def locate(design: Design, id: str) -> tuple[tuple[str, ...], str, str]:
+    """Where the analysis path `id` (`encoder/0/conv`) leads: the Group nodes to enter, the graph's name, the node's id.
+
+    As far as the path leads where something on it is gone; the node's id is "" then.
+    """
+    entered: list[str] = []
+    where = ""
+    parts = [part for part in id.split("/") if not part.isdigit()]  # digits count repetitions: no id begins with one
+    for part in parts[:-1]:
+        node = design.graph(where).by_id.get(part)
+        if node is None or node.group not in design.group_by_name:
+            return tuple(entered), where, ""
+        entered.append(part)
+        where = node.group
+    last = parts[-1] if parts else ""
+    return tuple(entered), where, last if last in design.graph(where).by_id else ""

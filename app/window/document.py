@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -21,10 +21,11 @@ from app.design.wires import WiringError
 from app.messages import Analysis
 from app.messages.reports import NodeReport, Problem
 from app.window.consent import Consent
+from app.window.drawing import Drawing, title
 from app.window.my_groups import MyGroups
 from app.window.overlays import Overlay
 from app.window.steps import History, Step
-from app.window.timings import Measured, Timings
+from app.window.timings import Timings
 from blocks.card import Card, Page
 
 REFUSALS = (EditError, NamingError, WiringError, PathError)
@@ -61,54 +62,6 @@ class _Edit(QUndoCommand):
             return False
         self.step = replace(self.step, after=other.step.after, time=other.step.time)
         return True
-
-
-def locate(design: Design, id: str) -> tuple[tuple[str, ...], str, str]:
-    """Where the analysis path `id` (`encoder/0/conv`) leads: the Group nodes to enter, the graph's name, the node's id.
-
-    As far as the path leads where something on it is gone; the node's id is "" then.
-    """
-    entered: list[str] = []
-    where = ""
-    parts = [part for part in id.split("/") if not part.isdigit()]  # digits count repetitions: no id begins with one
-    for part in parts[:-1]:
-        node = design.graph(where).by_id.get(part)
-        if node is None or node.group not in design.group_by_name:
-            return tuple(entered), where, ""
-        entered.append(part)
-        where = node.group
-    last = parts[-1] if parts else ""
-    return tuple(entered), where, last if last in design.graph(where).by_id else ""
-
-
-@dataclass
-class Drawing:
-    """All that the document holds of one drawing: a tab keeps it while another one is shown."""
-
-    number: int
-    """Its own for as long as the window lives, whatever is loaded into its tab."""
-    undo_stack: QUndoStack
-    revision: int
-    design: Design
-    path: tuple[str, ...] = ()
-    file: Path | None = None
-    name: str = ""
-    chosen: str = ""
-    analysis: Analysis | None = None
-    measured: Measured = field(default_factory=Measured)
-    begun: Design = field(default_factory=Design)
-    """What undo goes back to."""
-    on_file: Design | None = None
-    sign: Sign | None = None
-
-    @property
-    def title(self) -> str:
-        return title(self.file, self.name)
-
-
-def title(file: Path | None, name: str) -> str:
-    """What a drawing is called: after its file, or by the name that it has while it has none."""
-    return file.stem if file else name or "untitled"
 
 
 class Document(QObject):

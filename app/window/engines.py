@@ -8,6 +8,7 @@ import time
 from msgspec.structs import replace
 from PySide6.QtCore import QObject, QTimer, Signal
 
+from app.design.paths import locate
 from app.messages import (
     Analyse,
     Analysis,
@@ -28,7 +29,7 @@ from app.messages import (
 )
 from app.messages.reports import Problem
 from app.window import log
-from app.window.document import Document, locate
+from app.window.document import Document
 from app.window.engine_process import EngineProcess, engine_command
 from app.window.jobs import Job
 from app.window.kept import load_catalogue, save_catalogue

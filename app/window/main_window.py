@@ -6,6 +6,7 @@ from PySide6.QtCore import QSettings, QSize, Qt, QTimer, QUrl
 from PySide6.QtGui import QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QApplication, QMainWindow, QSplitter, QVBoxLayout, QWidget
 
+from app.design.paths import locate
 from app.messages import Analysis
 from app.messages.reports import NodeReport, Problem
 from app.window import boxes, disk, log, style
@@ -13,7 +14,7 @@ from app.window.actions import Actions
 from app.window.bottom import BottomTabs
 from app.window.breadcrumbs import Breadcrumbs
 from app.window.canvas.view import CanvasView
-from app.window.document import Document, locate
+from app.window.document import Document
 from app.window.engines import Engines
 from app.window.files import Files, dropped_file, settings_file
 from app.window.inspector import Inspector

@@ -6,10 +6,11 @@ from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QComboBox, QFrame, QHBoxLayout, QScrollArea, QStackedWidget, QVBoxLayout, QWidget
 
+from app.design.paths import locate
 from app.messages import Answer
 from app.messages.preview import Preview
 from app.window import parts
-from app.window.document import Document, locate
+from app.window.document import Document
 from app.window.drawing_pad import Bars
 from app.window.notice import Notice, fill
 from app.window.preview import Previews

@@ -12,7 +12,8 @@ from PySide6.QtCore import QObject, Signal
 from app.design.file import Sign
 from app.design.values import Design
 from app.messages import Analysis
-from app.window.document import Document, Drawing
+from app.window.document import Document
+from app.window.drawing import Drawing
 
 if TYPE_CHECKING:
     from app.window.canvas.view import CanvasView, Look

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from app.design.paths import locate
 from app.design.values import Design, Node
 from app.messages import Ended
-from app.window.document import locate
 
 
 class Verdicts:

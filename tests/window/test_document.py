@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from app.design import edits, grouping
+from app.design.paths import locate
 from app.design.values import Design, Node, Settings, Variant
 from app.messages import Analysis
-from app.window.document import Document, locate
+from app.window.document import Document
 
 
 @pytest.fixture

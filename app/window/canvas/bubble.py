@@ -8,10 +8,10 @@ from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QVBoxLayout
 
 from app.design.changes import apply
+from app.design.paths import locate
 from app.messages.reports import Fix, Problem
 from app.window import figures
 from app.window.canvas.face import inside_of
-from app.window.document import locate
 from app.window.sentences import Sentence
 from app.window.theme import font, theme
 

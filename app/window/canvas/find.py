@@ -10,13 +10,14 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QWidget
 
+from app.design.paths import locate
 from app.design.values import Design, Node
 from app.messages.reports import Problem
 from app.window.canvas import texts
 from app.window.canvas.face import category_of, icon_of
 from app.window.canvas.flight import fly
 from app.window.chooser import ROW, Chooser, Row
-from app.window.document import Document, locate
+from app.window.document import Document
 from app.window.sentences import plain
 from app.window.theme import theme
 from blocks.card import Card, Setting

@@ -19,14 +19,12 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QMenu, QToolTip, QWidget
 
-from app.design.values import End
-from app.window.canvas import clipboard, commands, far, frame_gestures, frames, gestures, keys, menus, mine, tips
+from app.window.canvas import clipboard, commands, far, frames, gestures, keys, menus, mine, presses, tips
 from app.window.canvas.arranging import Arranger
 from app.window.canvas.bubble import Bubble
 from app.window.canvas.drops import Drops
 from app.window.canvas.fitting import Fitting
 from app.window.canvas.invitation import Invitation
-from app.window.canvas.lasso import Lasso
 from app.window.canvas.minimap import Minimap
 from app.window.canvas.painting import NEAR
 from app.window.canvas.rename import Rename
@@ -338,52 +336,8 @@ class CanvasView(Sheet):
         elif event.button() == Qt.MouseButton.RightButton and event.modifiers() & Qt.KeyboardModifier.ControlModifier:
             self.gesture = Slice(self, at)
         elif event.button() == Qt.MouseButton.LeftButton:
-            self.gesture = self._begin(at, event.modifiers())
+            self.gesture = presses.begin(self, at, event.modifiers())
         event.accept()
-
-    def _begin(self, at: QPointF, held: Qt.KeyboardModifier) -> gestures.Gesture | None:
-        scene = self.scene_
-        adds = bool(held & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier))
-        hit = scene.hit(at, self.reach)
-        if hit.node is not None and hit.port:
-            end = End(hit.node.node.id, hit.port)
-            taken = None if hit.output else scene.graph.wire_into(end)
-            if taken is not None:
-                return gestures.DrawWire(self, taken.source, from_output=True, moved=taken)
-            return gestures.DrawWire(self, end, from_output=hit.output)
-        if hit.node is not None:
-            item = hit.node
-            narrow = False
-            if adds:
-                item.setSelected(not item.isSelected())
-            elif not item.isSelected():
-                scene.select([item.node.id])
-            else:
-                narrow = True
-            if not item.isSelected():
-                return None
-            copy = bool(held & Qt.KeyboardModifier.AltModifier)
-            return gestures.Move(self, at, item, copy=copy, narrow=narrow)
-        if hit.wire is not None:
-            chosen = not hit.wire.isSelected() if adds else True
-            if not adds:
-                scene.clearSelection()
-            hit.wire.setSelected(chosen)
-            return gestures.PullWire(self, at, hit.wire)
-        if hit.frame is not None:
-            narrow = hit.frame.isSelected() and not adds
-            if adds:
-                hit.frame.setSelected(not hit.frame.isSelected())
-            elif not narrow:
-                scene.frames.select([hit.frame.frame.id])
-            if not hit.frame.isSelected():
-                return None
-            if hit.part == "title":
-                return frame_gestures.MoveFrame(self, at, hit.frame, narrow=narrow)
-            return frame_gestures.Resize(self, at, hit.frame, hit.part)
-        if held & Qt.KeyboardModifier.AltModifier:
-            return Lasso(self, at, keep=adds)
-        return gestures.Rubber(self, at, keep=adds)
 
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         if self.gesture is None:
