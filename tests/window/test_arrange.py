@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
+from PySide6.QtGui import QContextMenuEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QMenu
 
 from app.design import file
 from app.design.grouping import collapse
@@ -225,3 +227,22 @@ def test_a_file_without_places_is_laid_out_when_it_is_opened(qtbot: Any, window:
     assert window.document.file is not None and window.document.file.name == "heap.netloom"
     qtbot.waitUntil(lambda: not window.canvas.arranger.glide.running)
     assert not covered(window.canvas.scene_)
+
+
+@pytest.mark.qt_log_ignore("This plugin does not support")
+def test_the_arrange_menu_outlives_the_context_menu_that_shows_it(qtbot: Any, window: MainWindow) -> None:
+    def look() -> None:
+        shown = QApplication.activePopupWidget()
+        assert isinstance(shown, QMenu)
+        seen.append([action.text() for action in shown.actions()])
+        shown.close()
+
+    seen: list[list[str]] = []
+    centre = window.canvas.viewport().rect().center()
+    for _ in range(2):
+        QTimer.singleShot(0, look)
+        event = QContextMenuEvent(QContextMenuEvent.Reason.Keyboard, centre, window.canvas.mapToGlobal(centre))
+        QApplication.sendEvent(window.canvas.viewport(), event)
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert len(seen) == 2 and all("Arrange" in [text.replace("&", "") for text in texts] for texts in seen)
+    assert window.canvas.arrange_menu is not None and window.canvas.arrange_menu.actions()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF
+from PySide6.QtCore import QPoint, QPointF, QRectF
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QApplication
 
 from app.design import edits
 from app.design.values import Design
 from app.messages import Analysis
-from app.messages.reports import Problem
+from app.messages.reports import NodeReport, PortShape, Problem, Tensor
 from app.window.canvas import painting
 from app.window.canvas.node_item import NodeItem
 from app.window.canvas.view import CanvasView
@@ -165,3 +165,41 @@ def test_the_map_is_drawn_again_where_nodes_are_elsewhere_only(far: CanvasView) 
     far.document.edit("Move", lambda d: edits.move(d, "", {"n0": (-900.0, 0.0)}))
     settle()
     assert far.minimap._map is not drawn
+
+
+def test_many_nodes_are_moved_at_once_and_their_shapes_follow_while_the_window_lives(
+    qtbot: Any, document: Document
+) -> None:
+    count, across = 450, 30
+    nodes = tuple(node(f"n{i}", "Conv2d", (i % across) * 300, (i // across) * 200) for i in range(count))
+    wires = tuple(wire(f"n{i}", f"n{i + 1}") for i in range(count - 1))
+    document.load(Design(nodes=nodes, wires=wires), None)
+    view = shown(qtbot, document)
+    seen = (PortShape("out", "tensor", (Tensor((1, 8, 30, 30)),)),)
+    reports = tuple(NodeReport(f"n{i}", f"n{i}", "", f"n{i}", "Conv2d", outputs=seen) for i in range(count))
+    document.set_analysis(Analysis(document.revision, True, False, nodes=reports))
+    scene = view.scene_
+    assert len(scene.pills.wanted) > 300, "some had to be left for later"
+    qtbot.waitUntil(lambda: not scene.pills.wanted)
+    assert all(scene.pills.box(w) is not None for w in wires if int(w.source.node[1:]) % across < across - 1)
+    turned = {f"n{i}": (float((i // across) * 300), float((i % across) * 200 + 2000)) for i in range(count)}
+    for places, undo in ((turned, False), ({n.id: (n.x, n.y) for n in nodes}, True)):
+        if undo:
+            document.undo_stack.undo()
+        else:
+            document.edit("Turn", lambda d: edits.move(d, "", turned))
+        qtbot.waitUntil(lambda: not scene.pills.wanted)
+        boxes = []
+        for id, at in places.items():
+            item = scene.nodes[id]
+            assert (item.pos().x(), item.pos().y()) == at
+            hit = scene.hit(item.rect.center(), 1.0)
+            assert hit.node is item, id
+            boxes.append(item.rect)
+        for w, item in scene.wires.items():
+            assert item.curve.start == scene.place_of(w.source, output=True)
+            assert item.curve.end == scene.place_of(w.target, output=False)
+        shapes = [QRectF(QPointF(*box[:2]), QPointF(*box[2:])) for w in wires if (box := scene.pills.box(w))]
+        assert len(shapes) > 0.9 * len(wires)
+        assert not any(shape.intersects(rect) for shape in shapes for rect in boxes)
+        assert view.scene_.bounds().contains(boxes[-1])

@@ -89,7 +89,7 @@ def _add(menu: QMenu, text: str, mark: str, do: Callable[[], object], keys: str 
 def _arrange(view: CanvasView, menu: QMenu) -> None:
     """The window's own Arrange menu, where there is one."""
     if view.arrange_menu is not None:
-        menu.addMenu(view.arrange_menu)
+        menu.addAction(view.arrange_menu.menuAction())  # `addMenu` would give it to this menu, to die with it
 
 
 def _node_menu(view: CanvasView, menu: QMenu, node: Node) -> None:

@@ -26,6 +26,10 @@ PORT_REACH = 12.0
 """How far from its middle a port can still be hit, in px at 100 %."""
 
 
+_LASTING = tuple(field for field in Node.__struct_fields__ if field not in ("x", "y"))
+"""What a move leaves as it is, down to the very objects."""
+
+
 class NodeItem(QGraphicsItem):
     """The picture of one Node. The scene gives it a new Face when the Node, its wires or its analysis change."""
 
@@ -50,6 +54,14 @@ class NodeItem(QGraphicsItem):
     def setPos(self, *at: Any) -> None:
         super().setPos(*at)
         self._rect = None
+
+    def move(self, node: Node) -> bool:
+        """Take a Node that differs in its place alone; False, and nothing is taken, where it differs in more."""
+        if any(getattr(node, field) is not getattr(self.node, field) for field in _LASTING):
+            return False
+        self.node = node
+        self.setPos(node.x, node.y)
+        return True
 
     def show_face(self, node: Node, face: Face) -> bool:
         """Take a new Node and Face; True when places changed, so that wires must follow."""

@@ -5,6 +5,8 @@ One layer draws them all: an item a pill would double what Qt has to keep for a 
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 
@@ -101,13 +103,21 @@ class PillLayer(QGraphicsItem):
         """The wires whose courses are worked out as soon as a pill looks for a place."""
         self._steps: dict[Wire, int] = {}
         self._pills: dict[Wire, _Pill] = {}
+        self.wanted: dict[Wire, tuple[WireItem, int | None]] = {}
+        """The wires whose pills look for a place, and the place that they would like best."""
 
     # where they go ----------------------------------------------------------------------------------------------------
 
     def box(self, wire: Wire) -> Box | None:
         """Where the pill of a wire is; None when it has none or there was no room."""
+        self.settle()
         pill = self._pills.get(wire)
         return pill.box if pill else None
+
+    def repaint(self, wire: Wire) -> None:
+        """The wire looks different, and its pill with it."""
+        if (pill := self._pills.get(wire)) is not None:
+            self.update(_rect(pill.box).adjusted(-1, -1, 1, 1))
 
     def wires_under(self, box: Box) -> set[Wire]:
         """The wires whose pills lie in `box`: a node was put there."""
@@ -138,30 +148,45 @@ class PillLayer(QGraphicsItem):
 
     def drop(self, wire: Wire) -> None:
         """Take away the pill of a wire."""
+        self.wanted.pop(wire, None)
         pill = self._pills.pop(wire, None)
         if pill is not None:
             self._taken.drop(wire)
             self.update(_rect(pill.box))
 
-    def place(self, items: Iterable[WireItem], *, sticky: bool = False) -> None:
-        """Find places for the pills of these wires; `sticky` (while nodes are dragged) prefers the place they had."""
+    def clear(self) -> None:
+        """Take all away, courses too: every wire will be told of again."""
+        self._taken, self._courses = Boxes(), Boxes()
+        for kept in (self._uncharted, self._steps, self._pills, self.wanted):
+            kept.clear()
+        self.update()
+
+    def want(self, items: Iterable[WireItem], *, sticky: bool = False) -> None:
+        """Let the pills of these wires look for a place, by `settle`; `sticky` (while nodes are dragged) prefers the
+        place they had."""
         todo = list(items)
-        had = {item.wire: pill.place for item in todo if (pill := self._pills.get(item.wire)) is not None}
+        had = {item.wire: pill.place for item in todo if sticky and (pill := self._pills.get(item.wire)) is not None}
         for item in todo:
             self.drop(item.wire)
-        if any(item.look.label for item in todo):
-            for item in self._uncharted.values():
-                self._chart(item)
-            self._uncharted.clear()
-        for item in todo:
-            if not item.look.label:
+        self.wanted |= {item.wire: (item, had.get(item.wire)) for item in todo if item.look.label}
+
+    def settle(self, seconds: float = math.inf) -> bool:
+        """Find places for the pills that look for one; True when all have been seen to, and not only what could be
+        done in `seconds`."""
+        end = time.monotonic() + seconds
+        while self.wanted and time.monotonic() < end:
+            if self._uncharted:  # all courses first: a pill must keep clear of every wire
+                self._chart(self._uncharted.pop(next(iter(self._uncharted))))
                 continue
-            found = self._find(item, had.get(item.wire) if sticky else None)
+            wire = next(iter(self.wanted))
+            item, had = self.wanted.pop(wire)
+            found = self._find(item, had)
             if found is not None:
                 place, box = found
-                self._pills[item.wire] = _Pill(item, box, place)
-                self._taken.put(item.wire, box)
+                self._pills[wire] = _Pill(item, box, place)
+                self._taken.put(wire, box)
                 self.update(_rect(box))
+        return not self.wanted
 
     def _find(self, item: WireItem, first: int | None) -> tuple[int, Box] | None:
         wide = text_width(item.look.label, PILL_SIZE, mono=True) + 18

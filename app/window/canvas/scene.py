@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from PySide6.QtCore import QObject, QPointF, QRectF, Signal
+from PySide6.QtCore import QObject, QPointF, QRectF, QTimer, Signal
 from PySide6.QtWidgets import QGraphicsScene
 
 from app.design.values import Design, End, Graph, Group, Node, Wire
@@ -18,6 +19,7 @@ from app.window.canvas.frames import Frames
 from app.window.canvas.heat import Heat, heats
 from app.window.canvas.node_item import PORT_REACH, NodeItem
 from app.window.canvas.pills import PillLayer, box_of
+from app.window.canvas.trails import Trails
 from app.window.canvas.wire_item import Curve, WireItem, WireLook
 from app.window.canvas.wiring import Wiring
 from app.window.document import Document
@@ -30,6 +32,10 @@ _ROOM = 1000.0
 _DEEPEST = 16
 """How often Qt's index is cut in two at most: left to itself it is so coarse that every frame asks ten times as many
 items for their place as it paints."""
+_MANY = 200
+"""From so many moved items on Qt's index is made anew instead of kept up."""
+_FEW, _SLICE = 300, 0.008
+"""So many pills find their places at once; more in slices of so many seconds, between which the window lives."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +77,15 @@ class Scene(QGraphicsScene):
         self.letters: Callable[[str, str], str] = lambda id, port: ""
         """What a wire says in place of its shape, by the path of its node and the port; "" for the shape."""
         self._heats: dict[str, Heat] = {}
-        self._lit: set[Wire] = set()
-        """The wires from the node that is blamed to the selected one."""
+        self.trails = Trails(self)
+        """Which wires stand out, and the node that is blamed."""
         self.cards = Cards(self)
         """The nodes' pictures while a preview is on."""
         self.pills = PillLayer()
         self.addItem(self.pills)
+        self._pilling = QTimer(self)
+        self._pilling.setInterval(0)
+        self._pilling.timeout.connect(self._place_some)
         self.labels_shown = True
         document.changed.connect(self._changed)
         document.place_changed.connect(self._place_changed)
@@ -129,25 +138,61 @@ class Scene(QGraphicsScene):
         for id in self.nodes.keys() - new.by_id.keys():
             self._drop_node(id)
         stale = {end.node for wire in gone_wires | new_wires for end in (wire.source, wire.target)}
-        moved: set[str] = set()
-        for id, node in new.by_id.items():
-            item = self.nodes.get(id)
-            if item is None:
-                self._add_node(node)
-                moved.add(id)
-            elif (
-                item.node is not node
-                or id in stale
-                or (node.group and groups.get(node.group) is not self._groups.get(node.group))
-            ) and self._refresh(item, node):
-                moved.add(id)
-        self._groups = groups
-        self._wire_up(new_wires)
-        self.follow(moved, fresh=new_wires)
-        self.cards.settle()
+        before, self._groups = self._groups, groups
+        regrouped = {name for name in groups.keys() | before.keys() if groups.get(name) is not before.get(name)}
+        differ = [
+            node
+            for id, node in new.by_id.items()
+            if (item := self.nodes.get(id)) is None or item.node is not node or id in stale or node.group in regrouped
+        ]
+        with self._indexed_once(len(differ)):
+            moved, renewed = self._renew(differ, stale | {node.id for node in differ if node.group in regrouped})
+            self._wire_up(new_wires)
+            self.relabel([w for w in self._wires_of(renewed) if w not in new_wires])
+            self.follow(moved, fresh=new_wires)
+            self.cards.settle()
         if new is not old:
             self._index(self.bounds())
             self.shown.emit()
+
+    def _renew(self, nodes: Iterable[Node], stale: set[str]) -> tuple[list[str], list[str]]:
+        """Give these nodes their items. Returns which must be followed by their wires, and which look different."""
+        moved: list[str] = []
+        renewed: list[str] = []
+        for node in nodes:
+            item = self.nodes.get(node.id)
+            if item is None:
+                self._add_node(node)
+                moved.append(node.id)
+            elif node.id not in stale and item.move(node):
+                self.refreshed += 1
+                moved.append(node.id)
+            else:
+                renewed.append(node.id)
+                if self._refresh(item, node):
+                    moved.append(node.id)
+        return moved, renewed
+
+    def _wires_of(self, ids: Iterable[str]) -> dict[Wire, None]:
+        """The wires that end at these nodes."""
+        graph = self._graph
+        return {wire: None for id in ids for wire in (*graph.into.get(id, ()), *graph.out_of.get(id, ()))}
+
+    @contextmanager
+    def _indexed_once(self, count: int) -> Iterator[None]:
+        """So many items change their places: where they are many, Qt's index is made anew after them and not kept up
+        with each, which costs it more the more items lie near each other."""
+        if count < _MANY:
+            yield
+            return
+        self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
+        try:
+            yield
+        finally:
+            self.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.BspTreeIndex)
+            self._indexed = QRectF()
+            self.setSceneRect(self._indexed)  # a new index hears of its place when that changes
+            self._index(self.bounds())
 
     def _index(self, bounds: QRectF) -> None:
         """Tell Qt's index where things are: it must cut up this, not the boundless layer of the pills."""
@@ -175,10 +220,7 @@ class Scene(QGraphicsScene):
         self.pills.remove(wire)
         item = self.wires.pop(wire)
         self.removeItem(item)
-        self._lit.discard(wire)
-        if item.on_path:
-            item.hovered = False
-            self._follow_path(item)
+        self.trails.drop(item)
 
     def _refresh(self, item: NodeItem, node: Node) -> bool:
         self.refreshed += 1
@@ -197,7 +239,7 @@ class Scene(QGraphicsScene):
     def _wire_up(self, wires: Iterable[Wire]) -> None:
         for wire in wires:
             item = WireItem(wire, self._curve(wire), self._look(wire))
-            item.when_hovered = self._follow_path
+            item.when_hovered = self.trails.follow
             self.refreshed += 1
             self.wires[wire] = item
             self.addItem(item)
@@ -226,10 +268,7 @@ class Scene(QGraphicsScene):
         fresh = [id for id, seen in told.items() if self._told.get(id) != seen]  # of the others nothing new is said
         self._told = told
         self._show_faces(fresh)
-        touched: dict[Wire, None] = {}
-        for id in fresh:
-            touched.update(dict.fromkeys((*self._graph.into.get(id, ()), *self._graph.out_of.get(id, ()))))
-        self.relabel(touched)
+        self.relabel(self._wires_of(fresh))
         self._light_blame()
         self.shown.emit()
 
@@ -259,11 +298,9 @@ class Scene(QGraphicsScene):
                 if look.label != wired.look.label:
                     again.append(wired)
                 else:
-                    box = self.pills.box(wire)
-                    if box is not None:
-                        self.pills.update(QRectF(box[0] - 1, box[1] - 1, box[2] - box[0] + 2, box[3] - box[1] + 2))
+                    self.pills.repaint(wire)
                 wired.show_look(look)
-        self.pills.place(again)
+        self._place(again)
 
     def show_labels(self, on: bool) -> None:
         """Let wires say what goes through them, or not."""
@@ -277,26 +314,12 @@ class Scene(QGraphicsScene):
             self._drop_wire(wire)
         for id in [id for id in self.nodes if id not in kept]:
             self._drop_node(id)
-        self.pills.place(self.wires.values())
+        self.pills.want(self.wires.values())
+        self.pills.settle()
 
     def _light_blame(self) -> None:
-        """Light up the node that began what is wrong with the one that is selected, and the wires between."""
         chosen = self.selected_ids()
-        problems = self._problems.get(chosen[0], []) if len(chosen) == 1 else []
-        blame = next((p.blame for p in problems if p.blame), "")
-        prefix = self.document.id_path("")
-        blamed = blame.removeprefix(prefix).split("/")[0] if blame.startswith(prefix) else ""
-        for id, item in self.nodes.items():
-            item.show_blame(id == blamed and id not in chosen)
-        lit = self._between(blamed, chosen[0]) if blamed in self.nodes and blamed not in chosen else set()
-        if lit != self._lit:
-            self._lit = lit
-            self._show_path(lit)
-
-    def _between(self, start: str, end: str) -> set[Wire]:
-        """The wires on the ways from one node to another."""
-        above = self._reached([end], self._graph.into, "source")
-        return above & self._reached([start], self._graph.out_of, "target")
+        self.trails.blame(chosen, self._problems.get(chosen[0], []) if len(chosen) == 1 else [])
 
     def _index_problems(self) -> None:
         """Sort the problems by the node of this graph that shows them, once for all nodes."""
@@ -311,55 +334,43 @@ class Scene(QGraphicsScene):
 
     def follow(self, ids: Iterable[str], *, fresh: Iterable[Wire] = (), sticky: bool = False) -> None:
         """Let wires and pills follow nodes that were moved or changed their size."""
-        moved, made = set(ids), set(fresh)
-        touched = dict.fromkeys(fresh)
+        moved, made = dict.fromkeys(ids), set(fresh)
+        all_anew = not sticky and len(moved) >= _MANY and 2 * len(moved) > len(self.nodes)
+        touched = dict.fromkeys(self.wires if all_anew else (*fresh, *self._wires_of(moved)))
+        if all_anew:
+            self.pills.clear()
         if moved:
             self._relaid()
         for id in moved:
             item = self.nodes.get(id)
-            if item is None:
-                continue
-            self.pills.nodes.put(id, box_of(item.rect))
-            touched.update(dict.fromkeys(self._graph.into.get(id, ())))
-            touched.update(dict.fromkeys(self._graph.out_of.get(id, ())))
-            touched.update(dict.fromkeys(self.pills.wires_under(box_of(item.rect, 5))))
+            if item is not None:
+                self.pills.nodes.put(id, box_of(item.rect))
+                if not all_anew:
+                    touched.update(dict.fromkeys(self.pills.wires_under(box_of(item.rect, 5))))
         for wire in touched:
             item_of = self.wires[wire]
             if wire not in made:  # those are drawn where their nodes are now
                 item_of.follow(self._curve(wire))
-                item_of.show_look(self._look(wire))
             self.pills.follow(item_of)
-        self.pills.place((self.wires[wire] for wire in touched), sticky=sticky)
+        self._place([self.wires[wire] for wire in touched], sticky=sticky)
+
+    def _place(self, wires: list[WireItem], *, sticky: bool = False) -> None:
+        """Find places for pills: a few at once, many in the window's idle time."""
+        self.pills.want(wires, sticky=sticky)
+        if len(self.pills.wanted) <= _FEW:
+            self.pills.settle()
+        else:
+            self._pilling.start()
+
+    def _place_some(self) -> None:
+        if self.pills.settle(seconds=_SLICE):
+            self._pilling.stop()
 
     def _repaint(self) -> None:
         for item in self.nodes.values():
             item.update()  # each keeps its picture
         self.update()
         self.shown.emit()
-
-    def _follow_path(self, hovered: WireItem) -> None:
-        """Brighten the whole path through the wire under the pointer: all that feeds it, all that it feeds."""
-        self._show_path(self._path_of(hovered.wire) if hovered.hovered else self._lit)
-
-    def _show_path(self, path: set[Wire]) -> None:
-        for wire, item in self.wires.items():
-            item.show_path(wire in path)
-        self.pills.update()
-
-    def _path_of(self, wire: Wire) -> set[Wire]:
-        above = self._reached([wire.source.node], self._graph.into, "source")
-        return {wire} | above | self._reached([wire.target.node], self._graph.out_of, "target")
-
-    @staticmethod
-    def _reached(todo: list[str], edges: Mapping[str, tuple[Wire, ...]], side: str) -> set[Wire]:
-        """All wires that one comes by, going from the nodes `todo` always to that side."""
-        path: set[Wire] = set()
-        while todo:
-            for further in edges.get(todo.pop(), ()):
-                if further not in path:
-                    path.add(further)
-                    todo.append(getattr(further, side).node)
-        return path
 
     # what is where ----------------------------------------------------------------------------------------------------
 
