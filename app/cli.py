@@ -64,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
 
     train = command("train", "train a design and leave a run folder")
     takes_design(train)
-    train.add_argument("--data", metavar="KIND[:PATH]", help="digits, images:FOLDER or table:FILE.csv")
+    train.add_argument("--data", metavar="KIND[:PATH]", help="digits, shapes, images:FOLDER, table:FILE.csv …")
     train.add_argument("--recipe", metavar="KEY=VALUE", action="append", default=[], help="change the recipe")
     train.add_argument("--epochs", type=int, metavar="N")
     train.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1, mps")

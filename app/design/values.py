@@ -242,6 +242,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     schedule: str = "cosine"
     seed: int = 0
     precision: str = "32"
+    validation_share: float = 0.1
+    """Of data that is not divided yet."""
+    test_share: float = 0.2
+    skip_bad_samples: bool = False
+    """Leave out samples that cannot be read, and say how many; else the first ends the run with a sentence."""
 
 
 class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -16,11 +16,11 @@ from app.engine import checkpoint
 from app.engine import devices as places
 from app.engine.checkpoint import CheckpointError
 from app.engine.compile import shared_analyser
-from app.engine.data import Data, open_data
+from app.engine.data import Data, DataError, open_data, options_of
 from app.engine.loop import Loop, Parts, TrainingError, evaluate, has_batch_norm
 from app.engine.optim import OPTIMIZERS, SCHEDULES, make_optimizer
 from app.engine.rehearsal import rehearse
-from app.engine.runs import Run, RunError, RunFolder, compile_both, load_run, new_folder
+from app.engine.runs import Run, RunError, RunFolder, compile_both, load_run, new_folder, sample_counts
 from app.engine.weights import load as load_file
 from app.messages import Progress, Trained
 
@@ -69,7 +69,9 @@ def train(
     taken = load_file(training.root, weights, partly=True) if weights is not None and state is None else ()
     for line in taken if is_first() else ():
         on_note(line)
-    data = open_data(recipe.data, training.inputs, training.targets, recipe.seed)
+    data = open_data(recipe.data, training.inputs, training.targets, recipe.seed, options_of(recipe))
+    if state is not None:
+        _check_samples(place, data)
     remarks = [*taken, *data.notes, *rehearse(training, inference, data), *_remarks(training.module, data, recipe)]
     if not any(p.requires_grad for p in training.module.parameters()):
         raise TrainingError("No weight of the design can be trained: add a block with weights, or unfreeze one.")
@@ -90,7 +92,7 @@ def train(
         if fabric.global_rank:  # every device its own dropout
             checkpoint.seed_all(recipe.seed + fabric.global_rank + loop.at.step * fabric.world_size)
         return _run(loop, place, job)
-    except TrainingError as error:
+    except (TrainingError, DataError) as error:  # a sample may turn out to be unreadable in the midst of a run
         if folder is not None:
             folder.log(str(error))
         raise
@@ -199,6 +201,17 @@ def _check_resume(state: dict[str, Any], recipe: Recipe) -> None:
             )
 
 
+def _check_samples(place: Path, data: Data) -> None:
+    """A position means something only among the same samples: as many in each split as when the run began."""
+    for split, size in sample_counts(place).items():
+        now = data.splits[split].size if split in data.splits else 0
+        if now != size:
+            raise CheckpointError(
+                f"The run began with {size:,} samples in {split}, but now there are {now:,}: the data or its shares "
+                "have changed. Put them back, or start a new run."
+            )
+
+
 def _remarks(module: torch.nn.Module, data: Data, recipe: Recipe) -> list[str]:
     size = data.splits["train"].size
     alone = size % recipe.batch_size == 1 and size > 1
@@ -246,7 +259,7 @@ def evaluate_run(path: str | Path, split: str = "test", *, device: str = "auto")
 def evaluate_loaded(run: Run, split: str = "test", *, device: str = "cpu") -> dict[str, float]:
     """As `evaluate_run`, for a run that is loaded."""
     recipe = run.design.recipe
-    data = open_data(recipe.data, run.training.inputs, run.training.targets, recipe.seed)
+    data = open_data(recipe.data, run.training.inputs, run.training.targets, recipe.seed, options_of(recipe))
     if split not in data.splits:
         raise RunError(f"The data {recipe.data} has no split `{split}`: choose one of {', '.join(data.splits)}.")
     fabric, _ = _fabric(device, 1, 1, recipe.precision, step_work(run.design, recipe))

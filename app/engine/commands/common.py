@@ -105,9 +105,9 @@ def recipe_from(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
         if not sign or key not in types:
             raise CallError(f"--recipe {text}: write KEY=VALUE (keys: {', '.join(types)})")
         try:
-            changes[key] = types[key](value)
+            changes[key] = _yes_or_no(value) if types[key] is bool else types[key](value)
         except ValueError:
-            wanted = {int: "a whole number", float: "a number"}.get(types[key], "a text")
+            wanted = {int: "a whole number", float: "a number", bool: "yes or no"}.get(types[key], "a text")
             raise CallError(f"--recipe {text}: {key} needs {wanted}") from None
     for key in ("data", "epochs", "precision", "seed"):
         if getattr(arguments, key) is not None:
@@ -116,6 +116,14 @@ def recipe_from(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
     if not changed.data:
         raise CallError("no data is chosen: add --data, for example --data digits")
     return changed
+
+
+def _yes_or_no(text: str) -> bool:
+    """Raises ValueError where it is neither."""
+    known = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    if text.lower() not in known:
+        raise ValueError(text)
+    return known[text.lower()]
 
 
 def print_json(value: Any) -> None:
