@@ -11,6 +11,11 @@ from app.messages.preview import Look
 
 PathKind = Literal["", "file", "folder", "either"]
 Form = Literal["pictures", "numbers", "tokens"]
+PROBLEM_CODES = (
+    "class-count", "sample-size", "sample-dtype", "target-field", "target-size", "target-dtype", "vocabulary",
+    "value-range", "one-sample",
+)  # fmt: skip
+"""The codes of the problems that say how a drawing and its data do not fit each other."""
 
 
 class DataField(msgspec.Struct, frozen=True, omit_defaults=True):
