@@ -113,3 +113,5 @@ class DataShown(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """What samples measure, in words."""
     masks: str = ""
     """Of which field the masks shown are."""
+    code: str = ""
+    """The data is Python that nobody has allowed to run: its text. Nothing else is known then."""

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.engine.data import arrays, cifar, digits, generated, idx, images, masks, shapes, table, text
+from app.engine.data import arrays, cifar, digits, generated, idx, images, masks, python, shapes, table, text
 from app.engine.data.base import AS_USUAL, NOBODY, Data, Options, Wanted, Watch, find_path
 from app.engine.data.fit import DataError
 from app.messages.data import Dataset
@@ -63,6 +63,7 @@ KINDS: dict[str, KindOfData] = {
         _read(cifar.CARD, cifar.open_cifar, cifar.look_at_cifar),
         _text(text.CHARACTERS),
         _text(text.WORDS),
+        KindOfData(python.CARD, lambda path, wanted, seed: python.open_python(find_path("python", path), wanted, seed)),
         _made(shapes.CARD, shapes.open_shapes),
         _made(generated.SPIRALS, generated.open_spirals),
         _made(generated.SEQUENCES, generated.open_sequences),

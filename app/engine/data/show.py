@@ -14,6 +14,7 @@ from PIL import Image
 
 from app.design.values import Design
 from app.engine.compile import InputSpec, TargetSpec
+from app.engine.data import python
 from app.engine.data.base import Data, Options, Split, Watch, options_of
 from app.engine.data.fit import DataError, written
 from app.engine.data.images import pictures_in
@@ -54,6 +55,11 @@ def show(
     if card is None or (card.needs_path and not spec.partition(":")[2]):
         open_data(spec, (InputSpec("sample", (1,), "float32"),))  # it says what is missing
         raise DataError(f"The data `{spec}` cannot be shown.")
+    if card.kind == "python":
+        try:
+            card = python.look_closely(_path(spec))
+        except python.Unallowed as error:
+            return DataShown(request.job, card, (), code=error.code)
     told = 0.0
 
     def step(done: int, total: int) -> None:
@@ -80,10 +86,14 @@ def show(
     )  # fmt: skip
 
 
+def _path(spec: str) -> Path:
+    return Path(spec.partition(":")[2]).expanduser()
+
+
 def _open(spec: str, card: Dataset, design: Design, options: Options, watch: Watch) -> _Opened:
     global _opened
     inputs, targets = _asked(card, design)
-    path = Path(spec.partition(":")[2]).expanduser() if card.needs_path else None
+    path = python.place_of(_path(spec))[0] if card.needs_path else None
     stamp = path.stat().st_mtime_ns if path is not None and path.exists() else 0
     key = (spec, inputs, targets, options, stamp)
     if _opened is None or _opened.key != key:
@@ -103,6 +113,7 @@ def _asked(card: Dataset, design: Design) -> tuple[tuple[InputSpec, ...], tuple[
     if card.form == "pictures":
         size = card.sample if len(card.sample) == 3 and max(card.sample) <= 128 else (3, SIDE, SIDE)
         shapes = {"label": (), "mask": size[1:], "boxes": (4, 5)}
+        wished = [f for f in wished if card.kind != "python" or f.shape == shapes[f.name]]
         targets = tuple(TargetSpec(f.name, f.name, shapes[f.name], f.dtype) for f in wished)
         return (InputSpec("sample", size, "float32"),), targets
     fields = [field for field in wished if field.name == "label" and not field.shape]
@@ -202,7 +213,7 @@ def _counts(data: Data, split: Split, fields: tuple[str, ...]) -> tuple[int, ...
 def _sizes(spec: str, card: Dataset, data: Data) -> str:
     """What samples measure, in words."""
     if card.kind in ("images", "masks"):
-        return _picture_sizes(Path(spec.partition(":")[2]).expanduser() / ("images" if card.kind == "masks" else ""))
+        return _picture_sizes(_path(spec) / ("images" if card.kind == "masks" else ""))
     if card.form == "tokens":
         return f"{len(data.classes):,} tokens" if data.kind in ("characters", "words") else written(card.sample)
     if card.form == "pictures":
