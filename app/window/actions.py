@@ -14,6 +14,7 @@ from app.window import arrange_menu
 from app.window.canvas.keys import DEEDS
 from app.window.compare_with import CompareWith
 from app.window.files import EXAMPLES
+from app.window.panels import PANELS
 from app.window.reach import Reach
 from app.window.sentences import plain
 from app.window.theme import theme
@@ -207,7 +208,7 @@ class Actions(dict[str, QAction]):
             action.setCheckable(True)
         menu.aboutToShow.connect(self._check_panels)
         menu.addSeparator()
-        for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview", "History")):
+        for i, tab in enumerate(PANELS):
             self.add(menu, f"tab {tab}", tab, partial(window.bottom.show_tab, tab), f"Alt+{i + 1}")
         menu.addSeparator()
         for name, text, by, both in (

@@ -20,6 +20,7 @@ from app.messages import (
     Train,
     Trained,
 )
+from app.messages.data import Working
 from app.messages.profile import GetProfile
 from app.window.engine_process import EngineProcess
 
@@ -31,7 +32,7 @@ class Job(QObject):
     """A request under way in an engine of its own. Exactly one of `finished` and `failed` comes at its end."""
 
     progress = Signal(object)
-    """Progress"""
+    """Progress, or Working from a job without epochs"""
     finished = Signal(object)
     """Trained, Exported, Prediction or the answer to a Question"""
     failed = Signal(str)
@@ -80,7 +81,7 @@ class Job(QObject):
         if not self.alive or getattr(reply, "job", None) != self.request.job:
             return
         match reply:
-            case Progress():
+            case Progress() | Working():
                 self.progress.emit(reply)
             case Chunk():
                 data = self._files.setdefault(reply.file, bytearray())

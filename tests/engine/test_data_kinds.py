@@ -54,7 +54,7 @@ def same_again(spec: str, inputs: tuple[InputSpec, ...], *targets: TargetSpec) -
 def test_every_kind_is_described() -> None:
     assert set(DATASETS) == {
         "digits", "images", "masks", "table", "arrays", "idx", "cifar", "characters", "words", "shapes", "spirals",
-        "sequences",
+        "sequences", "python",
     }  # fmt: skip
     for name, kind in KINDS.items():
         card = kind.card
@@ -420,3 +420,35 @@ def test_spirals_and_waves() -> None:
     values, labels, after = next(wave.batches("train", 5))
     assert torch.equal(values[:, 1:], after[:, :-1]) and labels.max() < 4
     assert "one row of values" in refused("sequences", picture(3, 8, 8), LABEL)
+
+
+# what is dropped ------------------------------------------------------------------------------------------------------
+
+
+def test_the_kind_of_what_is_dropped_is_found(tmp_path: Path) -> None:
+    from app.engine.data.guess import kind_of
+
+    make_idx(tmp_path / "idx", 4)
+    make_cifar(tmp_path / "cifar", count=1)
+    make_masks(tmp_path / "masks", 2)
+    make_masks(tmp_path / "split" / "train", 2)
+    make_text(tmp_path / "texts.txt", 1)
+    (tmp_path / "images" / "cat").mkdir(parents=True)
+    (tmp_path / "images" / "cat" / "a.PNG").touch()
+    (tmp_path / "arrays").mkdir()
+    np.save(tmp_path / "arrays" / "x.npy", np.zeros(3))
+    for name in ("a.csv", "a.parquet", "a.npz", "a.py", "train-images-idx3-ubyte.gz", "a.exe"):
+        (tmp_path / name).touch()
+    (tmp_path / "empty").mkdir()
+    found = {name: kind_of(tmp_path / name) for name in (
+        "idx", "cifar", "masks", "split", "images", "arrays", "texts.txt", "a.csv", "a.parquet", "a.npz", "a.py",
+        "train-images-idx3-ubyte.gz",
+    )}  # fmt: skip
+    assert found == {
+        "idx": "idx", "cifar": "cifar", "masks": "masks", "split": "masks", "images": "images", "arrays": "arrays",
+        "texts.txt": "characters", "a.csv": "table", "a.parquet": "table", "a.npz": "arrays", "a.py": "python",
+        "train-images-idx3-ubyte.gz": "idx",
+    }  # fmt: skip
+    for name, said in {"a.exe": "looks like no data", "empty": "or choose the kind first", "no": "There is no"}.items():
+        with pytest.raises(DataError, match=said):
+            kind_of(tmp_path / name)

@@ -18,7 +18,7 @@ from app.engine.data import python
 from app.engine.data.base import Data, Options, Split, Watch, options_of
 from app.engine.data.fit import DataError, written
 from app.engine.data.images import pictures_in
-from app.engine.data.kinds import dataset_of, open_data
+from app.engine.data.kinds import dataset_of, forget, open_data
 from app.engine.data.masks import PASSED_OVER
 from app.messages.data import Dataset, DataShown, GetData, ShownSample, SplitShown, Working
 from app.messages.preview import Look, Tile
@@ -32,6 +32,8 @@ MEASURED = 200
 """So many pictures' sizes are looked at."""
 COUNTED = 32
 """In so many samples of a split the pixels of each class are counted."""
+SAMPLE = "`sample`"
+"""The name of the Input that a look is made with: what notes say of it is not of the design's."""
 APART = 0.1
 """Seconds between two reports of how far it is."""
 
@@ -50,6 +52,10 @@ def show(
     request: GetData, design: Design, tell: Callable[[Working], None], cancelled: Callable[[], bool]
 ) -> DataShown:
     """The answer. The data is shown as it is, whatever the design's Inputs take. Raises DataError."""
+    global _opened
+    if request.anew:
+        _opened = None
+        forget()
     spec = design.recipe.data
     card = dataset_of(spec)
     if card is None or (card.needs_path and not spec.partition(":")[2]):
@@ -71,7 +77,7 @@ def show(
 
     opened = _open(spec, card, design, options_of(design.recipe), Watch(step, cancelled))
     data = opened.data
-    if not card.classes and card.form != "tokens":
+    if data.classes and card.form != "tokens":  # with masks the ground is one of them
         card = replace(card, classes=data.classes[:NAMED])
     split = request.split if request.split in data.splits else "train"
     own = data.splits[split]
@@ -79,10 +85,11 @@ def show(
     numbers = range(start, min(start + request.count, own.size))
     samples = _samples(data, card, own, opened.fields, numbers)
     masks = "mask" if "mask" in opened.fields else ""
+    notes = tuple(note for note in data.notes if SAMPLE not in note)
     return DataShown(
         request.job, replace(card, classes=card.classes[:NAMED]),
         tuple(SplitShown(name, each.size, _counts(data, each, opened.fields)) for name, each in data.splits.items()),
-        split, samples, data.columns, tuple(data.notes), _sizes(spec, card, data), masks,
+        split, samples, data.columns, notes, _sizes(spec, card, data), masks,
     )  # fmt: skip
 
 
