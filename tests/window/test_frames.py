@@ -271,3 +271,16 @@ def test_far_out_the_title_grows_and_can_still_be_taken(view: CanvasView) -> Non
 def test_frames_alone_are_a_drawing_that_is_seen(view: CanvasView) -> None:
     view.document.load(Design(frames=(Frame("note", "To do", "Begin here", 0, 0, 300, 200),)), None)
     assert view.scene_.bounds().width() == 300 and not view.invitation.isVisible()
+
+
+@pytest.mark.parametrize("zoom", [1.0, 0.6, 0.3])
+def test_the_title_stands_on_one_tone(view: CanvasView, zoom: float) -> None:
+    frame_two(view)
+    view.scene_.clearSelection()
+    view.set_zoom(zoom)
+    view.look_at(view.scene_.frames.items["frame"].rect.center())
+    QApplication.processEvents()
+    bar = view.mapFromScene(view.scene_.frames.items["frame"].bar(view.zoom)).boundingRect()
+    picture = view.viewport().grab().toImage()
+    seen = {picture.pixelColor(bar.right() - 8, y).name() for y in range(bar.top() + 4, bar.bottom() - 3)}
+    assert len(seen) == 1, seen
