@@ -73,7 +73,7 @@ def test_the_bubble_says_the_problem_and_its_button_mends_it(view: CanvasView) -
     view.reveal("conv")
     assert view.bubble.isVisible()
     button = view.bubble.findChild(QPushButton, "first")
-    assert button.text() == "Set out_channels to 3  1.79 k in all", "most of a partial total is not counted yet"
+    assert button.text() == "Set out_channels to 3  1.79 k parameters", "most of a partial total is not counted yet"
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     assert view.document.design.by_id["conv"].settings["out_channels"] == 3
     assert view.document.undo_stack.undoText() == "Set out_channels to 3"
