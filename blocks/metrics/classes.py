@@ -8,7 +8,18 @@ import torch
 from torch import nn
 
 from blocks.declare import block, port, setting
-from blocks.metrics.counted import AVERAGE, CLASS, EXEMPT, IGNORE, SCORES, Average, Counted, chosen, probabilities
+from blocks.metrics.counted import (
+    AVERAGE,
+    CLASS,
+    EXEMPT,
+    IGNORE,
+    SCORES,
+    UNCHECKED,
+    Average,
+    Counted,
+    chosen,
+    probabilities,
+)
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
@@ -74,10 +85,8 @@ class Precision(Counted):
         from torchmetrics.classification import BinaryPrecision, MulticlassPrecision
 
         if self.K == 1:
-            return BinaryPrecision(ignore_index=self.ignore_index, validate_args=False)
-        return MulticlassPrecision(
-            self.K, average=self.average, ignore_index=self.ignore_index, validate_args=False
-        )  # fmt: skip
+            return BinaryPrecision(ignore_index=self.ignore_index, **UNCHECKED)
+        return MulticlassPrecision(self.K, average=self.average, ignore_index=self.ignore_index, **UNCHECKED)
 
 
 @block(
@@ -106,8 +115,8 @@ class Recall(Counted):
         from torchmetrics.classification import BinaryRecall, MulticlassRecall
 
         if self.K == 1:
-            return BinaryRecall(ignore_index=self.ignore_index, validate_args=False)
-        return MulticlassRecall(self.K, average=self.average, ignore_index=self.ignore_index, validate_args=False)
+            return BinaryRecall(ignore_index=self.ignore_index, **UNCHECKED)
+        return MulticlassRecall(self.K, average=self.average, ignore_index=self.ignore_index, **UNCHECKED)
 
 
 @block(
@@ -136,8 +145,8 @@ class F1Score(Counted):
         from torchmetrics.classification import BinaryF1Score, MulticlassF1Score
 
         if self.K == 1:
-            return BinaryF1Score(ignore_index=self.ignore_index, validate_args=False)
-        return MulticlassF1Score(self.K, average=self.average, ignore_index=self.ignore_index, validate_args=False)
+            return BinaryF1Score(ignore_index=self.ignore_index, **UNCHECKED)
+        return MulticlassF1Score(self.K, average=self.average, ignore_index=self.ignore_index, **UNCHECKED)
 
 
 @block(
@@ -173,11 +182,17 @@ class ROCAUC(Counted):
     def meter(self) -> Metric:
         from torchmetrics.classification import BinaryAUROC, MulticlassAUROC
 
+        made: Metric
         if self.K == 1:
-            return BinaryAUROC(thresholds=self.bins, ignore_index=self.ignore_index, validate_args=False)
-        return MulticlassAUROC(
-            self.K, average=self.average, thresholds=self.bins, ignore_index=self.ignore_index, validate_args=False
-        )
+            made = BinaryAUROC(thresholds=self.bins, ignore_index=self.ignore_index, **UNCHECKED)
+        else:
+            made = MulticlassAUROC(
+                self.K, average=self.average, thresholds=self.bins, ignore_index=self.ignore_index, **UNCHECKED
+            )
+        if self.bins is None:  # lists of all scores: begun with none, but with their sizes
+            made.preds = [torch.zeros((0,) if self.K == 1 else (0, self.K))]
+            made.target = [torch.zeros(0, dtype=torch.long)]
+        return made
 
 
 @block(
@@ -207,8 +222,8 @@ class ConfusionMatrix(Counted):
         from torchmetrics.classification import BinaryConfusionMatrix, MulticlassConfusionMatrix
 
         if self.K == 1:
-            return BinaryConfusionMatrix(ignore_index=self.ignore_index, validate_args=False)
-        return MulticlassConfusionMatrix(self.K, ignore_index=self.ignore_index, validate_args=False)
+            return BinaryConfusionMatrix(ignore_index=self.ignore_index, **UNCHECKED)
+        return MulticlassConfusionMatrix(self.K, ignore_index=self.ignore_index, **UNCHECKED)
 
     def sizes(self) -> tuple[int, ...]:
         return (max(self.K, 2),) * 2

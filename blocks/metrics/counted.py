@@ -7,7 +7,7 @@ itself keeps nothing: its own forward is the metric of one batch.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
 from torch import nn
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from torchmetrics import Metric
 
 Average = Literal["macro", "micro", "weighted"]
+
+LOCAL: dict[str, Any] = {"sync_on_compute": False, "compute_with_cache": False}
+"""What every meter is made with: several devices are brought together by who trains, and nothing is worked out twice
+without a need."""
+UNCHECKED: dict[str, Any] = {**LOCAL, "validate_args": False}
+"""Meters of classes too: their checks look at every value, which takes longer than counting."""
 
 EXEMPT = {
     "onnx": "a metric belongs to evaluation: exported networks hold none",
@@ -36,12 +42,23 @@ IGNORE = setting("The number of a class whose places do not count, such as 255 f
 class Counted(nn.Module):
     """A metric of what is wired to `x` and `target`, over as many batches as there are."""
 
+    in_double: ClassVar[bool] = False
+    """Whether its sums are kept in float64, where the device has it."""
+
     def meter(self) -> Metric:
         """A new torchmetrics metric that has seen nothing yet.
 
+        Its state has one number of sizes from the start, so that devices that saw nothing can be joined with others.
         torchmetrics takes seconds to import, so this is where it is imported.
         """
         raise NotImplementedError
+
+    def meter_on(self, device: torch.device) -> Metric:
+        """A new meter on a device."""
+        meter = self.meter()
+        if self.in_double and device.type != "mps":
+            meter.set_dtype(torch.float64)
+        return meter.to(device)
 
     def prepare(self, x: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What the metric's `update` takes of one batch: here the class with the best score (B, *S), and the target."""
@@ -50,7 +67,7 @@ class Counted(nn.Module):
     def forward(self, x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         if x.is_meta:  # a count is made of values, and there are none
             return x.new_zeros(self.sizes(), dtype=self.kind())
-        meter = self.meter().to(x.device)
+        meter = self.meter_on(x.device)
         with torch.no_grad():
             meter.update(*self.prepare(x, target))
             return self.value(meter).to(self.kind())

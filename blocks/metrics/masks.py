@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from blocks.declare import block, port, setting
-from blocks.metrics.counted import AVERAGE, CLASS, EXEMPT, IGNORE, SCORES, Average, Counted
+from blocks.metrics.counted import AVERAGE, CLASS, EXEMPT, IGNORE, SCORES, UNCHECKED, Average, Counted
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
@@ -42,8 +42,8 @@ class MeanIoU(Counted):
         from torchmetrics.classification import BinaryJaccardIndex, MulticlassJaccardIndex
 
         if self.K == 1:
-            return BinaryJaccardIndex(ignore_index=self.ignore_index, validate_args=False)
-        return MulticlassJaccardIndex(self.K, average=self.average, ignore_index=self.ignore_index, validate_args=False)
+            return BinaryJaccardIndex(ignore_index=self.ignore_index, **UNCHECKED)
+        return MulticlassJaccardIndex(self.K, average=self.average, ignore_index=self.ignore_index, **UNCHECKED)
 
 
 @block(
@@ -70,8 +70,8 @@ class PixelAccuracy(Counted):
         from torchmetrics.classification import BinaryAccuracy, MulticlassAccuracy
 
         if self.K == 1:
-            return BinaryAccuracy(ignore_index=self.ignore_index, validate_args=False)
-        return MulticlassAccuracy(self.K, average="micro", ignore_index=self.ignore_index, validate_args=False)
+            return BinaryAccuracy(ignore_index=self.ignore_index, **UNCHECKED)
+        return MulticlassAccuracy(self.K, average="micro", ignore_index=self.ignore_index, **UNCHECKED)
 
 
 @block(
@@ -102,8 +102,8 @@ class DiceScore(Counted):
         from torchmetrics.classification import BinaryF1Score, MulticlassStatScores
 
         if self.K == 1:
-            return BinaryF1Score(ignore_index=self.ignore_index, validate_args=False)
-        return MulticlassStatScores(self.K, average=None, ignore_index=self.ignore_index, validate_args=False)
+            return BinaryF1Score(ignore_index=self.ignore_index, **UNCHECKED)
+        return MulticlassStatScores(self.K, average=None, ignore_index=self.ignore_index, **UNCHECKED)
 
     def value(self, meter: Metric) -> torch.Tensor:
         counts = meter.compute()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import torch
 
 from blocks.declare import block, port, setting
 from blocks.losses.common import matching
-from blocks.metrics.counted import EXEMPT, Counted, exact
+from blocks.metrics.counted import EXEMPT, LOCAL, Counted, exact
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
@@ -18,10 +19,12 @@ _TARGET = port("number:B *T", "The right numbers, in the sizes of `x`.")
 
 
 class _OfNumbers(Counted):
+    in_double = True
+
     def prepare(self, x: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         x, target = exact(x), exact(target)
         target = matching(x, target)
-        return x.flatten(1), target.flatten(1)  # (B, numbers of a sample)
+        return x.reshape(len(x), -1), target.reshape(len(x), -1)  # (B, numbers of a sample)
 
 
 @block(
@@ -47,7 +50,7 @@ class MeanSquaredError(_OfNumbers):
     def meter(self) -> Metric:
         from torchmetrics.regression import MeanSquaredError as Meter
 
-        return Meter(squared=not self.root)
+        return Meter(squared=not self.root, **LOCAL)
 
 
 @block(
@@ -69,7 +72,7 @@ class MeanAbsoluteError(_OfNumbers):
     def meter(self) -> Metric:
         from torchmetrics.regression import MeanAbsoluteError as Meter
 
-        return Meter()
+        return Meter(**LOCAL)
 
 
 @block(
@@ -88,6 +91,10 @@ class R2Score(_OfNumbers):
     With several numbers a sample it is worked out for each, and the mean is taken.
     """
 
+    def __init__(self, S: tuple[int, ...]) -> None:
+        super().__init__()
+        self.numbers = math.prod(S)
+
     def prepare(self, x: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         x, target = super().prepare(x, target)
         return (x.squeeze(1), target.squeeze(1)) if x.shape[1] == 1 else (x, target)
@@ -95,4 +102,13 @@ class R2Score(_OfNumbers):
     def meter(self) -> Metric:
         from torchmetrics.regression import R2Score as Meter
 
-        return Meter()
+        made = Meter(**LOCAL)
+        if self.numbers > 1:
+            for name in ("sum_squared_error", "sum_error", "residual"):
+                made.add_state(name, torch.zeros(self.numbers), dist_reduce_fx="sum")
+        return made
+
+    def value(self, meter: Metric) -> torch.Tensor:
+        if int(meter.total) < 2:  # type: ignore[arg-type]  # torchmetrics raises
+            return torch.tensor(torch.nan)
+        return super().value(meter)

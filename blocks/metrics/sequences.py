@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from blocks.declare import block, port, setting
-from blocks.metrics.counted import EXEMPT, SCORES, Counted, exact
+from blocks.metrics.counted import EXEMPT, LOCAL, SCORES, Counted, exact
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
@@ -31,6 +31,8 @@ class Perplexity(Counted):
     Scores have the tokens in their second size, as cross-entropy takes them.
     """
 
+    in_double = True
+
     def __init__(self, ignore_index: int | None = None) -> None:
         super().__init__()
         self.ignore_index = ignore_index
@@ -42,4 +44,4 @@ class Perplexity(Counted):
     def meter(self) -> Metric:
         from torchmetrics.text import Perplexity as Meter
 
-        return Meter(ignore_index=self.ignore_index)
+        return Meter(ignore_index=self.ignore_index, **LOCAL)
