@@ -76,13 +76,19 @@ def rules_ungrouped(design: Design, before: Design, where: str, id: str, names: 
     """The recipe's rules once the Group node `id` is taken apart: those for nodes inside it follow, one for the Group
     becomes one for each. `names` are what the nodes inside are called now, by their ids there."""
 
+    own = {rule.node for rule in design.recipe.nodes}
+
     def follow(rule: NodeRule) -> Iterable[NodeRule]:
         found, old = rule_steps(before, rule) or [], rule.node.split("/")
         at = next((i for i, (w, n) in enumerate(found) if (w, n.id) == (where, id)), None)
         if at is None:
             return (rule,)
-        inside = names.values() if at == len(found) - 1 else [names.get(found[at + 1][1].id)]
-        return (replace(rule, node="/".join((*old[:at], n, *old[at + 2 :]))) for n in inside if n)
+        if at == len(found) - 1:  # what has a rule of its own goes by that
+            named = {name: before.graph(found[at][1].group).by_id[inner].name for inner, name in names.items()}
+            inside = [name for name in names.values() if f"{rule.node}/{named[name]}" not in own]
+        else:
+            inside = [name for inner, name in names.items() if inner == found[at + 1][1].id]
+        return (replace(rule, node="/".join((*old[:at], name, *old[at + 2 :]))) for name in inside)
 
     rules = tuple(new for rule in design.recipe.nodes for new in follow(rule))
     return replace(design, recipe=replace(design.recipe, nodes=rules)) if rules != design.recipe.nodes else design

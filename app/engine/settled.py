@@ -33,7 +33,7 @@ def going_on(recipe: Recipe, state: dict[str, Any]) -> Recipe:
     wished = settled(recipe)
     for name, value in known.items():
         if wished[name] != value:
-            said, wish = value or "none", wished[name] or "none"
+            said, wish = (str(one).lower() if isinstance(one, bool) else one or "none" for one in (value, wished[name]))
             raise CheckpointError(
                 f"The run has {_WORDS.get(name, name)} {said}, but {wish} is asked for: "
                 f"resume with {said}, or start a new run."

@@ -19,7 +19,7 @@ from app.engine.loop import Loop, Parts, TrainingError, evaluate, has_batch_norm
 from app.engine.optim import make_optimizer
 from app.engine.recipe import HALF_NEEDS_GPU, PRECISIONS, check_data, check_recipe, check_rules, explain, with_batch
 from app.engine.rehearsal import rehearse
-from app.engine.runs import Run, RunError, RunFolder, compile_both, load_run, new_folder
+from app.engine.runs import Run, RunError, RunFolder, begins_again, begun_with, compile_both, load_run, new_folder
 from app.engine.settled import going_on
 from app.engine.weights import load as load_file
 from app.messages import Progress, Trained
@@ -56,7 +56,9 @@ def train(
         raise RunError("To resume, name the run folder.")
     place = run if run is not None else new_folder(name)
     fabric, threads = make_fabric(device, devices, nodes, recipe.precision, step_work(design, recipe))
-    state = checkpoint.load_state(place / "checkpoints" / "last") if resume else None
+    again = resume and begins_again(place)
+    state = checkpoint.load_state(place / "checkpoints" / "last") if resume and not again else None
+    weights = begun_with(place) if again else weights
     if state is not None:
         recipe = going_on(recipe, state)
     checkpoint.seed_all(recipe.seed)
@@ -83,8 +85,11 @@ def train(
         loop = Loop(Parts(fabric, training, module, optimizer, data, recipe, folder), on_progress, cancelled, job)
         if folder is not None:
             on = {"device": str(fabric.device), "devices": devices, "nodes": nodes, "threads": threads}
-            folder.write_facts(data, on)
+            folder.write_facts(data, {**on, "weights": str(weights.absolute())} if weights is not None else on)
             _begin_log(folder, loop, remarks, str(fabric.device), threads, state)
+        if again and folder is not None:
+            folder.log("It ended before its first checkpoint: it begins again.")
+            folder.cut(0, 0)
         if state is not None:
             loop.restore(state)
             if folder is not None:
