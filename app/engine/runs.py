@@ -242,6 +242,22 @@ def compile_both(design: Design) -> tuple[Network, Network | None]:
     return training, compile_design(design, "inference", training.root)
 
 
+def begins_again(path: Path) -> bool:
+    """Whether this is a run that ended before its first checkpoint, so that to go on is to begin."""
+    return (path / "design.netloom").is_file() and checkpoint.place(path / "checkpoints" / "last") is None
+
+
+def begun_with(path: Path) -> Path | None:
+    """The file of weights that a run began with; None where they were new, or it ended before it noted that."""
+    try:
+        named = json.loads((path / "versions.json").read_text(encoding="utf-8")).get("weights")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path / 'versions.json'} cannot be read ({error}).") from None
+    return Path(named) if named else None
+
+
 def _facts(path: Path) -> DataFacts:
     try:
         facts = json.loads((path / "data.json").read_text(encoding="utf-8"))

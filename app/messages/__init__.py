@@ -18,6 +18,7 @@ from app.messages.forecast import ForecastMemory, MemoryForecast
 from app.messages.parts import Fields, GetFields, GetParts, Parts
 from app.messages.preview import GetPreview, Preview
 from app.messages.profile import GetProfile, Profile
+from app.messages.recipe import CountSamples, FindRate, RateFound, Samples
 from app.messages.reckoning import Reckon, Reckoning
 from app.messages.reports import Memory, Named, NodeReport, Problem, Uncounted
 from app.messages.solving import Solve, Solved
@@ -137,10 +138,12 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
 
 Question = (
     Survey | OpenUp | Solve | Reckon | GetParts | GetFields | TryOut
-    | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals
+    | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals | CountSamples | FindRate
 )  # fmt: skip
 """What an engine is asked about the drawing, besides its analysis."""
-LongQuestion = Survey | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals
+LongQuestion = (
+    Survey | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals | CountSamples | FindRate
+)
 """Those that may take many seconds: they are for an engine that no edit waits for."""
 Request = GetCatalogue | GetDevices | Trust | LoadBlocks | Analyse | Question | Train | Export | Predict | Cancel
 
@@ -315,7 +318,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 Answers = (
     Surveyed | OpenedUp | Solved | Reckoning | Parts | Fields | TriedOut
-    | MemoryForecast | Symbols | SizesChecked | Profile | Preview | Totals
+    | MemoryForecast | Symbols | SizesChecked | Profile | Preview | Totals | Samples | RateFound
 )  # fmt: skip
 """What comes back for each Question."""
 Reply = (
