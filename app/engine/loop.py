@@ -15,6 +15,7 @@ from app.engine import checkpoint
 from app.engine.compile import Network
 from app.engine.data import Data
 from app.engine.optim import rate_at
+from app.engine.pace import Pace, gpu_memory, hold, memory
 from app.engine.runs import RunFolder
 from app.messages import Progress
 
@@ -26,7 +27,7 @@ draw the same ones."""
 CONTROL_STEPS = 8
 """With several devices, every so many steps they agree whether to stop or to save."""
 
-GO, SAVE, STOP = 0, 1, 2
+GO, SAVE, STOP, PAUSE = 0, 1, 2, 3
 
 
 class TrainingError(RuntimeError):
@@ -64,11 +65,12 @@ class Loop:
     """Trains from a position to the recipe's last epoch, or until it is stopped."""
 
     def __init__(
-        self, parts: Parts, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool], job: str = ""
+        self, parts: Parts, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool], job: str = "",
+        paused: Callable[[], bool] = lambda: False,
     ) -> None:
         self.parts = parts
         self.at = Position()
-        self._on_progress, self._cancelled, self._job = on_progress, cancelled, job
+        self._on_progress, self._cancelled, self._job, self._paused = on_progress, cancelled, job, paused
         fabric, network, data, recipe = parts.fabric, parts.network, parts.data, parts.recipe
         self._rank, self._world = fabric.global_rank, fabric.world_size
         self._least = self._world * (2 if has_batch_norm(network.module) else 1)
@@ -79,8 +81,10 @@ class Loop:
         self._kind = torch.float32 if fabric.device.type == "mps" else torch.float64
         self._sums = torch.zeros(len(self.names), dtype=self._kind, device=fabric.device)
         self._losses: list[torch.Tensor] = []
-        self._saved = self._reported = self._began = time.monotonic()
-        self._done = 0
+        self._saved = self._reported = self._began = self._epoch_began = time.monotonic()
+        self._done = self._epoch_samples = 0
+        self._earlier = 0.0
+        """Seconds that the run had trained before it was resumed."""
 
     # the epochs -------------------------------------------------------------------------------------------------------
 
@@ -127,6 +131,8 @@ class Loop:
             order = self._control(now)
             if order != GO:
                 self.save()
+            if order == PAUSE:
+                order = self._hold()
             if order == STOP:
                 return False
         return True
@@ -204,24 +210,50 @@ class Loop:
     def _write(self, split: str, values: Mapping[str, float], epoch: int = 0) -> None:
         if self.parts.folder is not None:
             self.parts.folder.write(epoch or self.at.epoch, self.at.step, split, values)
+            if split == "train":
+                used, there = memory(), gpu_memory(self.parts.fabric.device)
+                self.parts.folder.write_pace(Pace(self.at.step, self._seconds(), self._rate(), used, there))
 
-    def _report(self, split: str, values: Mapping[str, float], epoch: int = 0) -> None:
+    def _seconds(self) -> float:
+        """How long the run has trained, validation included and pauses left out."""
+        return self._earlier + time.monotonic() - self._began
+
+    def _rate(self) -> float:
+        """Samples a second in this epoch."""
+        seconds = time.monotonic() - self._epoch_began
+        return self._epoch_samples / seconds if seconds > 0 else 0.0
+
+    def _report(self, split: str, values: Mapping[str, float], epoch: int = 0, *, paused: bool = False) -> None:
         if self._rank:
             return
         now = time.monotonic()
-        seconds = now - self._epoch_began if self._done else 0.0
         left = (self.total - self.at.step) * (now - self._began) / self._done if self._done >= 3 else None
-        rate = self._epoch_samples / seconds if split == "train" and seconds > 0 else 0.0
+        rate = self._rate() if split == "train" and self._done else 0.0
         epochs = self.parts.recipe.epochs
         shown = Settings({name: value for name, value in values.items() if abs(value) < float("inf")})
         self._on_progress(
-            Progress(self._job, epoch or self.at.epoch, epochs, self.at.step, self.total, split, shown, left, rate)
-        )
+            Progress(
+                self._job, epoch or self.at.epoch, epochs, self.at.step, self.total, split, shown, left, rate,
+                self._seconds(), memory(), gpu_memory(self.parts.fabric.device), paused,
+            )
+        )  # fmt: skip
+
+    def _hold(self) -> int:
+        """Pause: the checkpoint is written, nothing is computed, and no clock of the run goes on."""
+        self._report("train", {}, paused=True)
+        held = hold(self._paused, self._cancelled)
+        self._began += held
+        self._epoch_began += held
+        self._saved += held
+        return STOP if self._cancelled() else GO
 
     def _control(self, now: float) -> int:
-        """Whether to go on, to save a checkpoint, or to stop: the first rank decides for all."""
+        """Whether to go on, to save a checkpoint, to pause (with one device alone: others would wait for a message that
+        does not come and break off), or to stop: the first rank decides for all."""
         if self._world == 1:
-            return STOP if self._cancelled() else SAVE if now - self._saved >= SAVE_SECONDS else GO
+            if self._cancelled():
+                return STOP
+            return PAUSE if self._paused() else SAVE if now - self._saved >= SAVE_SECONDS else GO
         if self.at.step % CONTROL_STEPS:
             return GO
         order = GO
@@ -248,6 +280,7 @@ class Loop:
         state = {
             "epoch": at.epoch, "batch": at.batch, "step": at.step, "count": count, "sums": sums.cpu(),
             "names": list(self.names), "best": at.best, "best_epoch": at.best_epoch, "rows": folder.rows,
+            "seconds": self._seconds(),
             "optimizer": self.parts.optimizer.state_dict(),
             "scheduler": {"schedule": recipe.schedule, "step": at.step, "steps": self.total},
             "precision": self.parts.fabric.strategy.precision.state_dict(),
@@ -267,6 +300,7 @@ class Loop:
         self.parts.optimizer.load_state_dict(state["optimizer"])
         self.parts.fabric.strategy.precision.load_state_dict(state["precision"])
         first = self._rank == 0
+        self._earlier = state.get("seconds", 0.0)  # runs of older versions kept no time
         self.at = Position(
             state["epoch"], state["batch"], state["step"], state["count"] if first else 0, state["best"],
             state["best_epoch"],

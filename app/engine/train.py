@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
+import os
+import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +14,11 @@ from typing import Any
 import torch
 from msgspec.structs import replace
 
+from app.design.file import FileError
 from app.design.values import Design, Recipe, Settings
 from app.engine import checkpoint
 from app.engine import devices as places
+from app.engine.carry import carry
 from app.engine.checkpoint import CheckpointError
 from app.engine.compile import shared_analyser
 from app.engine.data import Data, open_data
@@ -23,6 +28,7 @@ from app.engine.rehearsal import rehearse
 from app.engine.runs import Run, RunError, RunFolder, compile_both, load_run, new_folder
 from app.engine.weights import load as load_file
 from app.messages import Progress, Trained
+from app.messages.training import Carried
 
 __all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "TrainingError", "evaluate_run", "is_first", "train"]
 
@@ -42,14 +48,18 @@ def train(
     run: Path | None = None,
     resume: bool = False,
     weights: Path | None = None,
+    begin_with: Path | None = None,
     on_note: Callable[[str], None] = lambda line: None,
+    on_carried: Callable[[Carried], None] = lambda carried: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     cancelled: Callable[[], bool] = lambda: False,
+    paused: Callable[[], bool] = lambda: False,
     job: str = "",
 ) -> Trained:
     """Train `design` by `recipe` into the run folder `run` (none: a new one under runs), or go on with `resume`.
 
-    It begins with the `weights` of a file as far as they fit; `on_note` hears what was taken. Raises TrainingError,
+    It begins with the `weights` of a file as far as they fit, and `on_note` hears what was taken; or with those of
+    another run's folder, `begin_with`, and `on_carried` hears it. While `paused` it holds. Raises TrainingError,
     DataError, DeviceError, RunError, WeightsError or CheckpointError, each with a sentence for the user, and
     InvalidDesignError where the design cannot be compiled.
     """
@@ -69,15 +79,25 @@ def train(
     taken = load_file(training.root, weights, partly=True) if weights is not None and state is None else ()
     for line in taken if is_first() else ():
         on_note(line)
+    if begin_with is not None and state is None:
+        carried = carry(training.root, design, begin_with)
+        taken = (*taken, f"Continues {begin_with}: {carried.summary}.", *_carried_lines(carried))
+        if is_first():
+            on_carried(carried)
     data = open_data(recipe.data, training.inputs, training.targets, recipe.seed)
     remarks = [*taken, *data.notes, *rehearse(training, inference, data), *_remarks(training.module, data, recipe)]
     if not any(p.requires_grad for p in training.module.parameters()):
         raise TrainingError("No weight of the design can be trained: add a block with weights, or unfreeze one.")
     folder = RunFolder(place, replace(design, recipe=recipe), resume=resume) if fabric.global_rank == 0 else None
+    how = "failed"
+    message = "It broke off."
     try:
+        if folder is not None:
+            folder.mark("running", **whose())
         optimizer = make_optimizer(training.module.parameters(), recipe)
         module, optimizer = fabric.setup(training.module, optimizer)
-        loop = Loop(Parts(fabric, training, module, optimizer, data, recipe, folder), on_progress, cancelled, job)
+        works = Parts(fabric, training, module, optimizer, data, recipe, folder)
+        loop = Loop(works, on_progress, cancelled, job, paused)
         if folder is not None:
             on = {"device": str(fabric.device), "devices": devices, "nodes": nodes, "threads": threads}
             folder.write_facts(data, on)
@@ -89,19 +109,27 @@ def train(
             checkpoint.restore_random(state["random"])
         if fabric.global_rank:  # every device its own dropout
             checkpoint.seed_all(recipe.seed + fabric.global_rank + loop.at.step * fabric.world_size)
-        return _run(loop, place, job)
+        ended = _run(loop, place, job)
+        how, message = "stopped" if ended.stopped else "finished", ""
+        return ended
     except TrainingError as error:
+        message = str(error)
         if folder is not None:
             folder.log(str(error))
         raise
     except (RuntimeError, MemoryError) as error:
-        sentence = explain(error, recipe)
+        message = sentence = explain(error, recipe)
         if folder is not None:
             folder.log(sentence)
         raise TrainingError(sentence) from error
+    except ValueError as error:  # the folder cannot be written, say: it has a sentence of its own
+        message = str(error)
+        raise
     finally:
         training.root.to("cpu")
         if folder is not None:
+            with contextlib.suppress(FileError):  # a full disk, say: what ended the run is the sentence that counts
+                folder.mark(how, **({"message": message} if message else {}))
             folder.close()
 
 
@@ -124,6 +152,17 @@ def _run(loop: Loop, place: Path, job: str) -> Trained:
         said = ", ".join(f"{name} {value:.4g}" for name, value in values.items()) or "there is no test split"
         parts.folder.log(f"Test{best}: {said}.")
     return Trained(job, str(place), False, parts.recipe.epochs, Settings(values))
+
+
+def whose() -> dict[str, Any]:
+    """Which process trains: a reader of the folder can ask the system whether it still lives."""
+    return {"pid": os.getpid(), "host": platform.node()}
+
+
+def _carried_lines(carried: Carried) -> tuple[str, ...]:
+    """For the log: every weight that was not simply kept."""
+    named = (("Kept in part", carried.sliced), ("New", carried.fresh), ("Not needed any more", carried.dropped))
+    return tuple(f"{what}: {', '.join(names)}." for what, names in named if names)
 
 
 def is_first() -> bool:
