@@ -15,7 +15,8 @@ from app.design.values import Design, Recipe
 from app.engine import checkpoint
 from app.engine.compile import compile_design
 from app.engine.data import open_data
-from app.engine.loop import TrainingError, has_batch_norm, total_loss
+from app.engine.evaluation import has_batch_norm, total_loss
+from app.engine.loop import TrainingError
 from app.engine.optim import make_optimizer, set_frozen
 from app.engine.recipe import check_recipe, check_rules
 from app.engine.stepping import Stepper, set_training

@@ -24,6 +24,7 @@ from app.messages.reports import Memory, Named, NodeReport, Problem, Uncounted
 from app.messages.solving import Solve, Solved
 from app.messages.symbols import CheckSizes, GetSymbols, SizesChecked, Symbols
 from app.messages.totals import GetTotals, Totals
+from app.messages.training import Carried, Pause
 from app.messages.trial import TriedOut, TryOut
 from blocks.card import Card, Page
 
@@ -66,6 +67,8 @@ class Train(msgspec.Struct, frozen=True, tag=True):
     variant: str = ""
     run: str = ""
     resume: bool = False
+    begin_with: str = ""
+    """A run folder whose last weights it begins with, as far as they fit: a Carried says which did."""
 
 
 class Export(msgspec.Struct, frozen=True, tag=True):
@@ -145,7 +148,9 @@ LongQuestion = (
     Survey | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals | CountSamples | FindRate
 )
 """Those that may take many seconds: they are for an engine that no edit waits for."""
-Request = GetCatalogue | GetDevices | Trust | LoadBlocks | Analyse | Question | Train | Export | Predict | Cancel
+Request = (
+    GetCatalogue | GetDevices | Trust | LoadBlocks | Analyse | Question | Train | Export | Predict | Pause | Cancel
+)
 
 
 # engine -> window -----------------------------------------------------------------------------------------------------
@@ -229,7 +234,8 @@ class Progress(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """Where a job stands. `split` is train (a point each few steps, running mean), validation or test (one an epoch).
 
     `step` of `steps` counts over the whole run. `values` holds `loss` and each metric by its node's name; `left` is
-    seconds, None until known; `rate` samples/s.
+    seconds, None until known; `rate` samples/s. `seconds` is how long the run has trained, pauses left out; `memory`
+    and `gpu_memory` are bytes, 0 where they are not known.
     """
 
     job: str
@@ -243,6 +249,10 @@ class Progress(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     rate: float = 0.0
     confusions: tuple[Confusion, ...] = ()
     """Of validation and test: what the design's ConfusionMatrix blocks counted."""
+    seconds: float = 0.0
+    memory: int = 0
+    gpu_memory: int = 0
+    paused: bool = False
 
 
 class Trained(msgspec.Struct, frozen=True, tag=True):
@@ -322,8 +332,8 @@ Answers = (
 )  # fmt: skip
 """What comes back for each Question."""
 Reply = (
-    Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Progress | Trained | Exported | Chunk
-    | Prediction | Failed
+    Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Progress | Carried | Trained | Exported
+    | Chunk | Prediction | Failed
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder(enc_hook=enc_hook)
