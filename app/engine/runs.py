@@ -299,6 +299,15 @@ def _facts(path: Path) -> DataFacts:
         raise RunError(f"{path / 'data.json'} cannot be read ({error}).") from None
 
 
+def sample_counts(path: Path) -> dict[str, int]:
+    """How many samples each split had when the run began; nothing where data.json does not tell."""
+    try:
+        facts = json.loads((path / "data.json").read_text(encoding="utf-8"))
+        return {str(name): int(size) for name, size in facts["samples"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
 def read_metrics(path: Path) -> tuple[Row, ...]:
     """The points of a metrics.csv. A last line that was cut short by a crash is left out."""
     rows: list[Row] = []

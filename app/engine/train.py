@@ -18,14 +18,25 @@ from app.design.values import Design, Recipe, Settings
 from app.engine import checkpoint
 from app.engine import devices as places
 from app.engine.carry import carry
+from app.engine.checkpoint import CheckpointError
 from app.engine.compile import shared_analyser
-from app.engine.data import Data, open_data
+from app.engine.data import Data, DataError, open_data, options_of
 from app.engine.evaluation import evaluate, has_batch_norm
 from app.engine.loop import Loop, Parts, TrainingError
 from app.engine.optim import make_optimizer
 from app.engine.recipe import HALF_NEEDS_GPU, PRECISIONS, check_data, check_recipe, check_rules, explain, with_batch
 from app.engine.rehearsal import rehearse
-from app.engine.runs import Run, RunError, RunFolder, begins_again, begun_with, compile_both, load_run, new_folder
+from app.engine.runs import (
+    Run,
+    RunError,
+    RunFolder,
+    begins_again,
+    begun_with,
+    compile_both,
+    load_run,
+    new_folder,
+    sample_counts,
+)
 from app.engine.settled import going_on
 from app.engine.weights import load as load_file
 from app.messages import Progress, Trained
@@ -85,7 +96,9 @@ def train(
         taken = (*taken, f"Continues {begin_with}: {carried.summary}.", *_carried_lines(carried))
         if is_first():
             on_carried(carried)
-    data = open_data(recipe.data, training.inputs, training.targets, recipe.seed)
+    data = open_data(recipe.data, training.inputs, training.targets, recipe.seed, options_of(recipe))
+    if state is not None:
+        _check_samples(place, data)
     check_data(recipe, data)
     remarks = [*taken, *data.notes, *rehearse(training, inference, data)]
     remarks += check_rules(design, recipe, training.module, fabric.world_size)
@@ -123,7 +136,7 @@ def train(
         ended = _run(loop, place, job)
         how, message = "stopped" if ended.stopped else "finished", ""
         return ended
-    except TrainingError as error:
+    except (TrainingError, DataError) as error:  # a sample may turn out to be unreadable in the midst of a run
         message = str(error)
         if folder is not None:
             folder.log(str(error))
@@ -225,6 +238,17 @@ def make_fabric(device: str, count: int, nodes: int, precision: str, work: int) 
     return fabric, threads
 
 
+def _check_samples(place: Path, data: Data) -> None:
+    """A position means something only among the same samples: as many in each split as when the run began."""
+    for split, size in sample_counts(place).items():
+        now = data.splits[split].size if split in data.splits else 0
+        if now != size:
+            raise CheckpointError(
+                f"The run began with {size:,} samples in {split}, but now there are {now:,}: the data or its shares "
+                "have changed. Put them back, or start a new run."
+            )
+
+
 def _remarks(module: torch.nn.Module, data: Data, recipe: Recipe) -> list[str]:
     size = data.splits["train"].size
     alone = size % recipe.batch_size == 1 and size > 1
@@ -262,7 +286,7 @@ def evaluate_run(path: str | Path, split: str = "test", *, device: str = "auto")
 def evaluate_loaded(run: Run, split: str = "test", *, device: str = "cpu") -> dict[str, float]:
     """As `evaluate_run`, for a run that is loaded."""
     recipe = run.design.recipe
-    data = open_data(recipe.data, run.training.inputs, run.training.targets, recipe.seed)
+    data = open_data(recipe.data, run.training.inputs, run.training.targets, recipe.seed, options_of(recipe))
     if split not in data.splits:
         raise RunError(f"The data {recipe.data} has no split `{split}`: choose one of {', '.join(data.splits)}.")
     fabric, _ = make_fabric(device, 1, 1, recipe.precision, step_work(run.design, recipe))
