@@ -95,7 +95,9 @@ def collapse(
     nodes = tuple(replace(n, shares="") if n.shares in chosen else n for n in graph.nodes if n.id not in chosen)
     design = replace(design, groups=(*design.groups, group))
     around = tuple(f for f in graph.frames if f not in within)
+    before = design
     design = _on(design, where, nodes=(*nodes, stand_in), wires=tuple(outer), frames=around)
+    design = variants.rules_grouped(design, before, where, chosen, node_id)
     try:
         check_nesting(design)
     except NestingError as error:
@@ -179,7 +181,9 @@ def ungroup(design: Design, where: str, id: str) -> tuple[Design, tuple[str, ...
         if start is not None:
             joined.append(Wire(start, wire.target))
     nodes = (*(replace(n, shares="") if n.shares == id else n for n in graph.nodes if n.id != id), *placed)
+    before = design
     design = _on(design, where, nodes=nodes, wires=tuple(joined))
+    design = variants.rules_ungrouped(design, before, where, id, new)
     design, _ = add_copies(design, where, group.frames, dx=node.x - middle_x, dy=node.y - middle_y)
     return drop_unused_groups(design), tuple(new.values())
 

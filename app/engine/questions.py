@@ -15,6 +15,7 @@ from app.messages.forecast import ForecastMemory
 from app.messages.parts import Fields, GetFields, GetParts, OutputFields, Parts
 from app.messages.preview import GetPreview
 from app.messages.profile import GetProfile
+from app.messages.recipe import CountSamples, FindRate, Samples
 from app.messages.reckoning import Reckon
 from app.messages.solving import Solve
 from app.messages.symbols import CheckSizes, GetSymbols
@@ -93,6 +94,17 @@ def answer(
             analysis = analyser.analyse(design, batch=batch, with_fixes=False)
             problem = next((p.message for p in analysis.problems if p.severity == "error"), "")
             return Totals(job, analysis.parameters, analysis.macs, analysis.memory, analysis.outputs, problem)
+        case CountSamples(job=job):
+            from app.engine.recipe import count_samples
+
+            return Samples(job, count_samples(design))
+        case FindRate(job=job):
+            from app.engine.rate_finder import find_rate
+
+            return find_rate(
+                design, design.recipe, device=request.device, low=request.low, high=request.high, steps=request.steps,
+                cancelled=cancelled, job=job,
+            )  # fmt: skip
         case GetData():
             from app.engine.data.show import show
 

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from app.messages.data import SplitShown
 from app.window import theme as look
-from app.window.curves import COLOURS
+from app.window.chart_view import COLOURS
 from app.window.data_colours import class_colour
 from app.window.theme import theme
 

@@ -43,6 +43,7 @@ CARDS = (
 
 class FakeJob(QObject):
     progress = Signal(object)
+    carried = Signal(object)
     finished = Signal(object)
     failed = Signal(str)
 
@@ -52,9 +53,13 @@ class FakeJob(QObject):
         self.files: dict[str, bytes] = {}
         self.alive = True
         self.cancelled = False
+        self.paused = False
 
     def cancel(self) -> None:
         self.cancelled = True
+
+    def pause(self, on: bool) -> None:
+        self.paused = on
 
     def tell(self, epoch: int, step: int, split: str, *, epochs: int = 3, **values: float) -> None:
         """Report that `step` of 10 * epochs steps are done."""
