@@ -20,6 +20,10 @@ SCALING = ("Normalise", "Scale", *NORMS, "LayerNorm", "InstanceNorm2d")
 WHOLE = ("images", "idx", "cifar", "shapes", "spirals", "sequences", "characters", "words")
 """Kinds whose labels are classes alone: they have no labels that are quantities."""
 MAPS = ("mask", "instances")
+OVERLAPS = ("DiceLoss", "TverskyLoss", "JaccardLoss")
+"""Losses of masks: with one class their score is for yes."""
+CHOOSING = ("CrossEntropy", "FocalLoss", "HingeLoss", *OVERLAPS)
+"""Losses that take a score for each class."""
 SIZE = (3, 224, 224)
 """What pictures of any size are usually fitted to."""
 LENGTH = 64
@@ -55,10 +59,10 @@ def classes_of(dataset: Dataset, field: str) -> int:
 
 
 def _classes(around: Around, losses: list[Step], dataset: Dataset) -> Iterator[Problem]:
-    """Cross-entropy on classes: as many scores as the field has classes."""
+    """A loss that chooses among classes: as many scores as the field has classes."""
     for loss in losses:
         value, target = loss.inputs.get("x"), around.source(loss.call.id, "target")
-        if loss.call.block != "CrossEntropy" or not value or target is None or len(value[0].shape) < 2:
+        if loss.call.block not in CHOOSING or not value or target is None or len(value[0].shape) < 2:
             continue
         if target.call.block != "Target":
             continue
@@ -66,13 +70,15 @@ def _classes(around: Around, losses: list[Step], dataset: Dataset) -> Iterator[P
         field = around.setting(target, "field")
         classes = classes_of(dataset, field)
         partly = field == "next" and not fields_of(dataset)[field].classes  # only the beginning of the text is known
-        if not classes or scores == classes or (partly and scores > classes):
+        yes_or_no = loss.call.block in OVERLAPS and (scores, classes) == (1, 2)
+        if not classes or scores == classes or yes_or_no or (partly and scores > classes):
             continue
         blame = scores_from(around, loss)
         name = around.walk.steps[blame].call.name
         why = "the others would have none" if scores < classes else "the others would never be right"
         what = "tokens" if field == "next" else "classes"
-        said = f"{name} gives {scores} scores, but {dataset.title} has {classes} {what}, and {why}; make it {classes}"
+        gives = f"{name} gives {scores} score{'s' * (scores != 1)}"
+        said = f"{gives}, but {dataset.title} has {classes} {what}, and {why}; make it {classes}"
         yield problem(loss, "warning", "class-count", said, "x", blame)
         return
 

@@ -94,6 +94,12 @@ def reader(vocabulary: int, scores: int, dtype: str = "int64") -> Design:
     )  # fmt: skip
     return design
 
+
+def by_another(design: Design, block: str) -> Design:
+    """The design with another block for its loss."""
+    return replace(design, nodes=tuple(replace(n, block=block) if n.id == "loss" else n for n in design.nodes))
+
+
 QUANTITY = judged(
     node("image", "Input", size=(2,)), node("fc", "Linear", out_features=3), recipe=Recipe(data="spirals")
 )
@@ -361,6 +367,16 @@ LEARNING = {
         judged(image(3, 16, 16), node("conv", "Conv2d", out_channels=3), recipe=Recipe(data="shapes"),
                target=node("label", "Target", field="mask", size=(16, 16))),
         "class-count", "loss", "conv gives 3 scores, but Shapes (generated) has 4 classes",
+        "Set conv's out_channels to 4", "conv"),
+    "a focal loss of too few classes": Kind(
+        by_another(judged(image(1, 8, 8), node("flat", "Flatten"), node("fc", "Linear", out_features=7), recipe=DIGITS),
+                   "FocalLoss"),
+        "class-count", "loss", "fc gives 7 scores, but Handwritten digits has 10 classes",
+        "Set fc's out_features to 10", "fc"),
+    "a Dice loss of too few classes": Kind(
+        by_another(judged(image(3, 16, 16), node("conv", "Conv2d", out_channels=1), recipe=Recipe(data="shapes"),
+                          target=node("label", "Target", field="mask", size=(16, 16))), "DiceLoss"),
+        "class-count", "loss", "conv gives 1 score, but Shapes (generated) has 4 classes",
         "Set conv's out_channels to 4", "conv"),
     "fewer scores than tokens, turned round": Kind(
         reader(LETTERS, 5), "class-count", "loss", f"fc gives 5 scores, but a.txt has {LETTERS} tokens",
