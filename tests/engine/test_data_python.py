@@ -163,3 +163,10 @@ def test_the_command_line_asks_for_consent(tmp_path: Path, capsys: pytest.Captur
     assert cli.main(command) == 2 and "--allow-code" in capsys.readouterr().err
     assert cli.main([*command, "--allow-code"]) == 0
     assert cli.main(["evaluate", str(tmp_path / "run"), "--allow-code"]) == 0
+
+
+def test_the_readmes_example_is_data(tmp_path: Path) -> None:
+    text = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (code,) = (block.split("```")[0] for block in text.split("```python\n")[1:] if "class Data:" in block)
+    points, labels = next(open_data(written(tmp_path / "own.py", code), POINTS, (LABEL,)).batches("train", 350))
+    assert torch.equal((points.norm(dim=1) > 0.7).long(), labels) and 0 < int(labels.sum()) < 350
