@@ -172,9 +172,12 @@ class DataForm(QWidget):
 
     def _choose_kind(self) -> None:
         kind = str(self.kind.currentData() or "")
-        dataset = self.dataset_of(kind)
-        if kind:
-            self.choose(kind, self.path.text().strip() if dataset is not None and dataset.needs_path else "")
+        dataset, before = self.dataset_of(kind), self.dataset
+        if kind:  # a place is kept where it may be one for the new kind too: a folder is no file
+            keeps = dataset is not None and dataset.needs_path
+            if dataset is not None and before is not None and {dataset.path, before.path} == {"file", "folder"}:
+                keeps = False
+            self.choose(kind, self.path.text().strip() if keeps else "")
 
     def _take_path(self) -> None:
         kind = str(self.kind.currentData() or "")

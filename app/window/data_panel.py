@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.design import changes
+from app.design.values import Design
 from app.messages.data import PROBLEM_CODES, DataShown
 from app.messages.reports import Fix, Problem
 from app.window import parts
@@ -159,7 +160,7 @@ class DataPanel(QWidget):
         self.again.clicked.connect(looks.read_again)
         self.cancel.clicked.connect(looks.cancel)
         self._document.analysed.connect(self._refresh_problems)
-        self._document.changed.connect(lambda *_: self.refresh())
+        self._document.changed.connect(self._edited)
         self._engines.devices.connect(self._devices)
         theme.changed.connect(self._paint)
 
@@ -171,9 +172,14 @@ class DataPanel(QWidget):
         self.form.set_devices(devices)
         self.refresh()
 
+    def _edited(self, before: Design, after: Design) -> None:
+        if self.isVisible() and before.recipe != after.recipe:
+            self.refresh()
+
     def showEvent(self, event: QShowEvent) -> None:
         super().showEvent(event)
         self.looks.watch(True)
+        self.refresh()
         self._refresh_problems()
 
     def hideEvent(self, event: QHideEvent) -> None:

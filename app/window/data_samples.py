@@ -142,6 +142,7 @@ class RowTable(QTableWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._told: DataShown | None = None
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setShowGrid(False)
@@ -155,6 +156,9 @@ class RowTable(QTableWidget):
 
     def show_samples(self, told: DataShown) -> None:
         """Show these rows or texts."""
+        if told is self._told:
+            return
+        self._told = told
         texts = any(sample.text for sample in told.samples)
         labelled = any(sample.label for sample in told.samples)
         count = max((len(sample.cells) for sample in told.samples), default=0)

@@ -34,7 +34,7 @@ from app.window.main_window import MainWindow
 from tests.engine.made_data import make_masks
 from tests.engine.test_data_training import classifier
 from tests.window.conftest import ENGINE
-from tests.window.fake_engines import CARDS, FakeEngines, small_design
+from tests.window.fake_engines import CARDS, DEVICES, FakeEngines, small_design
 
 LEFT = Qt.MouseButton.LeftButton
 NONE = Qt.KeyboardModifier.NoModifier
@@ -192,6 +192,23 @@ def test_shares_and_bad_samples_are_edits(made: Any, qtbot: Any) -> None:
     click(panel.empty.button("Skip bad samples"))
     assert document.design.recipe.skip_bad_samples and panel.form.skip.isChecked()
     qtbot.waitUntil(lambda: engines.started[-1].request.design is document.design)
+
+
+def test_a_place_is_kept_where_it_may_be_one_of_the_other_kind(made: Any) -> None:
+    document, engines, panel = made
+    kinds = (("images", "folder"), ("masks", "folder"), ("arrays", "either"), ("table", "file"))
+    cards = tuple(Dataset(kind, kind, "", needs_path=True, path=path) for kind, path in kinds)  # type: ignore[arg-type]
+    engines.devices.emit(replace(DEVICES, datasets=cards))
+    panel.form.choose("images", "/there")
+    for key, then in ((Qt.Key.Key_Down, "masks"), (Qt.Key.Key_Down, "arrays"), (Qt.Key.Key_Home, "images")):
+        QTest.keyClick(panel.form.kind, key)
+        assert document.design.recipe.data == f"{then}:/there"
+    QTest.keyClick(panel.form.kind, Qt.Key.Key_End)
+    assert document.design.recipe.data == "table" and panel.form.needs_place
+    panel.form.path.setFocus()
+    QTest.keyClicks(panel.form.path, "/a.csv")
+    QTest.keyClick(panel.form.path, Qt.Key.Key_Return)
+    assert document.design.recipe.data == "table:/a.csv"
 
 
 def test_a_folder_is_dropped(made: Any, qtbot: Any, tmp_path: Path) -> None:
