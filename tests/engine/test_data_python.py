@@ -143,12 +143,12 @@ def other(): return []
 def mine():
     class Some(list):
         def __getitem__(self, i):
-            if i in (3, 7): raise ValueError(f"sample {i} is torn")
+            if i in (0, 7): raise ValueError(f"sample {i} is torn")
             return [float(i), 0.5], i % 2
     return Some(range(40))
 """
     spec = written(tmp_path / "own.py", code) + ":mine"
-    with pytest.raises(DataError, match=r"own.py, line 6: sample [37] of train cannot be read \(ValueError"):
+    with pytest.raises(DataError, match=r"own.py, line 6: sample [07] of train cannot be read \(ValueError"):
         list(open_data(spec, POINTS, (LABEL,)).batches("train", 99))
     data = open_data(spec, POINTS, (LABEL,), options=Options(skip_bad=True))
     assert sum(split.size for split in data.splits.values()) == 38

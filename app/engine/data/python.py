@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
@@ -45,7 +46,10 @@ USUAL = ("data", "dataset", "Data", "Dataset", "samples")
 """What is called where several things could be."""
 MAX_BYTES = 2**20
 RECENT = 256
-"""So many samples are kept for the next of their fields."""
+"""So many samples are kept for the next of their fields, if they take no more than RECENT_BYTES."""
+RECENT_BYTES = 32 * 2**20
+TRIED = 100
+"""So many samples are tried for one that can be read, where others may be skipped."""
 
 
 class Unallowed(DataError):
@@ -72,14 +76,35 @@ class _Samples:
         self.size = _run(path, f"the length of {split}", lambda: len(made))
         if not self.size:
             raise DataError(f"{path} gives no samples for {split}.")
-        self.fields = lru_cache(maxsize=RECENT)(self._fields)
+        self._recent: dict[int, dict[str, Any]] = {}
         self.classes = tuple(map(str, getattr(made, "classes", ())))
         self.labels = self._labels()
 
+    def fields(self, index: int) -> dict[str, Any]:
+        """A sample's fields by name. Raises DataError."""
+        with self._lock:  # a person's class need not bear several threads
+            if (known := self._recent.get(index)) is not None:
+                return known
+            found = self._fields(index)
+            room = RECENT_BYTES // max(sum(map(_bytes, found.values())), 1)
+            while len(self._recent) >= min(room, RECENT) > 0:
+                del self._recent[next(iter(self._recent))]
+            if room:
+                self._recent[index] = found
+            return found
+
+    def first(self, *, skip: bool) -> int:
+        """The first sample; with `skip` the first that can be read. Raises DataError."""
+        for index in range(min(self.size, TRIED) if skip else 0):
+            with suppress(DataError):
+                self.fields(index)
+                return index
+        self.fields(0)
+        return 0
+
     def _fields(self, index: int) -> dict[str, Any]:
         what = f"sample {index} of {self._split}"
-        with self._lock:  # a person's class need not bear several threads
-            sample = _run(self._path, what, lambda: self._made[index])
+        sample = _run(self._path, what, lambda: self._made[index])
         match sample:
             case dict():
                 return {str(name): value for name, value in sample.items()}
@@ -122,6 +147,13 @@ class _Samples:
             if found.shape == (self.size,) and found.dtype.kind in "bui" and found.min() >= 0:
                 return found.astype(np.int64)
         return None
+
+
+def _bytes(value: Any) -> int:
+    """About how much memory a field takes."""
+    if isinstance(value, Image.Image):
+        return value.width * value.height * 4
+    return int(getattr(value, "nbytes", 64))
 
 
 def place_of(path: Path) -> tuple[Path, str]:
@@ -217,7 +249,7 @@ def open_python(path: Path, wanted: Wanted, seed: int) -> Data:
 
 
 def _part(samples: _Samples, wanted: Wanted, notes: list[str]) -> Part:
-    first = samples.fields(0)
+    first = samples.fields(samples.first(skip=wanted.options.skip_bad))
     names = [_input_name(spec, first) for spec in wanted.inputs]
     rows = None
     if wanted.options.skip_bad:
@@ -308,25 +340,26 @@ def look_at_python(path: Path) -> Dataset:
 def look_closely(path: Path) -> Dataset:
     """The card of this very data, from its first sample: for that its file is run. Raises DataError."""
     samples = _samples(path)["train"]
-    fields = samples.fields(0)
+    at = samples.first(skip=True)
+    fields = samples.fields(at)
     name = "x" if "x" in fields else next(iter(fields), "x")
     others = [each for each in fields if each != name]
     described = []
     for each in sorted(others, key=lambda each: each != "label"):
-        array = samples.array(each, 0)
+        array = samples.array(each, at)
         shape = array.shape if array.shape != (1,) else ()
         dtype = "float32" if array.dtype.kind == "f" else "int64"
         described.append(DataField(each, f"The field {each}.", dtype, shape))
-    form, sample = _form(samples, name)
+    form, sample = _form(samples, name, at)
     title = place_of(path)[0].name
     return replace(CARD, title=title, form=form, sample=sample, fields=tuple(described), classes=samples.classes)
 
 
-def _form(samples: _Samples, name: str) -> tuple[Form, tuple[int, ...]]:
-    value = samples.value(name, 0)
+def _form(samples: _Samples, name: str, at: int) -> tuple[Form, tuple[int, ...]]:
+    value = samples.value(name, at)
     if isinstance(value, Image.Image):
         return "pictures", ()
-    array = samples.array(name, 0)
+    array = samples.array(name, at)
     if (pictures := picture_form(array[None])) is not None and (array.dtype == np.uint8 or array.min() >= 0):
         return "pictures", pictures[0]
     if array.dtype.kind in "bui" and array.ndim == 1:
