@@ -14,6 +14,7 @@ from app.design.values import Recipe, Settings
 from app.engine import checkpoint, confusions
 from app.engine.compile import Network
 from app.engine.data import Data
+from app.engine.following import Following
 from app.engine.meters import Meters, metric_name
 from app.engine.optim import rate_at
 from app.engine.runs import RunFolder
@@ -76,6 +77,7 @@ class Loop:
         self._least = self._world * (2 if has_batch_norm(network.module) else 1)
         self.steps = data.steps("train", recipe.batch_size, least=self._least)
         self.total = self.steps * recipe.epochs
+        self._following = Following(network.root, network.followers)
         self._inputs = len(network.inputs)
         self.names = value_names(network)
         self.meters = Meters(network, fabric.device)
@@ -118,6 +120,7 @@ class Loop:
             fabric.backward(loss)
             optimizer.step()
             optimizer.zero_grad()
+            self._following.step()
             at.batch += 1
             at.step += 1
             self._done += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import math
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from app.engine import devices as places
 from app.engine.checkpoint import CheckpointError
 from app.engine.compile import shared_analyser
 from app.engine.data import Data, open_data
+from app.engine.following import loading
 from app.engine.loop import Loop, Parts, TrainingError, evaluate, has_batch_norm
 from app.engine.optim import OPTIMIZERS, SCHEDULES, make_optimizer
 from app.engine.rehearsal import rehearse
@@ -66,7 +68,11 @@ def train(
     training, inference = compile_both(design)
     if state is not None:
         checkpoint.fill(training.root, checkpoint.load_weights(place / "checkpoints" / "last"), str(place))
-    taken = load_file(training.root, weights, partly=True) if weights is not None and state is None else ()
+    taken: tuple[str, ...] = ()
+    if weights is not None and state is None:
+        spare = tuple(follower.path for follower in training.followers)
+        load = functools.partial(load_file, training.root, weights, partly=True, spare=spare)
+        taken = loading(training.root, training.followers, load)
     for line in taken if is_first() else ():
         on_note(line)
     data = open_data(recipe.data, training.inputs, training.targets, recipe.seed)
