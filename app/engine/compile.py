@@ -182,7 +182,14 @@ def _category(step: Step) -> str:
 def _goals(walk: Walk, purpose: Purpose) -> list[str]:
     if purpose == "inference":
         return [id for id, step in walk.steps.items() if step.call.block == "Output"]
-    return [id for id, step in walk.steps.items() if _category(step) in ("Loss", "Metric")]
+    return [id for id, step in walk.steps.items() if _category(step) in ("Loss", "Metric") and _judges(walk, id)]
+
+
+def _judges(walk: Walk, id: str) -> bool:
+    """Whether a loss or metric has its target: one that may be left open, and is, only answers."""
+    card = walk.steps[id].card
+    open_target = card is not None and any(port.name == "target" and port.optional for port in card.inputs)
+    return not open_target or _category(walk.steps[id]) == "Loss" or "target" in walk.expanded.sources[id]
 
 
 def _trace(walk: Walk, needed: set[str], goals: list[str], root: nn.Module, purpose: Purpose) -> Network:
