@@ -14,7 +14,7 @@ from app.design.values import Design
 from app.engine import checkpoint
 from app.engine.compile import Network, compile_design, shared_analyser
 from app.engine.data import open_data
-from app.engine.loop import evaluate
+from app.engine.evaluation import evaluate
 from app.engine.runs import load_run, read_metrics
 from app.engine.train import evaluate_run, train
 from app.messages import Progress

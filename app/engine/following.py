@@ -58,6 +58,11 @@ class Following:
                 else:
                     self._counts.append((mine, theirs[name]))
 
+    def others(self, weights: Iterable[tuple[str, nn.Parameter]]) -> tuple[tuple[str, nn.Parameter], ...]:
+        """Of these weights those that follow none: what the recipe may freeze and set free."""
+        mine = {id(weight) for averages, _ in self._pairs.values() for weight in averages}
+        return tuple((name, weight) for name, weight in weights if id(weight) not in mine)
+
     def step(self) -> None:
         """Move every follower on towards its leader."""
         if not self._pairs and not self._counts:

@@ -14,8 +14,8 @@ from app.design.values import Design, Group, Node
 from app.engine import checkpoint
 from app.engine.compile import build_root, compile_design, shared_analyser
 from app.engine.following import Following
-from app.engine.loop import set_training
 from app.engine.runs import load_run
+from app.engine.stepping import set_training
 from app.engine.train import train
 from tests.drawing import node
 from tests.drawing import wire as line
