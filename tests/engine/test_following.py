@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from safetensors.torch import save_file
 
 from app.design import edits
-from app.design.values import Design, Group, Node
+from app.design.values import Design, Group, Node, NodeRule
 from app.engine import checkpoint
 from app.engine.compile import build_root, compile_design, shared_analyser
 from app.engine.following import Following
@@ -157,3 +157,14 @@ def test_loaded_weights_reach_those_that_follow_them(tmp_path: Path) -> None:
         train(teacher(1 - 1e-9), fine, run=tmp_path / str(wanted), device="cpu", weights=file)
         weights = checkpoint.load_weights(tmp_path / str(wanted) / "checkpoints" / "last")
         assert torch.allclose(weights["slow_head.bias"], torch.full((10,), wanted), atol=1e-5), wanted
+
+
+def test_a_rule_of_the_recipe_does_not_set_a_follower_free(tmp_path: Path) -> None:
+    recipe = replace(ONE, epochs=1, nodes=(NodeRule("slow_head", rate=2.0), NodeRule("head", rate=2.0)))
+    design = teacher(1 - 1e-9)
+    train(design, recipe, run=tmp_path / "run", device="cpu")
+    weights = checkpoint.load_weights(tmp_path / "run" / "checkpoints" / "last")
+    checkpoint.seed_all(recipe.seed)
+    begun = compile_design(design, "training").root.state_dict()
+    assert torch.allclose(weights["slow_head.weight"], begun["slow_head.weight"], atol=1e-5), "it was not trained"
+    assert not torch.allclose(weights["head.weight"], begun["head.weight"], atol=1e-3)
