@@ -114,6 +114,7 @@ class TrainingPanel(QWidget):
         engines.devices.connect(self._devices)
         self._devices(engines.last_devices)
         self._paint()
+        self._draw()  # a run that was opened from the list, say, before this panel was made
 
     def _arrange(self) -> None:
         left = QWidget(self)
