@@ -62,6 +62,23 @@ _MEMBERS: dict[str, dict[str, str]] = {
         "Channels": "layers.channels ScalePlaces",
         "Values": "code StopGradient Constant Parameter BoxesToRegions",
         "Measures": "preparation GramMatrix CosineSimilarity L2Normalise Mean",
+        "Views and pairs": "connectors.views",
+    },
+    "Loss": {
+        "Classification": "losses.classes",
+        "Segmentation": "losses.masks",
+        "Regression": "losses.quantities",
+        "Boxes": "losses.boxes",
+        "Embeddings": "losses.embeddings",
+        "Distributions": "losses.distributions",
+        "Images": "losses.images",
+    },
+    "Metric": {
+        "Classification": "metrics.classes",
+        "Segmentation": "metrics.masks",
+        "Regression": "metrics.quantities",
+        "Sequences": "metrics.sequences",
+        "Verification": "metrics.verification",
     },
 }
 """Ids, last words of ids (`*Stage`), and modules below `blocks` with all that is in them."""

@@ -11,13 +11,16 @@ import torch
 from torch import nn
 
 from app.design.values import Recipe, Settings
-from app.engine import checkpoint
+from app.engine import checkpoint, confusions
 from app.engine.compile import Network
 from app.engine.data import Data
+from app.engine.following import Following
+from app.engine.meters import Meters, metric_name
 from app.engine.optim import rate_at
 from app.engine.pace import Pace, gpu_memory, hold, memory
 from app.engine.runs import RunFolder
 from app.messages import Progress
+from app.messages.confusion import Confusion
 
 REPORT_SECONDS = 0.15
 SAVE_SECONDS = 20.0
@@ -76,8 +79,12 @@ class Loop:
         self._least = self._world * (2 if has_batch_norm(network.module) else 1)
         self.steps = data.steps("train", recipe.batch_size, least=self._least)
         self.total = self.steps * recipe.epochs
+        self._following = Following(network.root, network.followers)
         self._inputs = len(network.inputs)
         self.names = value_names(network)
+        self.meters = Meters(network, fabric.device)
+        """What the epoch's training samples gave so far."""
+        self._tables: tuple[Confusion, ...] = ()
         self._kind = torch.float32 if fabric.device.type == "mps" else torch.float64
         self._sums = torch.zeros(len(self.names), dtype=self._kind, device=fabric.device)
         self._losses: list[torch.Tensor] = []
@@ -117,6 +124,7 @@ class Loop:
             fabric.backward(loss)
             optimizer.step()
             optimizer.zero_grad()
+            self._following.step()
             at.batch += 1
             at.step += 1
             self._done += 1
@@ -127,7 +135,7 @@ class Loop:
             now = time.monotonic()
             if now - self._reported >= REPORT_SECONDS or at.batch == self.steps:
                 self._reported = now
-                self._report("train", self._means())
+                self._report("train", self._means(fresh=False))
             order = self._control(now)
             if order != GO:
                 self.save()
@@ -151,6 +159,7 @@ class Loop:
                     self.parts.folder.save(self.parts.folder.best, self._weights(), facts)
         at.epoch, at.batch, at.count = at.epoch + 1, 0, 0
         self._sums.zero_()
+        self.meters.reset()
         self.save()
 
     def test(self) -> dict[str, float]:
@@ -165,10 +174,13 @@ class Loop:
 
     def evaluate(self, split: str) -> dict[str, float]:
         """Mean values over a split, in eval mode."""
-        parts = self.parts
-        return evaluate(
-            parts.fabric, parts.network, parts.data, split, parts.recipe.batch_size, rank=self._rank, world=self._world
-        )
+        parts, meters = self.parts, Meters(self.parts.network, self.parts.fabric.device)
+        means = evaluate(
+            parts.fabric, parts.network, parts.data, split, parts.recipe.batch_size, rank=self._rank,
+            world=self._world, meters=meters,
+        )  # fmt: skip
+        self._tables = meters.confusions(parts.data.classes)
+        return means
 
     # values -----------------------------------------------------------------------------------------------------------
 
@@ -177,14 +189,20 @@ class Loop:
         self._sums.add_(row, alpha=count)
         self.at.count += count
         self._losses.append(row[0])
+        self.meters.show(values)
 
-    def _means(self) -> dict[str, float]:
-        """The running means of the epoch. Raises TrainingError where the loss is no number any more."""
+    def _means(self, *, fresh: bool = True) -> dict[str, float]:
+        """The running means of the epoch; counted metrics as they were read last, where they need not be `fresh`.
+
+        Raises TrainingError where the loss is no number any more.
+        """
         self._check_losses()
         sums, count = self._sums, self.at.count
-        if self._world > 1 and self.at.batch == self.steps:
+        together = self._world > 1 and self.at.batch == self.steps
+        if together:
             sums, count = self._reduced()
-        return {name: value / count for name, value in zip(self.names, sums.tolist(), strict=True)}
+        counted = self.meters.read(together=together) if fresh else self.meters.values
+        return {**{name: value / count for name, value in zip(self.names, sums.tolist(), strict=True)}, **counted}
 
     def _reduced(self) -> tuple[torch.Tensor, int]:
         both = torch.cat([self._sums, self._sums.new_tensor([float(self.at.count)])])
@@ -208,11 +226,13 @@ class Loop:
     # telling and keeping ----------------------------------------------------------------------------------------------
 
     def _write(self, split: str, values: Mapping[str, float], epoch: int = 0) -> None:
-        if self.parts.folder is not None:
-            self.parts.folder.write(epoch or self.at.epoch, self.at.step, split, values)
+        if (folder := self.parts.folder) is not None:
+            folder.write(epoch or self.at.epoch, self.at.step, split, values)
             if split == "train":
                 used, there = memory(), gpu_memory(self.parts.fabric.device)
-                self.parts.folder.write_pace(Pace(self.at.step, self._seconds(), self._rate(), used, there))
+                folder.write_pace(Pace(self.at.step, self._seconds(), self._rate(), used, there))
+            elif self._tables:
+                confusions.write(folder.path, split, epoch or self.at.epoch, self.at.step, self._tables)
 
     def _seconds(self) -> float:
         """How long the run has trained, validation included and pauses left out."""
@@ -231,9 +251,10 @@ class Loop:
         rate = self._rate() if split == "train" and self._done else 0.0
         epochs = self.parts.recipe.epochs
         shown = Settings({name: value for name, value in values.items() if abs(value) < float("inf")})
+        at, tables = self.at, self._tables if split != "train" else ()
         self._on_progress(
             Progress(
-                self._job, epoch or self.at.epoch, epochs, self.at.step, self.total, split, shown, left, rate,
+                self._job, epoch or at.epoch, epochs, at.step, self.total, split, shown, left, rate, tables,
                 self._seconds(), memory(), gpu_memory(self.parts.fabric.device), paused,
             )
         )  # fmt: skip
@@ -272,6 +293,7 @@ class Loop:
         """Write the checkpoint `last`. Raises TrainingError, and writes none, where it would hold no numbers."""
         self._check_losses()
         sums, count = (self._sums, self.at.count) if self._world == 1 else self._reduced()
+        counted = self.meters.state(together=self._world > 1)
         self._saved = time.monotonic()
         folder, at = self.parts.folder, self.at
         if folder is None:
@@ -280,7 +302,7 @@ class Loop:
         state = {
             "epoch": at.epoch, "batch": at.batch, "step": at.step, "count": count, "sums": sums.cpu(),
             "names": list(self.names), "best": at.best, "best_epoch": at.best_epoch, "rows": folder.rows,
-            "seconds": self._seconds(),
+            "seconds": self._seconds(), "meters": counted,
             "optimizer": self.parts.optimizer.state_dict(),
             "scheduler": {"schedule": recipe.schedule, "step": at.step, "steps": self.total},
             "precision": self.parts.fabric.strategy.precision.state_dict(),
@@ -292,9 +314,10 @@ class Loop:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Stand where the checkpoint stood. Call `restore_random` after everything else is made."""
-        if tuple(state["names"]) != self.names:
+        was, now = ((*state["names"], *state.get("meters", ())), (*self.names, *self.meters.names))
+        if was != now:
             raise TrainingError(
-                f"The run measured {', '.join(state['names'])}, but the design now measures {', '.join(self.names)}: "
+                f"The run measured {', '.join(was)}, but the design now measures {', '.join(now)}: "
                 "resume with the run's own design."
             )
         self.parts.optimizer.load_state_dict(state["optimizer"])
@@ -307,22 +330,26 @@ class Loop:
         )  # fmt: skip
         if first:
             self._sums.copy_(state["sums"])
+            self.meters.restore(state.get("meters", {}))
+        if self.parts.folder is not None:
+            confusions.cut(self.parts.folder.path, self.at.step)
 
 
 # the network's values -------------------------------------------------------------------------------------------------
 
 
 def value_names(network: Network) -> tuple[str, ...]:
-    """What is measured: `loss` (the total), each part of it where there are several, each metric."""
+    """What is measured in each batch: `loss` (the total), each part of it where there are several, each metric that is
+    a mean over samples. The others are counted by `Meters`."""
     parts = [f"loss/{name}" for name in network.losses] if len(network.losses) > 1 else []
-    metrics = [f"{name}/metric" if name == "loss" else name for name in network.metrics]
+    metrics = [metric_name(name) for name in network.metrics if name not in network.counted]
     return ("loss", *parts, *metrics)
 
 
 def row_of(values: Mapping[str, torch.Tensor], loss: torch.Tensor, network: Network) -> list[torch.Tensor]:
     """The values in the order of `value_names`."""
     parts = [values[name].float() for name in network.losses] if len(network.losses) > 1 else []
-    return [loss.float(), *parts, *(values[name].float() for name in network.metrics)]
+    return [loss.float(), *parts, *(values[name].float() for name in network.metrics if name not in network.counted)]
 
 
 def total_loss(values: Mapping[str, torch.Tensor], losses: tuple[str, ...]) -> torch.Tensor:
@@ -346,10 +373,15 @@ def set_training(module: nn.Module) -> None:
 
 
 def evaluate(
-    fabric: Any, network: Network, data: Data, split: str, batch_size: int, *, rank: int = 0, world: int = 1
-) -> dict[str, float]:
-    """Mean losses and metrics over a split, in eval mode, with Fabric's precision and device."""
-    names = value_names(network)
+    fabric: Any, network: Network, data: Data, split: str, batch_size: int, *, rank: int = 0, world: int = 1,
+    meters: Meters | None = None,
+) -> dict[str, float]:  # fmt: skip
+    """Losses and metrics of a whole split, in eval mode, with Fabric's precision and device.
+
+    `meters`, which have seen nothing, count the metrics that are no mean over samples; their tables are read there. The
+    validation split also sets what a block takes from a whole split: the threshold of Verify.
+    """
+    names, meters = value_names(network), meters or Meters(network, fabric.device)
     kind = torch.float32 if fabric.device.type == "mps" else torch.float64
     sums = torch.zeros(len(names) + 1, dtype=kind, device=fabric.device)
     module = network.module
@@ -364,7 +396,11 @@ def evaluate(
             row = row_of(values, total_loss(values, network.losses), network)
             sums[:-1].add_(torch.stack(row), alpha=count)
             sums[-1] += count
+            meters.show(values)
     if world > 1:
         sums = fabric.all_reduce(sums, reduce_op="sum")
+    if split == "validation":
+        meters.settle(together=world > 1)
     *totals, count = sums.tolist()
-    return {name: value / count for name, value in zip(names, totals, strict=True)}
+    means = {name: value / count for name, value in zip(names, totals, strict=True)}
+    return {**means, **meters.read(together=world > 1)}

@@ -13,6 +13,7 @@ import msgspec
 
 from app.design.file import dec_hook, enc_hook
 from app.design.values import Design, Group, Recipe, Settings
+from app.messages.confusion import Confusion
 from app.messages.forecast import ForecastMemory, MemoryForecast
 from app.messages.parts import Fields, GetFields, GetParts, Parts
 from app.messages.preview import GetPreview, Preview
@@ -243,6 +244,8 @@ class Progress(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     values: Settings = Settings()
     left: float | None = None
     rate: float = 0.0
+    confusions: tuple[Confusion, ...] = ()
+    """Of validation and test: what the design's ConfusionMatrix blocks counted."""
     seconds: float = 0.0
     memory: int = 0
     gpu_memory: int = 0

@@ -248,6 +248,14 @@ SETTINGS = {
         chain(IMAGE, node("conv", "Conv2d", out_channels=3), node("a", group="body", width=3),
               node("b", group="body", shares="a", width=9), OUTPUT, groups=(BODY,)),
         "shares", "b/conv", "out_channels is 9 here and 3 there", "Give b weights of its own", "a/conv"),
+    "weights that follow ones of other settings": Kind(
+        chain(IMAGE, node("conv", "Conv2d", out_channels=3, padding=(1, 1)),
+              node("slow", "Conv2d", out_channels=7, follows="conv"), OUTPUT),
+        "follows", "slow", "out_channels is 7 here and 3 there", "Set out_channels, padding as in conv", "conv"),
+    "weights that follow fewer repetitions": Kind(
+        chain(IMAGE, node("conv", "Conv2d", out_channels=8), node("fast", group="body"),
+              node("slow", group="body", repeat=2, follows="fast"), OUTPUT, groups=(BODY,)),
+        "follows", "slow/0/conv", "the weights of fast/0/conv, which is not there", "Give slow weights of its own"),
     "more weights than any machine holds": Kind(
         chain(IMAGE, node("conv", "Conv2d", kernel_size=(10**9, 10**9)), OUTPUT),
         "too-large", "conv", "more elements than any machine holds", "Set kernel_size back to 3×3"),
