@@ -25,6 +25,7 @@ from app.window import parts
 from app.window.curves import Curves
 from app.window.notice import Notice, fill
 from app.window.run_folder import Kept
+from app.window.run_pages import RunPages
 from app.window.runs import Runs
 from app.window.runs_table import PATH, STARTED, CurveDelegate, RunsModel, SortedRuns
 from app.window.shelf import Shelf
@@ -128,6 +129,7 @@ class RunsPanel(QWidget):
         self.model = RunsModel(self.state, lambda: shelf.over, shelf.lay_over)
         self.table = RunsTable(self.model, shelf)
         self.curves = Curves(self)
+        self.views = RunPages(self.curves, self)
         self.notice = Notice(self)
         self.empty = Notice(self, tall=True)
         self._buttons: dict[str, QWidget] = {}
@@ -175,7 +177,7 @@ class RunsPanel(QWidget):
         right.setContentsMargins(12, 0, 0, 0)
         right.setSpacing(6)
         right.addWidget(self.notice)
-        right.addWidget(self.curves, 1)
+        right.addWidget(self.views, 1)
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self.split.setChildrenCollapsible(False)
         self.split.setHandleWidth(1)
@@ -258,7 +260,8 @@ class RunsPanel(QWidget):
             self.curves.show_points(first.points, first.recipe.epochs, first.name)
         else:
             self.curves.show_runs(self.shelf.shown([*drawn, *over]))
-        self.curves.setVisible(bool(drawn or over))
+        self.views.show_tables(one.tables if one is not None else ())
+        self.views.setVisible(bool(drawn or over or (one is not None and one.tables)))
 
     def _over_changed(self) -> None:
         self.model.refresh()
