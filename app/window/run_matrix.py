@@ -12,11 +12,11 @@ from app.window import theme as look
 from app.window.run_tables import Counted, as_rows, sentence, share
 from app.window.theme import theme
 
-LEAST, MOST = QSize(22, 15), QSize(72, 34)
+LEAST, MOST = QSize(22, 13), QSize(72, 34)
 """Pixels of a cell."""
 NAMES = 110
 """Pixels of the class names beside the rows, at most."""
-HEAD = 20
+HEAD = 16
 SPLITS = {"validation": "Validation", "test": "Test", "train": "Training"}
 
 
@@ -202,13 +202,14 @@ class MatrixView(QWidget):
         bar.setSpacing(8)
         bar.addWidget(self.which)
         bar.addWidget(self.shares)
-        bar.addWidget(self.said, 1)
+        bar.addStretch(1)
         bar.addWidget(self.copy_button)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(6)
+        box.setSpacing(4)
         box.addLayout(bar)
         box.addWidget(scroll, 1)
+        box.addWidget(self.said)
         self.which.currentIndexChanged.connect(self._choose)
         self.shares.toggled.connect(self.picture.set_shares)
         self.picture.pointed.connect(self._pointed)

@@ -20,6 +20,7 @@ class RunPages(QWidget):
         self.tabs.setAccessibleName("Curves or confusion matrix")
         self.tabs.setExpanding(False)
         self.tabs.setDrawBase(False)
+        self.tabs.setStyleSheet("QTabBar::tab { padding: 3px 10px; }")  # low: the panel under the canvas is, too
         for title in ("Curves", "Confusion"):
             self.tabs.addTab(title)
         self.tabs.hide()
@@ -27,7 +28,7 @@ class RunPages(QWidget):
         self._stack.addWidget(curves)
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
-        box.setSpacing(4)
+        box.setSpacing(6)
         box.addWidget(self.tabs)
         box.addWidget(self._stack, 1)
         self.tabs.currentChanged.connect(lambda _index: self._turn())
