@@ -64,8 +64,9 @@ def parser() -> argparse.ArgumentParser:
 
     train = command("train", "train a design and leave a run folder")
     takes_design(train)
-    train.add_argument("--data", metavar="KIND[:PATH]", help="digits, images:FOLDER or table:FILE.csv")
-    train.add_argument("--recipe", metavar="KEY=VALUE", action="append", default=[], help="change the recipe")
+    train.add_argument("--data", metavar="KIND[:PATH]", help="digits, shapes, images:FOLDER, table:FILE.csv …")
+    train.add_argument("--recipe", metavar="KEY=VALUE", action="append", default=[],
+                       help="change the recipe; preset=NAME takes an advised one, NODE.rate=0.1 is for one node")
     train.add_argument("--epochs", type=int, metavar="N")
     train.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1, mps")
     train.add_argument("--devices", type=int, default=1, metavar="N", help="how many devices of that kind")
@@ -75,6 +76,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--run", metavar="DIR", help="the run folder (default: runs/NAME-DATE)")
     train.add_argument("--weights", metavar="FILE", help="begin with the weights of a safetensors or torch file")
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint of --run")
+    train.add_argument("--find-rate", action="store_true", help="look for a learning rate instead; keeps nothing")
     train.add_argument("--json", action="store_true", help="progress as JSON, one document a line")
 
     evaluate = command("evaluate", "metrics of a run on a split of its data")

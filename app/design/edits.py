@@ -33,7 +33,7 @@ from app.design.values import (
     check_exposed,
     has_expression,
 )
-from app.design.variants import node_renamed
+from app.design.variants import node_renamed, rules_kept
 from blocks.card import Setting
 
 FAR = 1e9
@@ -140,7 +140,7 @@ def check_repeat(repeat: object) -> None:
 
 def remove(design: Design, where: str, nodes: Collection[str] = (), wires: Collection[Wire] = ()) -> Design:
     """Take away nodes with all their wires, and further wires. Nodes that shared their weights get their own."""
-    graph = _graph(design, where)
+    graph, before = _graph(design, where), design
     gone = set(nodes)
     kept = tuple(retied(n, lambda id: "" if id in gone else id) for n in graph.nodes if n.id not in gone)
     left = tuple(
@@ -149,7 +149,7 @@ def remove(design: Design, where: str, nodes: Collection[str] = (), wires: Colle
     design = _on(design, where, nodes=kept, wires=left)
     if where and any(n.id in gone and n.block in PORT_BLOCKS for n in graph.nodes):
         design = drop_loose(design, where)
-    return drop_unused_groups(design)
+    return drop_unused_groups(rules_kept(design, before))
 
 
 def move(design: Design, where: str, positions: Mapping[str, tuple[float, float]]) -> Design:

@@ -96,7 +96,9 @@ def collapse(
     nodes = tuple(retied(n, lambda id: "" if id in chosen else id) for n in graph.nodes if n.id not in chosen)
     design = replace(design, groups=(*design.groups, group))
     around = tuple(f for f in graph.frames if f not in within)
+    before = design
     design = _on(design, where, nodes=(*nodes, stand_in), wires=tuple(outer), frames=around)
+    design = variants.rules_grouped(design, before, where, chosen, node_id)
     try:
         check_nesting(design)
     except NestingError as error:
@@ -181,7 +183,9 @@ def ungroup(design: Design, where: str, id: str) -> tuple[Design, tuple[str, ...
             joined.append(Wire(start, wire.target))
     left = (retied(n, lambda other: "" if other == id else other) for n in graph.nodes if n.id != id)
     nodes = (*left, *placed)
+    before = design
     design = _on(design, where, nodes=nodes, wires=tuple(joined))
+    design = variants.rules_ungrouped(design, before, where, id, new)
     design, _ = add_copies(design, where, group.frames, dx=node.x - middle_x, dy=node.y - middle_y)
     return drop_unused_groups(design), tuple(new.values())
 

@@ -232,19 +232,87 @@ class Variant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     settings: Settings = Settings()
 
 
+class NodeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How the weights of one node are trained otherwise than the rest. Of two rules the one with the longer path holds.
+
+    `node` is a path by names, with `/` into Groups, as in a variant; it covers all that lies inside.
+    """
+
+    node: str
+    rate: float = 1.0
+    """A factor of the learning rate."""
+    unfreeze: int = 0
+    """Its weights stay as they are until this epoch begins; 0: they train from the start, unless the node is frozen."""
+    freeze: int = 0
+    """From this epoch on its weights stay as they are; 0: never."""
+
+
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How the design is trained. It travels with the drawing; the command line and the panel may change it."""
+    """How the design is trained. It travels with the drawing; the command line and the panel may change it.
+
+    Times are in epochs. A field that is None has the value usual with the optimizer or schedule chosen
+    (`app.design.schedule` knows it).
+    """
 
     data: str = ""
     """`KIND` or `KIND:PATH`; empty: not chosen yet."""
     epochs: int = 10
     batch_size: int = 64
+    """Samples in a batch; 0: the largest that fits into memory, found as training begins."""
     optimizer: str = "adamw"
     learning_rate: float = 0.001
     weight_decay: float = 0.01
     schedule: str = "cosine"
     seed: int = 0
     precision: str = "32"
+    momentum: float | None = None
+    """Of SGD and RMSprop. None: 0.9 with SGD, none with RMSprop."""
+    nesterov: bool = False
+    """Nesterov's look ahead, in SGD."""
+    beta1: float = 0.9
+    beta2: float = 0.999
+    """How slowly the running means of Adam's kin forget: of the gradient, and of its square."""
+    alpha: float = 0.99
+    """How slowly RMSprop's running mean of the square forgets."""
+    eps: float | None = None
+    """What the optimizer adds below the fraction. None: 1e-8, with Adagrad 1e-10."""
+    decay_all: bool | None = None
+    """Whether weight decay and penalties pull on norms and biases too. None: not with AdamW, else they do."""
+    l1: float = 0.0
+    """Adds `l1 · Σ|w|` to what is descended on."""
+    l2: float = 0.0
+    """Adds `l2 / 2 · Σw²` to what is descended on."""
+    warm_up: float | None = None
+    """Epochs over which the rate rises to all of it. None: a twentieth of the run with cosine, else none."""
+    gamma: float = 0.1
+    """What step, multi-step, exponential and plateau multiply the rate by."""
+    every: float = 0.0
+    """Epochs after which step and exponential do so; 0: a third of the run."""
+    milestones: tuple[float, ...] = ()
+    """Epochs after which multi-step does so; none: half and three quarters of the run."""
+    final: float = 0.0
+    """The share of the rate at which cosine and linear end."""
+    plateau: int = 5
+    """Epochs without a better loss after which plateau does so."""
+    clip_norm: float = 0.0
+    """The longest gradient, all weights taken together; 0: any."""
+    clip_value: float = 0.0
+    """The largest number in a gradient; 0: any."""
+    accumulate: int = 1
+    """Batches whose gradients are averaged for one step of the optimizer."""
+    ema: float = 0.0
+    """How slowly the moving average of the weights, which is then what is evaluated, forgets: 0.999, say; 0: none."""
+    compile: bool = False
+    """Whether torch.compile makes kernels for the network before it is trained."""
+    early_stop: int = 0
+    """Epochs without a better validation loss after which training ends; 0: it goes on to its last epoch."""
+    nodes: tuple[NodeRule, ...] = ()
+    """What is trained otherwise than the rest."""
+    validation_share: float = 0.1
+    """Of data that is not divided yet."""
+    test_share: float = 0.2
+    skip_bad_samples: bool = False
+    """Leave out samples that cannot be read, and say how many; else the first ends the run with a sentence."""
 
 
 class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

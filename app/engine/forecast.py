@@ -21,10 +21,11 @@ from torch.utils._pytree import tree_leaves
 from app.design.values import Design, Recipe
 from app.engine import devices
 from app.engine.compile import InvalidDesignError, Network, compile_design, compile_trainable
-from app.engine.loop import set_training
+from app.engine.loop import TrainingError
 from app.engine.optim import make_optimizer
 from app.engine.passes import UNLED, loss_of, precisely
-from app.engine.train import HALF_NEEDS_GPU, TrainingError, check_recipe, explain
+from app.engine.recipe import HALF_NEEDS_GPU, check_recipe, explain
+from app.engine.stepping import set_training
 from app.messages.forecast import MemoryForecast, MemoryParts, Moment
 
 MOST = 2**20

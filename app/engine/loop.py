@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
 
+from app.design.schedule import PLATEAU, rate_at
 from app.design.values import Recipe, Settings
 from app.engine import checkpoint, confusions
 from app.engine.compile import Network
 from app.engine.data import Data
+from app.engine.evaluation import evaluate, has_batch_norm, row_of, total_loss, value_names
 from app.engine.following import Following
-from app.engine.meters import Meters, metric_name
-from app.engine.optim import rate_at
+from app.engine.meters import Meters
+from app.engine.optim import own_options, set_frozen
 from app.engine.pace import Pace, gpu_memory, hold, memory
 from app.engine.runs import RunFolder
+from app.engine.settled import settled
+from app.engine.stepping import Average, Plateau, Stepper, set_training
 from app.messages import Progress
 from app.messages.confusion import Confusion
 
@@ -39,7 +43,8 @@ class TrainingError(RuntimeError):
 
 @dataclass
 class Position:
-    """Where a run stands. `epoch` counts from 1 and is the one in progress, `batch` is what it has consumed."""
+    """Where a run stands. `epoch` counts from 1 and is the one in progress, `batch` is what it has consumed; `step`
+    counts the optimizer's steps."""
 
     epoch: int = 1
     batch: int = 0
@@ -68,7 +73,11 @@ class Loop:
     """Trains from a position to the recipe's last epoch, or until it is stopped."""
 
     def __init__(
-        self, parts: Parts, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool], job: str = "",
+        self,
+        parts: Parts,
+        on_progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool],
+        job: str = "",
         paused: Callable[[], bool] = lambda: False,
     ) -> None:
         self.parts = parts
@@ -77,9 +86,16 @@ class Loop:
         fabric, network, data, recipe = parts.fabric, parts.network, parts.data, parts.recipe
         self._rank, self._world = fabric.global_rank, fabric.world_size
         self._least = self._world * (2 if has_batch_norm(network.module) else 1)
-        self.steps = data.steps("train", recipe.batch_size, least=self._least)
+        self.batches = data.steps("train", recipe.batch_size, least=self._least)
+        self.steps = -(-self.batches // recipe.accumulate)
+        """Of the optimizer, in an epoch."""
         self.total = self.steps * recipe.epochs
         self._following = Following(network.root, network.followers)
+        self._weights_by_name = tuple(network.module.named_parameters())
+        self._begun_frozen = frozenset(name for name, weight in self._weights_by_name if not weight.requires_grad)
+        self._stepper = Stepper(parts.optimizer, fabric.strategy.precision, recipe)
+        self._plateau = Plateau(recipe) if recipe.schedule == PLATEAU else None
+        self._average = Average(network.root, recipe.ema) if recipe.ema else None
         self._inputs = len(network.inputs)
         self.names = value_names(network)
         self.meters = Meters(network, fabric.device)
@@ -98,44 +114,57 @@ class Loop:
     def run(self) -> bool:
         """Train to the end. Returns whether it was stopped before; a checkpoint is written either way."""
         self._began = self._saved = time.monotonic()
-        while self.at.epoch <= self.parts.recipe.epochs:
+        while self.at.epoch <= self.parts.recipe.epochs and not self.stops_early:
             if not self._train_epoch():
                 return True
             self._end_epoch()
         return False
 
+    @property
+    def stops_early(self) -> bool:
+        """Whether the validation loss has not become better for as many epochs as the recipe waits."""
+        wait, at = self.parts.recipe.early_stop, self.at
+        return bool(wait) and at.best is not None and at.epoch - 1 - at.best_epoch >= wait
+
     def _train_epoch(self) -> bool:
         at, data, recipe = self.at, self.parts.data, self.parts.recipe
-        fabric, module, optimizer = self.parts.fabric, self.parts.module, self.parts.optimizer
-        losses = self.parts.network.losses
+        set_frozen(self._weights_by_name, self._begun_frozen, recipe, at.epoch)
         set_training(self.parts.network.module)
         every = max(APART, self.steps // POINTS)
+        together, stepper = recipe.accumulate, self._stepper
         batches = data.batches(
             "train", recipe.batch_size, epoch=at.epoch, skip=at.batch, least=self._least,
             rank=self._rank, world=self._world,
         )  # fmt: skip
         self._epoch_began, self._epoch_samples = time.monotonic(), 0
         for batch in batches:
-            rate = rate_at(recipe, at.step, self.total)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            values = module(*fabric.to_device(batch))
-            loss = total_loss(values, losses)
-            fabric.backward(loss)
-            optimizer.step()
-            optimizer.zero_grad()
-            self._following.step()
+            ends = at.batch + 1 == self.batches  # the epoch
+            steps = ends or (at.batch + 1) % together == 0
+            values, loss = self._descend(batch, steps)
             at.batch += 1
-            at.step += 1
-            self._done += 1
             self._add(values, loss, len(batch[0]))
             self._epoch_samples += len(batch[0]) * self._world
-            if at.batch % every == 0 or at.batch == self.steps:
-                self._write("train", self._means())
+            if not steps:
+                continue
+            rate = rate_at(recipe, at.step, self.total) * (self._plateau.factor if self._plateau else 1.0)
+            stepper.set_rate(rate)
             now = time.monotonic()
-            if now - self._reported >= REPORT_SECONDS or at.batch == self.steps:
+            writes = ends or -(-at.batch // together) % every == 0
+            tells = ends or now - self._reported >= REPORT_SECONDS
+            norm = stepper.step(measure=writes or tells)
+            self._following.step()
+            at.step += 1
+            self._done += 1
+            if self._average is not None:
+                self._average.update(at.step)
+            if writes or tells:
+                assert norm is not None
+                means = {**self._means(fresh=writes), "lr": rate, "grad_norm": float(norm)}
+            if writes:
+                self._write("train", means)
+            if tells:
                 self._reported = now
-                self._report("train", self._means(fresh=False))
+                self._report("train", means)
             order = self._control(now)
             if order != GO:
                 self.save()
@@ -145,29 +174,59 @@ class Loop:
                 return False
         return True
 
+    def _descend(self, batch: tuple[torch.Tensor, ...], steps: bool) -> tuple[Mapping[str, torch.Tensor], torch.Tensor]:
+        """A batch forward and back. Of the batches behind one step each has a share as large as its samples, so that
+        their gradients add up to those of one batch of them all."""
+        fabric, module = self.parts.fabric, self.parts.module
+        values = module(*fabric.to_device(batch))
+        loss = total_loss(values, self.parts.network.losses)
+        waits = not steps and self._world > 1  # the devices' gradients are averaged once a step
+        with fabric.no_backward_sync(module) if waits else contextlib.nullcontext():
+            fabric.backward(loss if self.parts.recipe.accumulate == 1 else loss * self._share(self.at.batch))
+        return values, loss
+
+    def _share(self, batch: int) -> float:
+        size, together = self.parts.recipe.batch_size, self.parts.recipe.accumulate
+        first = batch // together * together
+        end = min(min(first + together, self.batches) * size, self.parts.data.splits["train"].size)
+        return (min((batch + 1) * size, end) - batch * size) / (end - first * size)
+
     def _end_epoch(self) -> None:
         """Validate, keep the best weights, go on to the next epoch; the checkpoint comes last and covers all of it."""
         at = self.at
-        if "validation" in self.parts.data.splits:
-            means = self.evaluate("validation")
-            self._write("validation", means)
-            self._report("validation", means)
-            if at.best is None or means["loss"] < at.best:
-                at.best, at.best_epoch = means["loss"], at.epoch
-                if self.parts.folder is not None:
-                    facts = {"epoch": at.epoch, "step": at.step, "loss": at.best}
-                    self.parts.folder.save(self.parts.folder.best, self._weights(), facts)
+        validated = "validation" in self.parts.data.splits
+        with self._averaged():
+            if validated:
+                means = self.evaluate("validation")
+                self._write("validation", means)
+                self._report("validation", means)
+                if at.best is None or means["loss"] < at.best:
+                    at.best, at.best_epoch = means["loss"], at.epoch
+                    self._save_best({"loss": at.best})
+            elif self._average is not None:  # else what is used later would be the weights behind the average
+                self._save_best({})
+        if self._plateau is not None:
+            self._plateau.see((means if validated else self._means())["loss"])
         at.epoch, at.batch, at.count = at.epoch + 1, 0, 0
         self._sums.zero_()
         self.meters.reset()
         self.save()
 
+    def _averaged(self) -> contextlib.AbstractContextManager[None]:
+        """In here the network has the moving average as its weights, where the recipe keeps one."""
+        return self._average.put_in() if self._average is not None else contextlib.nullcontext()
+
+    def _save_best(self, facts: dict[str, float]) -> None:
+        if (folder := self.parts.folder) is not None:
+            folder.save(folder.best, self._weights(), {"epoch": self.at.epoch, "step": self.at.step, **facts})
+
     def test(self) -> dict[str, float]:
         """The test split's values with the weights as they are; a point of the curves."""
         if "test" not in self.parts.data.splits:
             return {}
-        means = self.evaluate("test")
-        epoch = min(self.at.epoch, self.parts.recipe.epochs)
+        with self._averaged() if self.at.best is None else contextlib.nullcontext():
+            means = self.evaluate("test")
+        epoch = min(self.at.epoch - 1, self.parts.recipe.epochs)
         self._write("test", means, epoch)
         self._report("test", means, epoch)
         return means
@@ -198,7 +257,7 @@ class Loop:
         """
         self._check_losses()
         sums, count = self._sums, self.at.count
-        together = self._world > 1 and self.at.batch == self.steps
+        together = self._world > 1 and self.at.batch == self.batches
         if together:
             sums, count = self._reduced()
         counted = self.meters.read(together=together) if fresh else self.meters.values
@@ -214,7 +273,8 @@ class Loop:
             return
         finite = torch.isfinite(torch.stack(self._losses)).tolist()
         if not all(finite):
-            step = self.at.step - len(finite) + finite.index(False) + 1
+            batch = self.at.batch - len(finite) + finite.index(False)
+            step = (self.at.epoch - 1) * self.steps + max(batch, 0) // self.parts.recipe.accumulate + 1
             what = f"The loss is not a number any more at epoch {self.at.epoch}, step {step}"
             raise TrainingError(self._not_finite(what))
         self._losses.clear()
@@ -226,13 +286,15 @@ class Loop:
     # telling and keeping ----------------------------------------------------------------------------------------------
 
     def _write(self, split: str, values: Mapping[str, float], epoch: int = 0) -> None:
-        if (folder := self.parts.folder) is not None:
-            folder.write(epoch or self.at.epoch, self.at.step, split, values)
-            if split == "train":
-                used, there = memory(), gpu_memory(self.parts.fabric.device)
-                folder.write_pace(Pace(self.at.step, self._seconds(), self._rate(), used, there))
-            elif self._tables:
-                confusions.write(folder.path, split, epoch or self.at.epoch, self.at.step, self._tables)
+        folder, at = self.parts.folder, self.at
+        if folder is None:
+            return
+        folder.write(epoch or at.epoch, at.step, split, values)
+        if split == "train":
+            used, there = memory(), gpu_memory(self.parts.fabric.device)
+            folder.write_pace(Pace(at.step, self._seconds(), self._rate(), used, there))
+        elif self._tables:
+            confusions.write(folder.path, split, epoch or at.epoch, at.step, self._tables)
 
     def _seconds(self) -> float:
         """How long the run has trained, validation included and pauses left out."""
@@ -302,14 +364,17 @@ class Loop:
         state = {
             "epoch": at.epoch, "batch": at.batch, "step": at.step, "count": count, "sums": sums.cpu(),
             "names": list(self.names), "best": at.best, "best_epoch": at.best_epoch, "rows": folder.rows,
-            "seconds": self._seconds(), "meters": counted,
+            "meters": counted, "seconds": self._seconds(),
             "optimizer": self.parts.optimizer.state_dict(),
             "scheduler": {"schedule": recipe.schedule, "step": at.step, "steps": self.total},
             "precision": self.parts.fabric.strategy.precision.state_dict(),
             "random": checkpoint.random_state(), "threads": torch.get_num_threads(),
-            "recipe": {"batch_size": recipe.batch_size, "seed": recipe.seed, "optimizer": recipe.optimizer,
-                       "data": recipe.data},
+            "recipe": settled(recipe),
         }  # fmt: skip
+        if self._plateau is not None:
+            state["plateau"] = self._plateau.state()
+        if self._average is not None:
+            state["ema"] = self._average.state()
         folder.save(folder.last, self._weights(), state)
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -320,7 +385,14 @@ class Loop:
                 f"The run measured {', '.join(was)}, but the design now measures {', '.join(now)}: "
                 "resume with the run's own design."
             )
+        own = own_options(self.parts.optimizer)
         self.parts.optimizer.load_state_dict(state["optimizer"])
+        for group, options in zip(self.parts.optimizer.param_groups, own, strict=True):
+            group.update(options)
+        if self._plateau is not None and "plateau" in state:
+            self._plateau.restore(state["plateau"])
+        if self._average is not None and "ema" in state:
+            self._average.restore(state["ema"])
         self.parts.fabric.strategy.precision.load_state_dict(state["precision"])
         first = self._rank == 0
         self._earlier = state.get("seconds", 0.0)  # runs of older versions kept no time
@@ -333,74 +405,3 @@ class Loop:
             self.meters.restore(state.get("meters", {}))
         if self.parts.folder is not None:
             confusions.cut(self.parts.folder.path, self.at.step)
-
-
-# the network's values -------------------------------------------------------------------------------------------------
-
-
-def value_names(network: Network) -> tuple[str, ...]:
-    """What is measured in each batch: `loss` (the total), each part of it where there are several, each metric that is
-    a mean over samples. The others are counted by `Meters`."""
-    parts = [f"loss/{name}" for name in network.losses] if len(network.losses) > 1 else []
-    metrics = [metric_name(name) for name in network.metrics if name not in network.counted]
-    return ("loss", *parts, *metrics)
-
-
-def row_of(values: Mapping[str, torch.Tensor], loss: torch.Tensor, network: Network) -> list[torch.Tensor]:
-    """The values in the order of `value_names`."""
-    parts = [values[name].float() for name in network.losses] if len(network.losses) > 1 else []
-    return [loss.float(), *parts, *(values[name].float() for name in network.metrics if name not in network.counted)]
-
-
-def total_loss(values: Mapping[str, torch.Tensor], losses: tuple[str, ...]) -> torch.Tensor:
-    loss = values[losses[0]]
-    for name in losses[1:]:
-        loss = loss + values[name]
-    return loss
-
-
-def has_batch_norm(module: nn.Module) -> bool:
-    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
-
-
-def set_training(module: nn.Module) -> None:
-    """Training mode; but what is frozen stays as it is in use, so that its statistics do not move either."""
-    module.train()
-    for part in module.modules():
-        own = list(part.parameters())
-        if own and not any(p.requires_grad for p in own):
-            part.eval()
-
-
-def evaluate(
-    fabric: Any, network: Network, data: Data, split: str, batch_size: int, *, rank: int = 0, world: int = 1,
-    meters: Meters | None = None,
-) -> dict[str, float]:  # fmt: skip
-    """Losses and metrics of a whole split, in eval mode, with Fabric's precision and device.
-
-    `meters`, which have seen nothing, count the metrics that are no mean over samples; their tables are read there. The
-    validation split also sets what a block takes from a whole split: the threshold of Verify.
-    """
-    names, meters = value_names(network), meters or Meters(network, fabric.device)
-    kind = torch.float32 if fabric.device.type == "mps" else torch.float64
-    sums = torch.zeros(len(names) + 1, dtype=kind, device=fabric.device)
-    module = network.module
-    module.eval()
-    with torch.no_grad():
-        for batch in data.batches(split, batch_size, rank=rank, world=world):
-            count = len(batch[0])
-            if not count:
-                continue
-            with fabric.autocast():  # the bare module: devices may have unequal numbers of batches here
-                values = module(*fabric.to_device(batch))
-            row = row_of(values, total_loss(values, network.losses), network)
-            sums[:-1].add_(torch.stack(row), alpha=count)
-            sums[-1] += count
-            meters.show(values)
-    if world > 1:
-        sums = fabric.all_reduce(sums, reduce_op="sum")
-    if split == "validation":
-        meters.settle(together=world > 1)
-    *totals, count = sums.tolist()
-    means = {name: value / count for name, value in zip(names, totals, strict=True)}
-    return {**means, **meters.read(together=world > 1)}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from app.engine.compile import Network
-from app.engine.fit import DataError
+from app.engine.data.fit import DataError
 from app.messages.confusion import Confusion
 from blocks.metrics.counted import Counted
 

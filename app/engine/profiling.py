@@ -28,10 +28,11 @@ from app.design.values import Design, Recipe
 from app.engine import devices
 from app.engine.compile import InvalidDesignError, Network, compile_design, compile_trainable, shared_analyser
 from app.engine.forecast import Forecaster
-from app.engine.loop import set_training
+from app.engine.loop import TrainingError
+from app.engine.recipe import HALF_NEEDS_GPU, check_recipe, explain
 from app.engine.room import free_memory
+from app.engine.stepping import set_training
 from app.engine.timed import Found, ProfileError, Runner, Took, go_on
-from app.engine.train import HALF_NEEDS_GPU, TrainingError, check_recipe, explain
 from app.messages import Analysis
 from app.messages.profile import NodeTime, Profile
 

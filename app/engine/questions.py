@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from app.design.paths import apply_variant
 from app.engine.compile import shared_analyser
 from app.messages import Answers, OpenedUp, OpenUp, Question, Survey, Surveyed
+from app.messages.data import GetData, Working
 from app.messages.forecast import ForecastMemory
 from app.messages.parts import Fields, GetFields, GetParts, OutputFields, Parts
 from app.messages.preview import GetPreview
 from app.messages.profile import GetProfile
+from app.messages.recipe import CountSamples, FindRate, Samples
 from app.messages.reckoning import Reckon
 from app.messages.solving import Solve
 from app.messages.symbols import CheckSizes, GetSymbols
@@ -24,10 +26,14 @@ if TYPE_CHECKING:
     from app.engine.connections import Connections
 
 
-def answer(request: Question, cancelled: Callable[[], bool] = lambda: False) -> Answers:
+def answer(
+    request: Question,
+    cancelled: Callable[[], bool] = lambda: False,
+    tell: Callable[[Working], None] = lambda working: None,
+) -> Answers:
     """The answer. Raises what the part of the engine that knows it raises, always with a sentence for the user.
 
-    What takes seconds asks `cancelled` now and then whether anybody still waits.
+    What takes seconds asks `cancelled` now and then whether anybody still waits, and may `tell` how far it is.
     """
     analyser = shared_analyser()
     design = request.design
@@ -87,6 +93,21 @@ def answer(request: Question, cancelled: Callable[[], bool] = lambda: False) -> 
             analysis = analyser.analyse(design, batch=batch, with_fixes=False)
             problem = next((p.message for p in analysis.problems if p.severity == "error"), "")
             return Totals(job, analysis.parameters, analysis.macs, analysis.memory, analysis.outputs, problem)
+        case CountSamples(job=job):
+            from app.engine.recipe import count_samples
+
+            return Samples(job, count_samples(design))
+        case FindRate(job=job):
+            from app.engine.rate_finder import find_rate
+
+            return find_rate(
+                design, design.recipe, device=request.device, low=request.low, high=request.high, steps=request.steps,
+                cancelled=cancelled, job=job,
+            )  # fmt: skip
+        case GetData():
+            from app.engine.data.show import show
+
+            return show(request, design, tell, cancelled)
         case GetPreview():
             from app.engine.preview import preview
 

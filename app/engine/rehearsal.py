@@ -6,7 +6,7 @@ import torch
 
 from app.engine.compile import Network
 from app.engine.data import Data
-from app.engine.fit import DataError
+from app.engine.data.fit import DataError
 from app.engine.meters import Meters
 
 

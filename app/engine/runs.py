@@ -274,6 +274,24 @@ def compile_both(design: Design) -> tuple[Network, Network | None]:
     return training, compile_design(design, "inference", training.root)
 
 
+def begins_again(path: Path) -> bool:
+    """Whether this is a run that ended before its first checkpoint, so that to go on is to begin."""
+    return (path / "design.netloom").is_file() and checkpoint.place(path / "checkpoints" / "last") is None
+
+
+def begun_with(path: Path) -> tuple[Path | None, Path | None]:
+    """The file of weights and the other run's folder that a run began with; None for each where it had none, or ended
+    before it noted that."""
+    try:
+        facts = json.loads((path / "versions.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None, None
+    except (OSError, ValueError) as error:
+        raise RunError(f"{path / 'versions.json'} cannot be read ({error}).") from None
+    weights, run = (Path(facts[name]) if facts.get(name) else None for name in ("weights", "begin_with"))
+    return weights, run
+
+
 def _facts(path: Path) -> DataFacts:
     try:
         facts = json.loads((path / "data.json").read_text(encoding="utf-8"))
@@ -282,6 +300,15 @@ def _facts(path: Path) -> DataFacts:
         raise RunError(f"{path} has no data.json, which names the classes: the folder is not complete.") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path / 'data.json'} cannot be read ({error}).") from None
+
+
+def sample_counts(path: Path) -> dict[str, int]:
+    """How many samples each split had when the run began; nothing where data.json does not tell."""
+    try:
+        facts = json.loads((path / "data.json").read_text(encoding="utf-8"))
+        return {str(name): int(size) for name, size in facts["samples"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def read_metrics(path: Path) -> tuple[Row, ...]:

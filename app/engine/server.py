@@ -189,7 +189,7 @@ class Server:
                 from app.engine import questions
 
                 given_up = self.inbox.overtaken if isinstance(request, GetPreview) else self.inbox.cancelled
-                self.send(questions.answer(request, lambda: given_up(request.job)))
+                self.send(questions.answer(request, lambda: given_up(request.job), self.send))
             case Train():
                 self.train(request)
             case Export():

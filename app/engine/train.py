@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
-import math
 import os
 import platform
 from collections.abc import Callable
@@ -22,20 +21,30 @@ from app.engine import devices as places
 from app.engine.carry import carry
 from app.engine.checkpoint import CheckpointError
 from app.engine.compile import shared_analyser
-from app.engine.data import Data, open_data
+from app.engine.data import Data, DataError, open_data, options_of
+from app.engine.evaluation import evaluate, has_batch_norm
 from app.engine.following import loading
-from app.engine.loop import Loop, Parts, TrainingError, evaluate, has_batch_norm
-from app.engine.optim import OPTIMIZERS, SCHEDULES, make_optimizer
+from app.engine.loop import Loop, Parts, TrainingError
+from app.engine.optim import make_optimizer
+from app.engine.recipe import HALF_NEEDS_GPU, PRECISIONS, check_data, check_recipe, check_rules, explain, with_batch
 from app.engine.rehearsal import rehearse
-from app.engine.runs import Run, RunError, RunFolder, compile_both, load_run, new_folder
+from app.engine.runs import (
+    Run,
+    RunError,
+    RunFolder,
+    begins_again,
+    begun_with,
+    compile_both,
+    load_run,
+    new_folder,
+    sample_counts,
+)
+from app.engine.settled import going_on
 from app.engine.weights import load as load_file
 from app.messages import Progress, Trained
 from app.messages.training import Carried
 
-__all__ = ["OPTIMIZERS", "PRECISIONS", "SCHEDULES", "TrainingError", "evaluate_run", "is_first", "train"]
-
-PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed", "64": "64-true"}
-HALF_NEEDS_GPU = "Precision 16 needs a GPU: use 32 or bf16 on the CPU."
+__all__ = ["TrainingError", "evaluate_run", "is_first", "train"]
 
 
 def train(
@@ -70,10 +79,13 @@ def train(
     if resume and run is None:
         raise RunError("To resume, name the run folder.")
     place = run if run is not None else new_folder(name)
-    fabric, threads = _fabric(device, devices, nodes, recipe.precision, step_work(design, recipe))
-    state = checkpoint.load_state(place / "checkpoints" / "last") if resume else None
+    fabric, threads = make_fabric(device, devices, nodes, recipe.precision, step_work(design, recipe))
+    again = resume and begins_again(place)
+    state = checkpoint.load_state(place / "checkpoints" / "last") if resume and not again else None
+    if again:
+        weights, begin_with = begun_with(place)
     if state is not None:
-        _check_resume(state, recipe)
+        recipe = going_on(recipe, state)
     checkpoint.seed_all(recipe.seed)
     training, inference = compile_both(design)
     if state is not None:
@@ -91,24 +103,36 @@ def train(
         taken = (*taken, f"Continues {begin_with}: {carried.summary}.", *_carried_lines(carried))
         if is_first():
             on_carried(carried)
-    data = open_data(recipe.data, training.inputs, training.targets, recipe.seed)
-    remarks = [*taken, *data.notes, *rehearse(training, inference, data), *_remarks(training.module, data, recipe)]
-    if not any(p.requires_grad for p in training.module.parameters()):
-        raise TrainingError("No weight of the design can be trained: add a block with weights, or unfreeze one.")
+    data = open_data(recipe.data, training.inputs, training.targets, recipe.seed, options_of(recipe))
+    if state is not None:
+        _check_samples(place, data)
+    check_data(recipe, data)
+    remarks = [*taken, *data.notes, *rehearse(training, inference, data)]
+    remarks += check_rules(design, recipe, training.module, fabric.world_size)
+    if not recipe.batch_size:
+        recipe, chosen = with_batch(design, recipe, data.splits["train"].size, str(fabric.device))
+        recipe = replace(recipe, batch_size=fabric.broadcast(recipe.batch_size))
+        remarks.append(chosen)
+        on_note(chosen)
+    remarks += _remarks(training.module, data, recipe)
     folder = RunFolder(place, replace(design, recipe=recipe), resume=resume) if fabric.global_rank == 0 else None
     how = "failed"
     message = "It broke off."
     try:
         if folder is not None:
             folder.mark("running", **whose())
-        optimizer = make_optimizer(training.module.parameters(), recipe)
-        module, optimizer = fabric.setup(training.module, optimizer)
+        optimizer = make_optimizer(training.module.named_parameters(), recipe)
+        module, optimizer = fabric.setup(_compiled(training.module, recipe), optimizer)
         works = Parts(fabric, training, module, optimizer, data, recipe, folder)
         loop = Loop(works, on_progress, cancelled, job, paused)
         if folder is not None:
             on = {"device": str(fabric.device), "devices": devices, "nodes": nodes, "threads": threads}
-            folder.write_facts(data, on)
+            begun = {"weights": weights, "begin_with": begin_with}
+            folder.write_facts(data, {**on, **{k: str(p.absolute()) for k, p in begun.items() if p is not None}})
             _begin_log(folder, loop, remarks, str(fabric.device), threads, state)
+        if again and folder is not None:
+            folder.log("It ended before its first checkpoint: it begins again.")
+            folder.cut(0, 0)
         if state is not None:
             loop.restore(state)
             if folder is not None:
@@ -119,7 +143,7 @@ def train(
         ended = _run(loop, place, job)
         how, message = "stopped" if ended.stopped else "finished", ""
         return ended
-    except TrainingError as error:
+    except (TrainingError, DataError) as error:  # a sample may turn out to be unreadable in the midst of a run
         message = str(error)
         if folder is not None:
             folder.log(str(error))
@@ -149,6 +173,9 @@ def _run(loop: Loop, place: Path, job: str) -> Trained:
         if parts.folder is not None:
             parts.folder.log(f"Stopped in epoch {at.epoch}, after {at.step} steps; resume goes on from here.")
         return Trained(job, str(place), True, at.epoch - 1, Settings())
+    if loop.stops_early and at.epoch <= parts.recipe.epochs and parts.folder is not None:
+        wait = parts.recipe.early_stop
+        parts.folder.log(f"Ended after epoch {at.epoch - 1}: the validation loss was no better for {wait} epochs.")
     parts.fabric.barrier()
     if at.best is not None:
         weights = checkpoint.load_weights(place / "checkpoints" / "best")
@@ -158,7 +185,12 @@ def _run(loop: Loop, place: Path, job: str) -> Trained:
         best = f" with the weights of epoch {at.best_epoch}, the best of validation" if at.best is not None else ""
         said = ", ".join(f"{name} {value:.4g}" for name, value in values.items()) or "there is no test split"
         parts.folder.log(f"Test{best}: {said}.")
-    return Trained(job, str(place), False, parts.recipe.epochs, Settings(values))
+    return Trained(job, str(place), False, min(at.epoch - 1, parts.recipe.epochs), Settings(values))
+
+
+def _compiled(module: torch.nn.Module, recipe: Recipe) -> Any:
+    """With kernels made by torch.compile, if the recipe says so; it is the first batch that makes them."""
+    return torch.compile(module) if recipe.compile else module
 
 
 def whose() -> dict[str, Any]:
@@ -181,10 +213,10 @@ def is_first() -> bool:
 
 def step_work(design: Design, recipe: Recipe) -> int:
     """Multiply-adds of one training step: forward, and twice as much backward."""
-    return 3 * recipe.batch_size * shared_analyser().analyse(design, with_fixes=False).macs
+    return 3 * (recipe.batch_size or 64) * shared_analyser().analyse(design, with_fixes=False).macs
 
 
-def _fabric(device: str, count: int, nodes: int, precision: str, work: int) -> tuple[Any, int]:
+def make_fabric(device: str, count: int, nodes: int, precision: str, work: int) -> tuple[Any, int]:
     """Lightning Fabric on the wished device, launched; and the number of threads for steps of `work` multiply-adds.
 
     Raises DeviceError.
@@ -213,35 +245,14 @@ def _fabric(device: str, count: int, nodes: int, precision: str, work: int) -> t
     return fabric, threads
 
 
-def check_recipe(recipe: Recipe) -> None:
-    """Raise TrainingError where the recipe cannot be followed."""
-
-    def refuse(what: str) -> None:
-        raise TrainingError(what)
-
-    if recipe.epochs < 1:
-        refuse(f"epochs is {recipe.epochs}, but training needs at least 1.")
-    if recipe.batch_size < 1:
-        refuse(f"batch_size is {recipe.batch_size}, but it needs at least 1.")
-    if not (math.isfinite(recipe.learning_rate) and recipe.learning_rate > 0):
-        refuse(f"learning_rate is {recipe.learning_rate}, but it needs a number above 0, such as 0.001.")
-    if not (math.isfinite(recipe.weight_decay) and recipe.weight_decay >= 0):
-        refuse(f"weight_decay is {recipe.weight_decay}, but it needs 0 or more.")
-    if recipe.optimizer not in OPTIMIZERS:
-        refuse(f"There is no optimizer `{recipe.optimizer}`: choose one of {', '.join(OPTIMIZERS)}.")
-    if recipe.schedule not in SCHEDULES:
-        refuse(f"There is no schedule `{recipe.schedule}`: choose one of {', '.join(SCHEDULES)}.")
-    if recipe.precision not in PRECISIONS:
-        refuse(f"There is no precision `{recipe.precision}`: choose one of {', '.join(PRECISIONS)}.")
-
-
-def _check_resume(state: dict[str, Any], recipe: Recipe) -> None:
-    """A position counts batches: it means something only with the same data, order, batch size and optimizer."""
-    for name, value in state["recipe"].items():
-        if getattr(recipe, name) != value:
+def _check_samples(place: Path, data: Data) -> None:
+    """A position means something only among the same samples: as many in each split as when the run began."""
+    for split, size in sample_counts(place).items():
+        now = data.splits[split].size if split in data.splits else 0
+        if now != size:
             raise CheckpointError(
-                f"The run has {name} {value}, but {getattr(recipe, name)} is asked for: "
-                f"resume with {value}, or start a new run."
+                f"The run began with {size:,} samples in {split}, but now there are {now:,}: the data or its shares "
+                "have changed. Put them back, or start a new run."
             )
 
 
@@ -259,10 +270,11 @@ def _begin_log(
     recipe, splits = loop.parts.recipe, loop.parts.data.splits
     sizes = ", ".join(f"{split.size} {name}" for name, split in splits.items())
     folder.log(f"Data {recipe.data}: {sizes}.")
+    together = f" × {recipe.accumulate} accumulated" if recipe.accumulate > 1 else ""
     folder.log(
-        f"{recipe.epochs} epochs of {loop.steps} steps, batch size {recipe.batch_size}, {recipe.optimizer}, learning "
-        f"rate {recipe.learning_rate:g}, {recipe.schedule}, seed {recipe.seed}, precision {recipe.precision}, on "
-        f"{device} with {threads} threads."
+        f"{recipe.epochs} epochs of {loop.steps} steps, batch size {recipe.batch_size}{together}, {recipe.optimizer}, "
+        f"learning rate {recipe.learning_rate:g}, {recipe.schedule}, seed {recipe.seed}, precision {recipe.precision}, "
+        f"on {device} with {threads} threads."
     )
     for remark in remarks:
         folder.log(remark)
@@ -270,17 +282,6 @@ def _begin_log(
         folder.log(f"Resumed in epoch {state['epoch']} after {state['step']} steps.")
         if state["threads"] != threads:
             folder.log(f"The run had {state['threads']} threads, now {threads}: the last digits may differ.")
-
-
-def explain(error: BaseException, recipe: Recipe) -> str:
-    """A sentence for what torch says when training breaks."""
-    text = str(error)
-    if isinstance(error, torch.OutOfMemoryError | MemoryError) or "can't allocate memory" in text:
-        smaller = max(1, recipe.batch_size // 2)
-        return f"Memory ran out at batch size {recipe.batch_size}: try {smaller}, or a smaller network."
-    if "more than 1 value per channel" in text:
-        return f"A batch norm gets one value a channel at batch size {recipe.batch_size}: use a larger batch size."
-    return f"Training broke off: {(text.strip().splitlines() or [type(error).__name__])[0]}"
 
 
 def evaluate_run(path: str | Path, split: str = "test", *, device: str = "auto") -> dict[str, float]:
@@ -292,10 +293,10 @@ def evaluate_run(path: str | Path, split: str = "test", *, device: str = "auto")
 def evaluate_loaded(run: Run, split: str = "test", *, device: str = "cpu") -> dict[str, float]:
     """As `evaluate_run`, for a run that is loaded."""
     recipe = run.design.recipe
-    data = open_data(recipe.data, run.training.inputs, run.training.targets, recipe.seed)
+    data = open_data(recipe.data, run.training.inputs, run.training.targets, recipe.seed, options_of(recipe))
     if split not in data.splits:
         raise RunError(f"The data {recipe.data} has no split `{split}`: choose one of {', '.join(data.splits)}.")
-    fabric, _ = _fabric(device, 1, 1, recipe.precision, step_work(run.design, recipe))
+    fabric, _ = make_fabric(device, 1, 1, recipe.precision, step_work(run.design, recipe))
     run.training.module.to(fabric.device)
     try:
         return evaluate(fabric, run.training, data, split, recipe.batch_size)

@@ -14,10 +14,12 @@ import msgspec
 from app.design.file import dec_hook, enc_hook
 from app.design.values import Design, Group, Recipe, Settings
 from app.messages.confusion import Confusion
+from app.messages.data import Dataset, DataShown, GetData, Working
 from app.messages.forecast import ForecastMemory, MemoryForecast
 from app.messages.parts import Fields, GetFields, GetParts, Parts
 from app.messages.preview import GetPreview, Preview
 from app.messages.profile import GetProfile, Profile
+from app.messages.recipe import CountSamples, FindRate, RateFound, Samples
 from app.messages.reckoning import Reckon, Reckoning
 from app.messages.reports import Memory, Named, NodeReport, Problem, Uncounted
 from app.messages.solving import Solve, Solved
@@ -140,10 +142,13 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
 
 Question = (
     Survey | OpenUp | Solve | Reckon | GetParts | GetFields | TryOut
-    | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals
+    | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals | CountSamples | FindRate | GetData
 )  # fmt: skip
 """What an engine is asked about the drawing, besides its analysis."""
-LongQuestion = Survey | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals
+LongQuestion = (
+    Survey | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals | CountSamples | FindRate
+    | GetData
+)  # fmt: skip
 """Those that may take many seconds: they are for an engine that no edit waits for."""
 Request = (
     GetCatalogue | GetDevices | Trust | LoadBlocks | Analyse | Question | Train | Export | Predict | Pause | Cancel
@@ -180,17 +185,6 @@ class Device(msgspec.Struct, frozen=True):
     id: str
     title: str
     absent: str = ""
-
-
-class Dataset(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Data that a design can be trained on. `sample` is the shape of one sample without the batch."""
-
-    kind: str
-    title: str
-    help: str
-    sample: tuple[int, ...] = ()
-    classes: tuple[str, ...] = ()
-    needs_path: bool = False
 
 
 class Devices(msgspec.Struct, frozen=True, tag=True):
@@ -325,11 +319,12 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 Answers = (
     Surveyed | OpenedUp | Solved | Reckoning | Parts | Fields | TriedOut
-    | MemoryForecast | Symbols | SizesChecked | Profile | Preview | Totals
+    | MemoryForecast | Symbols | SizesChecked | Profile | Preview | Totals | Samples | RateFound | DataShown
 )  # fmt: skip
 """What comes back for each Question."""
 Reply = (
-    Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Progress | Carried | Trained | Exported
+    Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Working | Progress | Carried | Trained
+    | Exported
     | Chunk | Prediction | Failed
 )  # fmt: skip
 

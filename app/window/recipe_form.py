@@ -24,7 +24,8 @@ from PySide6.QtWidgets import (
 
 from app.design import edits
 from app.design.values import Recipe
-from app.messages import Dataset, Device, Devices
+from app.messages import Device, Devices
+from app.messages.data import Dataset
 from app.window import parts
 from app.window import theme as look
 from app.window.document import Document

@@ -19,7 +19,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.design.usual import has_loss, usual_loss, usual_words
-from app.messages import Dataset, Progress
+from app.messages import Progress
+from app.messages.data import Dataset
 from app.messages.training import Carried
 from app.window import parts
 from app.window import theme as look

@@ -33,7 +33,7 @@ def overlap(
         if not background:
             found, truth = found[:, 1:], truth[:, 1:]
     counts = counts.unsqueeze(1)
-    found, truth = (found * counts).flatten(2), (truth * counts).flatten(2)  # (B, K, places)
+    found, truth = ((part * counts).reshape(*part.shape[:2], -1) for part in (found, truth))  # (B, K, places)
     places = (2,) if over == "image" else (0, 2)
     both = (found * truth).sum(places)
     return both, found.sum(places) - both, truth.sum(places) - both

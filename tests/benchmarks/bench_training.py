@@ -22,7 +22,7 @@ from app.engine.data import Data, open_data
 from app.engine.loop import Loop, Parts
 from app.engine.optim import make_optimizer
 from app.engine.runs import RunFolder
-from app.engine.train import _fabric
+from app.engine.train import make_fabric
 from tests.engine.designs import SHORT, digits
 
 ROUNDS = 15
@@ -51,7 +51,7 @@ def plain(channels: int) -> float:
 def ours(channels: int) -> float:
     """The same in our loop, with progress, curves and events."""
     network, data = _made(channels)
-    fabric, _ = _fabric("cpu", 1, 1, "32", 0)
+    fabric, _ = make_fabric("cpu", 1, 1, "32", 0)
     with tempfile.TemporaryDirectory() as place:
         folder = RunFolder(Path(place) / "run", digits(channels=channels))
         folder.write(0, 0, "train", {"loss": 0.0})  # opens the events, which a run does once

@@ -19,7 +19,7 @@ from app.design.values import Design, Node, Settings
 from app.engine import checkpoint, confusions
 from app.engine.compile import compile_design
 from app.engine.data import open_data
-from app.engine.fit import DataError
+from app.engine.data.fit import DataError
 from app.engine.loop import TrainingError
 from app.engine.runs import load_run, read_metrics
 from app.engine.train import evaluate_loaded, evaluate_run, train

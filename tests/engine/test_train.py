@@ -20,12 +20,14 @@ from app.design import file
 from app.design.values import Design, Node, Recipe, Settings
 from app.engine import checkpoint, devices
 from app.engine.compile import InvalidDesignError, compile_design
+from app.engine.data.fit import DataError
 from app.engine.devices import DeviceError
-from app.engine.fit import DataError
-from app.engine.loop import TrainingError, set_training
+from app.engine.loop import TrainingError
 from app.engine.optim import OPTIMIZERS, SCHEDULES, rate_at
+from app.engine.recipe import explain
 from app.engine.runs import RunError, load_run, new_folder, read_metrics
-from app.engine.train import evaluate_run, explain, train
+from app.engine.stepping import set_training
+from app.engine.train import evaluate_run, train
 from app.messages import Progress
 from tests.engine.designs import SHORT, digits, wire
 
@@ -41,7 +43,8 @@ def test_a_small_network_learns_digits_and_leaves_a_whole_folder(tmp_path: Path)
     assert {p.split for p in seen} == {"train", "validation", "test"} and {p.job for p in seen} == {"j"}
     assert [p.epoch for p in seen if p.split == "validation"] == [1, 2, 3, 4, 5, 6]
     assert {(p.epochs, p.steps) for p in seen} == {(6, 6 * 20)} and seen[-1].step == 120 and seen[-1].split == "test"
-    assert all(set(p.values) == {"loss", "accuracy"} for p in seen)
+    own = {"train": {"loss", "accuracy", "lr", "grad_norm"}}
+    assert all(set(p.values) == own.get(p.split, {"loss", "accuracy"}) for p in seen)
     trains = [p for p in seen if p.split == "train"]
     assert all(p.rate > 0 for p in trains) and trains[-1].left is not None and trains[-1].left < 5
 
@@ -143,7 +146,7 @@ def test_several_losses_add_up(tmp_path: Path) -> None:
     ("change", "said"),
     [
         ({"epochs": 0}, "epochs is 0"),
-        ({"batch_size": 0}, "batch_size is 0"),
+        ({"batch_size": -1}, "batch_size is -1"),
         ({"learning_rate": 0.0}, "learning_rate is 0"),
         ({"learning_rate": float("nan")}, "learning_rate is nan"),
         ({"weight_decay": -1.0}, "weight_decay is -1"),

@@ -8,7 +8,8 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from app.design.values import Design, End, Node, Settings, Wire
-from app.messages import Dataset, Device, Devices, Progress
+from app.messages import Device, Devices, Progress
+from app.messages.data import Dataset
 from blocks.card import Card, Page, Port, Setting
 
 DEVICES = Devices(

@@ -18,6 +18,7 @@ import examples
 from app.design import file
 from app.design.paths import PathError, apply_variant, read_value, set_from_text
 from app.design.ports import Catalogue
+from app.design.recipe_text import RecipeTextError, read_changes
 from app.design.values import Design, Recipe
 from app.engine.commands.single import one_block
 from app.engine.compile import InvalidDesignError
@@ -98,24 +99,22 @@ def with_inputs(design: Design, inputs: Sequence[str]) -> Design:
 
 def recipe_from(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
     """The design's recipe with what the command line changes. Raises CallError."""
-    changes: dict[str, Any] = {}
-    types = {f.name: type(f.default) for f in msgspec.structs.fields(Recipe)}
-    for text in arguments.recipe:
-        key, sign, value = text.partition("=")
-        if not sign or key not in types:
-            raise CallError(f"--recipe {text}: write KEY=VALUE (keys: {', '.join(types)})")
-        try:
-            changes[key] = types[key](value)
-        except ValueError:
-            wanted = {int: "a whole number", float: "a number"}.get(types[key], "a text")
-            raise CallError(f"--recipe {text}: {key} needs {wanted}") from None
-    for key in ("data", "epochs", "precision", "seed"):
-        if getattr(arguments, key) is not None:
-            changes[key] = getattr(arguments, key)
-    changed = replace(recipe, **changes)
+    own = {k: v for k in ("data", "epochs", "precision", "seed") if (v := getattr(arguments, k)) is not None}
+    try:  # its own options first: a preset hangs on the number of epochs
+        changed = replace(read_changes(replace(recipe, **own), arguments.recipe), **own)
+    except RecipeTextError as error:
+        raise CallError(f"--recipe {error}") from None
     if not changed.data:
         raise CallError("no data is chosen: add --data, for example --data digits")
     return changed
+
+
+def _yes_or_no(text: str) -> bool:
+    """Raises ValueError where it is neither."""
+    known = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    if text.lower() not in known:
+        raise ValueError(text)
+    return known[text.lower()]
 
 
 def print_json(value: Any) -> None:

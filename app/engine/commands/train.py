@@ -29,6 +29,8 @@ def run(arguments: argparse.Namespace) -> int:
     recipe = recipe_from(design.recipe, arguments)
     if not checked(design):
         return INVALID
+    if arguments.find_rate:
+        return _find_rate(design, recipe, arguments)
     with user_errors():
         trained = with_progress(
             design,
@@ -51,6 +53,22 @@ def run(arguments: argparse.Namespace) -> int:
             out.print(f"test {values_text(trained.values) or '(the data has no test split)'}", markup=False)
         out.print(f"run {trained.run}", markup=False)
     return STOPPED if trained.stopped else FINE
+
+
+def _find_rate(design: Design, recipe: Recipe, arguments: argparse.Namespace) -> int:
+    """Print the points of the search and what is advised."""
+    from app.engine.rate_finder import find_rate
+
+    with user_errors():
+        found = find_rate(design, recipe, device=arguments.device)
+    if arguments.json:
+        print_json({"event": "rate", "rates": found.rates, "losses": found.losses, "rate": found.rate})
+    else:
+        out = console()
+        for rate, loss in zip(found.rates, found.losses, strict=True):
+            out.print(f"{rate:10.3g}  {loss:.4f}", markup=False)
+        out.print(found.sentence, markup=False)
+    return FINE
 
 
 def checked(design: Design) -> bool:
