@@ -101,6 +101,8 @@ class Loop:
         self.meters = Meters(network, fabric.device)
         """What the epoch's training samples gave so far."""
         self._tables: tuple[Confusion, ...] = ()
+        self.validated: Callable[[int, int], None] = lambda epoch, step: None
+        """Hears of each validation while the weights are those that it was made with."""
         self._kind = torch.float32 if fabric.device.type == "mps" else torch.float64
         self._sums = torch.zeros(len(self.names), dtype=self._kind, device=fabric.device)
         self._losses: list[torch.Tensor] = []
@@ -203,6 +205,7 @@ class Loop:
                 if at.best is None or means["loss"] < at.best:
                     at.best, at.best_epoch = means["loss"], at.epoch
                     self._save_best({"loss": at.best})
+                self.validated(at.epoch, at.step)
             elif self._average is not None:  # else what is used later would be the weights behind the average
                 self._save_best({})
         if self._plateau is not None:

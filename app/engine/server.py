@@ -241,6 +241,7 @@ class Server:
             begin_with=Path(request.begin_with) if request.begin_with else None,
             on_carried=lambda carried: self.send(msgspec.structs.replace(carried, job=request.job)),
             on_progress=progress,
+            on_samples=self.send,
             cancelled=lambda: self.inbox.cancelled(request.job),
             paused=lambda: self.inbox.paused(request.job),
             job=request.job,

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from app.design.file import FileError
 from app.design.values import Design, Recipe, Settings
-from app.engine import checkpoint
+from app.engine import checkpoint, samples
 from app.engine import devices as places
 from app.engine.carry import carry
 from app.engine.checkpoint import CheckpointError
@@ -42,6 +42,7 @@ from app.engine.runs import (
 from app.engine.settled import going_on
 from app.engine.weights import load as load_file
 from app.messages import Progress, Trained
+from app.messages.predictions import Predicted
 from app.messages.training import Carried
 
 __all__ = ["TrainingError", "evaluate_run", "is_first", "train"]
@@ -63,6 +64,7 @@ def train(
     on_note: Callable[[str], None] = lambda line: None,
     on_carried: Callable[[Carried], None] = lambda carried: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_samples: Callable[[Predicted], None] = lambda predicted: None,
     cancelled: Callable[[], bool] = lambda: False,
     paused: Callable[[], bool] = lambda: False,
     job: str = "",
@@ -130,6 +132,10 @@ def train(
             begun = {"weights": weights, "begin_with": begin_with}
             folder.write_facts(data, {**on, **{k: str(p.absolute()) for k, p in begun.items() if p is not None}})
             _begin_log(folder, loop, remarks, str(fabric.device), threads, state)
+            if inference is not None:
+                fixed = samples.Fixed(design, training, inference, data, recipe.epochs)
+                begun = state["epoch"] if state is not None else 0
+                loop.validated = samples.showing(fixed, folder, fabric, on_samples, job, begun)
         if again and folder is not None:
             folder.log("It ended before its first checkpoint: it begins again.")
             folder.cut(0, 0)

@@ -17,6 +17,8 @@ from app.messages.confusion import Confusion
 from app.messages.data import Dataset, DataShown, FindKind, GetData, KindFound, Working
 from app.messages.forecast import ForecastMemory, MemoryForecast
 from app.messages.parts import Fields, GetFields, GetParts, Parts
+from app.messages.predictions import Answer as Answer
+from app.messages.predictions import GetForm, Predict, Predicted, Prediction, SampleForm
 from app.messages.preview import GetPreview, Preview
 from app.messages.profile import GetProfile, Profile
 from app.messages.recipe import CountSamples, FindRate, RateFound, Samples
@@ -82,15 +84,6 @@ class Export(msgspec.Struct, frozen=True, tag=True):
     run: str = ""
 
 
-class Predict(msgspec.Struct, frozen=True, tag=True):
-    """Show a sample (the bytes of an image file) to the network of a finished run."""
-
-    job: str
-    run: str
-    sample: bytes
-    """In JSON as base64."""
-
-
 class OpenUp(msgspec.Struct, frozen=True, tag=True):
     """Ask what a block is made of: that of the node `node`, in the Group `where` ("" for the top)."""
 
@@ -152,7 +145,8 @@ LongQuestion = (
 )  # fmt: skip
 """Those that may take many seconds: they are for an engine that no edit waits for."""
 Request = (
-    GetCatalogue | GetDevices | Trust | LoadBlocks | Analyse | Question | Train | Export | Predict | Pause | Cancel
+    GetCatalogue | GetDevices | Trust | LoadBlocks | Analyse | Question | Train | Export | Predict | GetForm | Pause
+    | Cancel
 )
 
 
@@ -291,23 +285,6 @@ class OpenedUp(msgspec.Struct, frozen=True, tag=True):
     group: Group
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """One class and its probability."""
-
-    label: str
-    probability: float
-
-
-class Prediction(msgspec.Struct, frozen=True, tag=True):
-    """What the network says of a sample, most probable first, and the sample as the network saw it (grey, 0..255)."""
-
-    job: str
-    answers: tuple[Answer, ...]
-    width: int = 0
-    height: int = 0
-    seen: bytes = b""
-
-
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """A request could not be carried out. `message` is for the user; `job` is empty for analysis; `detail` is for a
     log."""
@@ -327,7 +304,7 @@ Answers = (
 Reply = (
     Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Working | Progress | Carried | Trained
     | Exported
-    | Chunk | Prediction | Failed
+    | Chunk | Prediction | Predicted | SampleForm | Failed
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder(enc_hook=enc_hook)
