@@ -88,7 +88,9 @@ def parser() -> argparse.ArgumentParser:
 
     predict = command("predict", "what a trained network says of samples")
     predict.add_argument("run", metavar="RUN", help="a run folder")
-    predict.add_argument("files", metavar="FILE", nargs="+", help="an image")
+    predict.add_argument("files", metavar="FILE", nargs="+",
+                         help="an image, a table (a row for each sample), or a text, as the data was")  # fmt: skip
+    predict.add_argument("-o", "--output", metavar="DIR", help="keep masks and reconstructions there as PNG")
     predict.add_argument("--json", action="store_true", help="one JSON document a file, one a line")
 
     export = command("export", "write a design in another form")

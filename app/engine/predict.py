@@ -9,18 +9,25 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from msgspec.structs import replace
 from PIL import Image, ImageOps
 
+from app.engine import readings
 from app.engine.compile import Network
-from app.engine.data import DATASETS, dataset_of
+from app.engine.data import DATASETS
 from app.engine.data.fit import DataError, Frame, fit_picture, fit_tensor, frame_of, read_picture
+from app.engine.readings import Aim, Facts, picture_size, shown_sample
 from app.engine.runs import Run, RunError
-from app.messages import Answer, Prediction
+from app.messages.predictions import Prediction, Reading
 
 _log = logging.getLogger(__name__)
 
 DIGIT = 8
 """Height and width of the digits that the network learnt from."""
+SIDE = 256
+"""Pictures of an answer are told at most so large."""
+MOST = 100
+"""So many classes are told where the data names none."""
 INK = 0.2
 """What is fainter than this share of the darkest stroke is ground."""
 
@@ -33,43 +40,91 @@ class Seen(NamedTuple):
 
 
 def predict(run: Run, samples: Sequence[bytes | Path], job: str = "") -> list[Prediction]:
-    """What the run's network says of each picture: every class with its probability, most probable first.
+    """What the run's network says of each picture.
 
-    Raises DataError for a sample that is no picture, RunError for a run whose network does not classify pictures.
+    Raises DataError for a sample that is no picture, RunError for a run whose network takes none.
     """
-    network = run.network
-    if network is None:
-        raise RunError(f"The design of {run.path} has no Output, so there is no answer: wire its head to an Output.")
-    if not shows_pictures(run.data.kind):
+    frames = picture_frames(run)
+    return [_of_picture(run, frames, sample, job) for sample in samples]
+
+
+def picture_frames(run: Run) -> list[Frame]:
+    """The pictures that the Inputs of a run's network take. Raises RunError."""
+    network = network_of(run)
+    if run.data.kind in readings.NO_PICTURES:
         raise RunError(f"{run.path} was trained on {run.data.kind}: only networks trained on pictures answer samples.")
     native = picture_size(run.design.recipe.data)
-    frames = [frame_of(spec, "the sample", native) for spec in network.inputs]
+    try:
+        return [frame_of(spec, "the sample", native) for spec in network.inputs]
+    except DataError:
+        raise RunError(f"{run.path} was trained on {run.data.kind}: its network takes no pictures.") from None
+
+
+def network_of(run: Run) -> Network:
+    """Raises RunError where the design has no Output."""
+    if run.network is None:
+        raise RunError(f"The design of {run.path} has no Output, so there is no answer: wire its head to an Output.")
+    return run.network
+
+
+def _of_picture(run: Run, frames: Sequence[Frame], source: bytes | Path, job: str) -> Prediction:
+    seen = see(run.data.kind, frames, read_picture(source))
+    (made,) = answer(run, seen.inputs, job)
+    height, width = seen.grey.shape
+    return replace(made, width=width, height=height, seen=bytes(seen.grey.numpy().tobytes()))
+
+
+def answer(run: Run, inputs: Sequence[torch.Tensor], job: str = "", length: int = 0) -> list[Prediction]:
+    """What the run's network says of samples (a batch for each Input). `length` is how many tokens a text has, where
+    those are fewer than the Input's. Raises RunError where no Output gives what one could look at, DataError where the
+    answer is no number."""
+    network = network_of(run)
+    shapes = tuple(spec.shape for spec in network.inputs)
+    facts = Facts(run.data.kind, run.data.classes, picture_size(run.design.recipe.data), shapes)
+    aims = readings.aims(run.design, run.training, network)
+    if length:
+        aims = tuple(_shorter(aim, length) for aim in aims)
     network.module.eval()
-    predictions = []
-    for sample in samples:
-        seen = see(run.data.kind, frames, read_picture(sample))
-        with torch.no_grad():
-            scores = _scores(network, network.module(*seen.inputs), len(run.data.classes))
-        answers = sorted(zip(run.data.classes, scores, strict=True), key=lambda pair: -pair[1])
-        height, width = seen.grey.shape
-        predictions.append(
-            Prediction(job, tuple(Answer(*pair) for pair in answers), width, height, bytes(seen.grey.numpy().tobytes()))
+    with torch.no_grad():
+        given = network.module(*inputs)
+    results = given if isinstance(given, tuple) else (given,)
+    made = []
+    for i in range(len(inputs[0])):
+        scale = readings.scale_of(inputs[0][i])
+        each = [r[i : i + 1] if isinstance(r, torch.Tensor) else r for r in results]
+        found = tuple(
+            readings.read(name, value, aim, facts, side=SIDE, scale=scale, most=len(run.data.classes) or MOST)
+            for name, value, aim in zip(network.outputs, each, aims, strict=True)
         )
-    return predictions
+        _check(run, network, each, found)
+        first = next((reading.answers for reading in found if reading.kind == "classes"), ())
+        sample = shown_sample(inputs[0][i], 0, facts, scale, side=SIDE)
+        made.append(Prediction(job, first, readings=found, sample=sample))
+    return made
+
+
+def _shorter(aim: Aim, length: int) -> Aim:
+    target = aim.target
+    return aim if target is None or len(target.shape) != 1 else aim._replace(target=target._replace(shape=(length,)))
+
+
+def _check(run: Run, network: Network, results: Sequence[object], found: Sequence[Reading]) -> None:
+    if any(isinstance(r, torch.Tensor) and not torch.isfinite(r).all() for r in results):
+        raise DataError("The network's answer to this sample is not a number: train it with a lower learning rate.")
+    if any(reading.kind != "none" for reading in found):
+        return
+    sizes = "; ".join(
+        f"`{name}` gives " + ("×".join(map(str, r.shape[1:])) if isinstance(r, torch.Tensor) else "a pyramid")
+        for name, r in zip(network.outputs, results, strict=True)
+    )
+    wanted = f"{len(run.data.classes)} scores, one a class" if run.data.classes else "what could be shown"
+    raise RunError(f"No Output gives {wanted} ({sizes}): wire the classifier to one.")
 
 
 def shows_pictures(kind: str) -> bool:
     """Whether data of this kind consists of pictures."""
     card = DATASETS.get(kind)
     return card is not None and card.form == "pictures"
-
-
-def picture_size(spec: str) -> tuple[int, int, int] | None:
-    """The size that all pictures of this data have, C×H×W; None where there is none."""
-    card = dataset_of(spec)
-    if card is None or card.form != "pictures" or len(card.sample) != 3:
-        return None
-    return card.sample[0], card.sample[1], card.sample[2]
 
 
 def see(kind: str, frames: Sequence[Frame], picture: Image.Image) -> Seen:
@@ -106,25 +161,3 @@ def _digit(picture: Image.Image) -> torch.Tensor:
         values = np.asarray(square.resize((DIGIT, DIGIT), Image.Resampling.BOX), dtype=np.float32) / 255
         values = values / max(float(values.max()), 1e-6)
     return torch.from_numpy(np.ascontiguousarray(values)).reshape(1, 1, DIGIT, DIGIT)
-
-
-def _scores(network: Network, given: object, classes: int) -> list[float]:
-    """Probabilities of the classes, from the first Output that gives one number a class."""
-    results = given if isinstance(given, tuple) else (given,)
-    found = next((r for r in results if isinstance(r, torch.Tensor) and r.shape == (1, classes)), None)
-    if found is None:
-        sizes = "; ".join(
-            f"`{name}` gives " + ("×".join(map(str, r.shape[1:])) if isinstance(r, torch.Tensor) else "a pyramid")
-            for name, r in zip(network.outputs, results, strict=True)
-        )
-        raise RunError(f"No Output gives {classes} scores, one a class ({sizes}): wire the classifier to one.")
-    if not torch.isfinite(found).all():
-        raise DataError("The network's answer to this sample is not a number: train it with a lower learning rate.")
-    return probabilities(found[0])
-
-
-def probabilities(scores: torch.Tensor) -> list[float]:
-    """What the scores of the classes say as probabilities."""
-    values = scores.float()
-    certain = bool((values >= 0).all()) and abs(float(values.sum()) - 1) < 1e-3  # a softmax is drawn in the network
-    return [float(v) for v in (values if certain else torch.softmax(values, 0))]

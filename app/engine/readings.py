@@ -4,7 +4,7 @@ at; and what would be right, in the same form."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -13,9 +13,10 @@ from torch.nn import functional
 
 from app.design.values import Design
 from app.engine.compile import Network, TargetSpec, shared_analyser
-from app.engine.data.fit import DataError
+from app.engine.data import dataset_of
 from app.engine.data.masks import PASSED_OVER
 from app.engine.walk import Walk, reaching
+from app.messages.data import ShownSample
 from app.messages.predictions import Answer, Reading
 from app.messages.preview import Look, Tile
 
@@ -25,9 +26,13 @@ CLASSES, TOKENS = 10, 5
 """So many classes or tokens are told, the most probable ones."""
 NUMBERS = 12
 """Outputs of more numbers than these have no form in which one could read them."""
+CELLS, LETTERS = 16, 200
+"""So many cells of a sample that is a row, or letters of a text, are told."""
 SIGMOID = ("BinaryCrossEntropy", "BinaryFocalLoss")
 """These losses take raw scores of values between 0 and 1."""
 TEXTS = ("characters", "words")
+NO_CLASS = 255
+"""The byte of a pixel that has no class."""
 NO_PICTURES = ("table", "sequences", "spirals", *TEXTS)
 
 
@@ -51,6 +56,14 @@ class Facts(NamedTuple):
     @property
     def pictures(self) -> bool:
         return self.kind not in NO_PICTURES
+
+
+def picture_size(spec: str) -> tuple[int, int, int] | None:
+    """The size that all pictures of this data have, C×H×W; None where there is none."""
+    card = dataset_of(spec)
+    if card is None or card.form != "pictures" or len(card.sample) != 3:
+        return None
+    return card.sample[0], card.sample[1], card.sample[2]
 
 
 # which Target judges which Output -------------------------------------------------------------------------------------
@@ -117,9 +130,8 @@ def read(
             classes = class_names(facts, max(value.shape[0], 2))
             return Reading("mask", name, look=mask_look(_mask_of(value), side), names=classes)
         case "picture":
-            size = _as_picture(tuple(value.shape), facts)
             shown = _bounded(value) if aim.scores else value
-            return Reading("picture", name, look=picture_look(shown.reshape(size), side, scale))
+            return Reading("picture", name, look=picture_look(_viewed(shown, facts), side, scale))
         case "numbers":
             shown = _bounded(value) if aim.scores else value
             return Reading("numbers", name, numbers=tuple(shown.reshape(-1).tolist()))
@@ -145,7 +157,7 @@ def truth(name: str, aim: Aim, value: torch.Tensor, shape: tuple[int, ...], fact
             mask = value if value.ndim == 2 else _mask_of(value.float(), 0.5)
             return Reading("mask", name, look=mask_look(mask), names=classes)
         case "picture":
-            return Reading("picture", name, look=picture_look(value.reshape(_as_picture(shape, facts)), SIDE, scale))
+            return Reading("picture", name, look=picture_look(_viewed(value, facts), SIDE, scale))
         case "numbers":
             return Reading("numbers", name, numbers=tuple(value.float().reshape(-1).tolist()))
         case "tokens":
@@ -259,6 +271,11 @@ def _as_picture(shape: tuple[int, ...], facts: Facts) -> tuple[int, int, int] | 
     return None
 
 
+def _viewed(value: torch.Tensor, facts: Facts) -> torch.Tensor:
+    size = _as_picture(tuple(value.shape), facts)
+    return value.reshape(size) if size is not None else value
+
+
 # looks ----------------------------------------------------------------------------------------------------------------
 
 
@@ -282,12 +299,27 @@ def picture_look(picture: torch.Tensor, side: int = SIDE, scale: tuple[float, fl
     return Look("colour", tuple(picture.shape), wide, tall, bytes(pixels.numpy().tobytes()), (tile,), of=1)
 
 
+def shown_sample(
+    value: torch.Tensor, number: int, facts: Facts, scale: tuple[float, float],
+    cells: Callable[[int], tuple[str, ...]] | None = None, side: int = SIDE,
+) -> ShownSample:  # fmt: skip
+    """What a network gets in its first Input, to be looked at."""
+    size = _as_picture(tuple(value.shape), facts)
+    if size is not None and value.is_floating_point():
+        return ShownSample(number, look=picture_look(value.reshape(size), side, scale))
+    if not value.is_floating_point():
+        return ShownSample(number, text=written_tokens(value.reshape(-1).tolist(), facts)[-LETTERS:])
+    if cells is not None:
+        return ShownSample(number, cells=cells(number)[:CELLS])
+    return ShownSample(number, cells=tuple(f"{v:.4g}" for v in value.reshape(-1)[:CELLS].tolist()))
+
+
 def mask_look(mask: torch.Tensor, side: int = SIDE) -> Look:
     """The class of each pixel as a byte, 255 where there is none, at most `side` high and wide. H×W."""
     if (size := _smaller(tuple(mask.shape), side)) is not None:
         mask = _nearest(mask, size)
     tall, wide = mask.shape
-    pixels = mask.cpu().masked_fill(mask.cpu() == PASSED_OVER, 255).clamp(0, 255).to(torch.uint8).contiguous()
+    pixels = mask.cpu().masked_fill(mask.cpu() == PASSED_OVER, NO_CLASS).clamp(0, NO_CLASS).to(torch.uint8).contiguous()
     tile = Tile(0, float(pixels.min()), float(pixels.max()), 0.0, 0.0)
     return Look("maps", (1, tall, wide), wide, tall, bytes(pixels.numpy().tobytes()), (tile,), of=1)
 
@@ -301,7 +333,3 @@ def _smaller(size: tuple[int, ...], side: int) -> tuple[int, int] | None:
 def _nearest(mask: torch.Tensor, size: Sequence[int]) -> torch.Tensor:
     scaled = functional.interpolate(mask[None, None].double(), size=tuple(size), mode="nearest")
     return scaled[0, 0].long()
-
-
-def not_finite(reading: Reading) -> DataError:
-    return DataError(f"The network's answer to this sample is not a number. {reading.said}")

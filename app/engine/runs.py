@@ -51,6 +51,10 @@ class DataFacts(NamedTuple):
 
     kind: str
     classes: tuple[str, ...]
+    columns: tuple[str, ...] = ()
+    """What the cells of a row are."""
+    scaling: tuple[tuple[float, float], ...] = ()
+    """Of each cell what is taken away, and by what the rest is divided, before the network gets it."""
 
 
 def new_folder(name: str, under: Path | None = None) -> Path:
@@ -185,6 +189,8 @@ class RunFolder:
     def write_facts(self, data: Data, settings: Mapping[str, Any]) -> None:
         """Note what the data is (data.json) and what the run ran on (versions.json)."""
         facts: dict[str, Any] = {"kind": data.kind, "data": data.spec, "classes": list(data.classes)}
+        if data.scaling:
+            facts["columns"], facts["scaling"] = list(data.columns), [list(pair) for pair in data.scaling]
         facts["samples"] = {name: split.size for name, split in data.splits.items()}
         _write_json(self.path / "data.json", facts)
         _write_json(self.path / "versions.json", {**versions(), **settings})
@@ -294,8 +300,10 @@ def begun_with(path: Path) -> tuple[Path | None, Path | None]:
 
 def _facts(path: Path) -> DataFacts:
     try:
-        facts = json.loads((path / "data.json").read_text(encoding="utf-8"))
-        return DataFacts(str(facts["kind"]), tuple(str(name) for name in facts["classes"]))
+        facts = {"columns": (), **json.loads((path / "data.json").read_text(encoding="utf-8"))}
+        scaling = tuple((float(a), float(b)) for a, b in facts.get("scaling", ()))
+        classes, columns = (tuple(map(str, facts[name])) for name in ("classes", "columns"))
+        return DataFacts(str(facts["kind"]), classes, columns, scaling)
     except FileNotFoundError:
         raise RunError(f"{path} has no data.json, which names the classes: the folder is not complete.") from None
     except (OSError, ValueError, KeyError, TypeError) as error:

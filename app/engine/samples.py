@@ -1,4 +1,4 @@
-"""Predictions on a few fixed validation samples while a network learns: told at validations, and kept in the run folder.
+"""Predictions on a few fixed validation samples while a network learns: told at validations, kept in the run folder.
 
 They change nothing of the training: they are made in eval mode, without gradients, and every generator of random
 numbers and every buffer is afterwards what it was before.
@@ -23,10 +23,8 @@ from app.design.values import Design
 from app.engine import checkpoint, readings
 from app.engine.compile import Network
 from app.engine.data import Data
-from app.engine.predict import picture_size
-from app.engine.readings import Facts
+from app.engine.readings import CELLS, Facts, picture_size, shown_sample
 from app.engine.runs import RunError, RunFolder
-from app.messages.data import ShownSample
 from app.messages.predictions import MOST, Predicted, Reading, Shown, thinned
 
 COUNT = 8
@@ -34,7 +32,6 @@ LOOKED_AT = 2000
 """Among so many samples of the split they are chosen."""
 APART = 2.0
 """Seconds between two predictions at epochs that are not to be kept: those of short epochs would cost too much."""
-CELLS, LETTERS = 16, 200
 FOLDER = "samples"
 
 
@@ -113,21 +110,6 @@ class Fixed:
             return Reading("none", name)
         value = self._batch[len(self._training.inputs) + aim.place][sample]
         return readings.truth(name, aim, value, tuple(given.shape[1:]), self._facts, scale)
-
-
-def shown_sample(
-    value: torch.Tensor, number: int, facts: Facts, scale: tuple[float, float],
-    cells: Callable[[int], tuple[str, ...]] | None = None, side: int = readings.SIDE,
-) -> ShownSample:  # fmt: skip
-    """What a network gets in its first Input, to be looked at."""
-    size = readings._as_picture(tuple(value.shape), facts)
-    if size is not None and value.is_floating_point():
-        return ShownSample(number, look=readings.picture_look(value.reshape(size), side, scale))
-    if not value.is_floating_point():
-        return ShownSample(number, text=readings.written_tokens(value.reshape(-1).tolist(), facts)[-LETTERS:])
-    if cells is not None:
-        return ShownSample(number, cells=cells(number)[:CELLS])
-    return ShownSample(number, cells=tuple(f"{v:.4g}" for v in value.reshape(-1)[:CELLS].tolist()))
 
 
 def chosen(seed: int, size: int, labels: torch.Tensor | None) -> list[int]:

@@ -37,7 +37,6 @@ from app.messages import (
     GetDevices,
     LoadBlocks,
     Loading,
-    Predict,
     Progress,
     Question,
     Ready,
@@ -49,6 +48,7 @@ from app.messages import (
     decode_request,
     encode,
 )
+from app.messages.predictions import GetForm, Predict
 from app.messages.preview import GetPreview
 from app.messages.reports import Problem
 from app.messages.training import Pause
@@ -195,11 +195,14 @@ class Server:
             case Export():
                 self.export(request)
             case Predict():
-                from app.engine.predict import predict
+                from app.engine.own_samples import answer_to
+
+                self.send(answer_to(request))
+            case GetForm():
+                from app.engine.own_samples import form_of
                 from app.engine.runs import load_run
 
-                (answer,) = predict(load_run(Path(request.run)), [request.sample])
-                self.send(msgspec.structs.replace(answer, job=request.job))
+                self.send(msgspec.structs.replace(form_of(load_run(Path(request.run))), job=request.job))
 
     def analyse(self, request: Analyse) -> None:
         from app.engine.compile import shared_analyser

@@ -134,8 +134,8 @@ def train(
             _begin_log(folder, loop, remarks, str(fabric.device), threads, state)
             if inference is not None:
                 fixed = samples.Fixed(design, training, inference, data, recipe.epochs)
-                begun = state["epoch"] if state is not None else 0
-                loop.validated = samples.showing(fixed, folder, fabric, on_samples, job, begun)
+                at = state["epoch"] if state is not None else 0
+                loop.validated = samples.showing(fixed, folder, fabric, on_samples, job, at)
         if again and folder is not None:
             folder.log("It ended before its first checkpoint: it begins again.")
             folder.cut(0, 0)

@@ -103,6 +103,10 @@ class GetForm(msgspec.Struct, frozen=True, tag=True):
     run: str
 
 
+OfOwn = Predict | GetForm
+"""What an engine is asked about samples of one's own."""
+
+
 class SampleForm(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """The answer to GetForm: pictures, rows of numbers (`fields` names them, `usual` has one such row), or text of up
     to `length` tokens."""

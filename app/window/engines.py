@@ -20,13 +20,13 @@ from app.messages import (
     LoadBlocks,
     Loading,
     LongQuestion,
-    Predict,
     Question,
     Reply,
     Running,
     Train,
     Trust,
 )
+from app.messages.predictions import OfOwn
 from app.messages.reports import Problem
 from app.window import log
 from app.window.document import Document
@@ -375,14 +375,14 @@ class Engines(QObject):
 
     # jobs -------------------------------------------------------------------------------------------------------------
 
-    def run(self, request: Train | Export | Predict | Question) -> Job:
+    def run(self, request: Train | Export | OfOwn | Question) -> Job:
         """Start a run, an export, a prediction, or ask. Short questions go to the engine that has analysed the drawing;
         long ones and predictions to one that is kept beside it, so that they are quick and no edit waits for them."""
         if not request.job:
             request = replace(request, job=f"job-{next(self._numbers)}")
         if isinstance(request, Question) and not isinstance(request, LongQuestion) and self._main is not None:
             return Job(request, self._main, self)
-        if isinstance(request, Predict | Question):
+        if isinstance(request, OfOwn | Question):
             engine = self._second if self._second is not None and self._second.alive else None
             engine = self._second = engine or self._warm_engine()
         elif isinstance(request, Export):

@@ -12,8 +12,6 @@ from app.messages import (
     Exported,
     Failed,
     OpenUp,
-    Predict,
-    Prediction,
     Progress,
     Question,
     Reply,
@@ -21,6 +19,7 @@ from app.messages import (
     Trained,
 )
 from app.messages.data import Working
+from app.messages.predictions import OfOwn, Predict, Predicted, Prediction, SampleForm
 from app.messages.profile import GetProfile
 from app.messages.training import Carried, Pause
 from app.window.engine_process import EngineProcess
@@ -36,13 +35,15 @@ class Job(QObject):
     """Progress, or Working from a job without epochs"""
     carried = Signal(object)
     """Carried: what became of the weights that a run began with"""
+    samples = Signal(object)
+    """Predicted: what the network says of some samples by now"""
     finished = Signal(object)
-    """Trained, Exported, Prediction or the answer to a Question"""
+    """Trained, Exported, Prediction, SampleForm or the answer to a Question"""
     failed = Signal(str)
     """A sentence: what happened, and what to do."""
 
     def __init__(
-        self, request: Train | Export | Predict | Question, engine: EngineProcess, parent: QObject | None = None
+        self, request: Train | Export | OfOwn | Question, engine: EngineProcess, parent: QObject | None = None
     ) -> None:
         super().__init__(parent)
         self.request = request
@@ -69,7 +70,7 @@ class Job(QObject):
         self.cancelled = True
         if self.engine.ready is None:
             self._end()
-            if not isinstance(self.request, Predict | Question):  # others may be waiting for the engine of those
+            if not isinstance(self.request, OfOwn | Question):  # others may be waiting for the engine of those
                 self.engine.kill()
             self.failed.emit("It was stopped before it began.")
             return
@@ -94,6 +95,8 @@ class Job(QObject):
         match reply:
             case Progress() | Working():
                 self.progress.emit(reply)
+            case Predicted():
+                self.samples.emit(reply)
             case Carried():
                 self.carried.emit(reply)
             case Chunk():
@@ -101,7 +104,7 @@ class Job(QObject):
                 if len(data) < reply.offset:
                     data.extend(bytes(reply.offset - len(data)))
                 data[reply.offset : reply.offset + len(reply.data)] = reply.data
-            case _ if isinstance(reply, Trained | Exported | Prediction | Answers):
+            case _ if isinstance(reply, Trained | Exported | Prediction | SampleForm | Answers):
                 self._end()
                 self.finished.emit(reply)
             case Failed():

@@ -28,7 +28,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.messages import Predict, Prediction
+from app.messages.predictions import Predict, Prediction
 from app.window import parts
 from app.window import theme as look
 from app.window.document import Document

@@ -141,6 +141,8 @@ class Data:
     notes: list[str] = field(default_factory=list)
     columns: tuple[str, ...] = ()
     """What the cells of a row are."""
+    scaling: tuple[tuple[float, float], ...] = ()
+    """Of each of these cells what is taken away, and by what the rest is divided, before a network gets it."""
 
     def steps(self, split: str, batch_size: int, *, least: int = 1) -> int:
         """How many batches an epoch has. A last batch of fewer than `least` samples is left out, unless it is all."""

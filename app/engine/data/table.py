@@ -173,7 +173,8 @@ def open_table(path: Path, wanted: Wanted, seed: int) -> Data:
     ]
     if bad:
         notes.insert(0, skipped_note(bad))
-    return Data("table", f"table:{path}", classes, splits, seed, notes, tuple(header[i] for i in features))
+    scaling = tuple(zip(mean.tolist(), spread.tolist(), strict=True))
+    return Data("table", f"table:{path}", classes, splits, seed, notes, tuple(header[i] for i in features), scaling)
 
 
 def _cells(values: np.ndarray, rows: np.ndarray, number: int) -> tuple[str, ...]:

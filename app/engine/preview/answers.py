@@ -6,8 +6,8 @@ from collections.abc import Collection
 
 import torch
 
-from app.engine.predict import probabilities
 from app.engine.preview import looks
+from app.engine.readings import probabilities
 from app.engine.walk import Walk
 from app.messages.preview import Chance, Saliency
 

@@ -25,8 +25,9 @@ from app.engine.data import (
     target_sources,
 )
 from app.engine.data.fit import Frame, fit_tensor, frame_of, read_picture
-from app.engine.predict import DIGIT, picture_size, see, shows_pictures
+from app.engine.predict import DIGIT, see, shows_pictures
 from app.engine.preview import looks
+from app.engine.readings import picture_size
 from app.messages.preview import Choice
 
 NATIVE = (1, DIGIT, DIGIT)
