@@ -15,10 +15,12 @@ from PySide6.QtCore import QObject, Signal
 
 from app.design.values import Design, Recipe, Settings
 from app.messages import Progress, Train, Trained
+from app.messages.predictions import Predicted
 from app.messages.training import Carried
 from app.window import run_tables
 from app.window.document import Document
 from app.window.run_folder import MB, Kept
+from app.window.run_samples import History
 from app.window.run_tables import Counted
 from app.window.series import GPU_MEMORY, MACHINE, MEMORY, RATE, Line, Points
 
@@ -59,6 +61,8 @@ class Run:
     points: Points = field(default_factory=dict)
     tables: tuple[Counted, ...] = ()
     """Its confusion matrices, the newest of each split."""
+    samples: History = field(default_factory=History)
+    """What its network said of some samples."""
     values: Settings = NONE
     """Of the test split, once it ended."""
     epochs: int = 0
@@ -153,7 +157,7 @@ class Runs(QObject):
         if resume and last is not None:
             run = Run(last.folder, last.design, last.recipe, last.device, True)
             run.points = {key: line.copy() for key, line in last.points.items()}
-            run.tables = last.tables
+            run.tables, run.samples = last.tables, last.samples
         else:
             run = Run(self._new_folder(), self._document.design, recipe, device, begun_with=begin_with)
         run.drawing = self._document.number
@@ -165,6 +169,7 @@ class Runs(QObject):
         )  # fmt: skip
         job = run.job = self._engines.run(request)
         job.progress.connect(lambda progress: self._progress(run, progress))
+        job.samples.connect(lambda told: self._samples(run, told))
         job.carried.connect(lambda carried: self._carried(run, carried))
         job.finished.connect(lambda trained: self._finished(run, trained))
         job.failed.connect(lambda message: self._failed(run, message))
@@ -198,7 +203,7 @@ class Runs(QObject):
         state = FINISHED if kept.state == FINISHED else STOPPED if kept.usable else FAILED
         run = Run(str(kept.path), kept.design, kept.recipe, state=state, message=kept.message or NO_WEIGHTS)
         run.points = {key: line.copy() for key, line in kept.points.items()}
-        run.tables = kept.tables
+        run.tables, run.samples = kept.tables, History(kept.path)
         run.drawing, run.values, run.epochs = self._document.number, Settings(kept.test), kept.epoch
         self._every.append(run)
         self.changed.emit(run)
@@ -237,6 +242,11 @@ class Runs(QObject):
     def _progress(self, run: Run, progress: Progress) -> None:
         if run.active:
             run.take(progress)
+            self.changed.emit(run)
+
+    def _samples(self, run: Run, told: Predicted) -> None:
+        if run.active:
+            run.samples.take(told)
             self.changed.emit(run)
 
     def _carried(self, run: Run, carried: Carried) -> None:

@@ -26,6 +26,7 @@ from app.window.curves import Curves
 from app.window.notice import Notice, fill
 from app.window.run_folder import Kept
 from app.window.run_pages import RunPages
+from app.window.run_samples import History
 from app.window.runs import Runs
 from app.window.runs_table import PATH, STARTED, CurveDelegate, RunsModel, SortedRuns
 from app.window.shelf import Shelf
@@ -261,6 +262,7 @@ class RunsPanel(QWidget):
         else:
             self.curves.show_runs(self.shelf.shown([*drawn, *over]))
         self.views.show_tables(one.tables if one is not None else ())
+        self.views.show_samples(History(one.path) if one is not None else None)
         self.views.setVisible(bool(drawn or over or (one is not None and one.tables)))
 
     def _over_changed(self) -> None:

@@ -397,5 +397,6 @@ class TrainingPanel(QWidget):
             self._pages.addWidget(self.views)
             self._lay_over()
         self.views.show_tables(run.tables)
+        self.views.show_samples(run.samples)
         self.curves.show_points(run.points, run.recipe.epochs, run.name)
         self._refresh()

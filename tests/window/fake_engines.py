@@ -43,6 +43,7 @@ CARDS = (
 
 class FakeJob(QObject):
     progress = Signal(object)
+    samples = Signal(object)
     carried = Signal(object)
     finished = Signal(object)
     failed = Signal(str)
