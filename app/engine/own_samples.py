@@ -83,12 +83,26 @@ def _table(run: Run) -> tuple[tuple[str, ...], tuple[tuple[float, float], ...]]:
     return data.columns, data.scaling
 
 
+def loaded(path: Path) -> Run:
+    """A run with its best weights; the one that was asked for last is kept while its files stay as they are."""
+    global _last
+    places = [path / "design.netloom", path / "data.json"]
+    places += [path / "checkpoints" / name / "weights.safetensors" for name in ("best", "last")]
+    stamp = (path, *(place.stat().st_mtime_ns if place.exists() else 0 for place in places))
+    if _last is None or _last[0] != stamp:
+        _last = stamp, load_run(path)
+    return _last[1]
+
+
+_last: tuple[object, Run] | None = None
+
+
 # answers --------------------------------------------------------------------------------------------------------------
 
 
 def answer_to(request: Predict) -> Prediction:
     """What the network of a run says of the sample in the request. Raises DataError, RunError."""
-    run = load_run(Path(request.run))
+    run = loaded(Path(request.run))
     form = form_of(run)
     match form.form:
         case "pictures":

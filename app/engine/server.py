@@ -199,10 +199,9 @@ class Server:
 
                 self.send(answer_to(request))
             case GetForm():
-                from app.engine.own_samples import form_of
-                from app.engine.runs import load_run
+                from app.engine.own_samples import form_of, loaded
 
-                self.send(msgspec.structs.replace(form_of(load_run(Path(request.run))), job=request.job))
+                self.send(msgspec.structs.replace(form_of(loaded(Path(request.run))), job=request.job))
 
     def analyse(self, request: Analyse) -> None:
         from app.engine.compile import shared_analyser

@@ -153,6 +153,12 @@ class GreyView(Square):
             self.image = None
         self.update()
 
+    def show_image(self, image: QImage) -> None:
+        """Show a picture, in its colours."""
+        self.image = image
+        self.setToolTip(f"{image.width()} × {image.height()} pixels")
+        self.update()
+
     def paint(self, painter: QPainter, square: QRectF) -> None:
         if self.image is None:
             return

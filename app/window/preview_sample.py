@@ -9,10 +9,10 @@ from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.window import parts
+from app.window.drop_zone import DropZone
 from app.window.preview import RANDOM, Previews, weights_title
 from app.window.preview_pictures import images
 from app.window.preview_tiles import SampleRow
-from app.window.try_panel import DropZone
 
 OFFERED = 5
 """So many runs are offered, the newest first."""

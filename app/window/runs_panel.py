@@ -155,7 +155,7 @@ class RunsPanel(QWidget):
             ("open", "Open drawing", "Open the drawing that was trained in a tab",
              lambda: self._one(self.open_wanted.emit)),
             ("resume", "Resume", "Go on from its last checkpoint", lambda: self._one(self.resume_wanted.emit)),
-            ("try", "Try", "Show pictures to its network", lambda: self._one(self.try_wanted.emit)),
+            ("try", "Try", "Show its network samples of your own", lambda: self._one(self.try_wanted.emit)),
             ("export", "Export", "Export its trained network", lambda: self._one(self.export_wanted.emit)),
         ):  # fmt: skip
             button = parts.button(text, "", tip)

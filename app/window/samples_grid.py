@@ -187,7 +187,7 @@ class SamplesGrid(QWidget):
         room = view.height() if view is not None else self.height()
         across = max((len(tiles) for tiles in self._tiles), default=0)
         if not across:
-            wide = min(WORDS, max(self.width(), 1))
+            wide = min(max(self._widest(WORDS), LEAST), WORDS, max(self.width(), 1))
             return 0, wide, max((self.width() + GAP) // (wide + GAP), 1)
         side = wide = columns = 1
         for side in SIDES:
@@ -197,10 +197,11 @@ class SamplesGrid(QWidget):
                 break
         return side, wide, columns
 
-    def _widest(self) -> int:
-        metrics = QFontMetrics(look.font(look.SECONDARY))
-        words = [metrics.horizontalAdvance(line.text) + MARK for lines in self._lines for line in lines]
-        return min(max([LEAST, *words]), LEAST * 2) + 2 * INSET
+    def _widest(self, most: int = 2 * LEAST) -> int:
+        plain, mono = (QFontMetrics(look.font(look.SECONDARY, mono=mono)) for mono in (False, True))
+        every = [line for lines in self._lines for line in lines]
+        words = [(mono if line.mono else plain).horizontalAdvance(line.text) + MARK for line in every]
+        return min(max([0, *words]) + 4, most) + 2 * INSET
 
     def _high(self, side: int) -> int:
         return side + self._foot + 2 * INSET + GAP
@@ -306,8 +307,8 @@ class SamplesGrid(QWidget):
             here = QRect(round(place.x()) + INSET, round(top) + row * LINE, round(place.width()) - 2 * INSET, LINE)
             if line.right is not None:
                 token = "ok" if line.right else "error"
-                icon = look.icon("check" if line.right else "x", theme.color(token).name()).pixmap(12, 12)
-                painter.drawPixmap(here.x(), here.y() + 3, icon)
+                icon = look.icon("check" if line.right else "x", theme.color(token).name()).pixmap(13, 13)
+                painter.drawPixmap(here.x(), here.y() + 2, icon)
                 here.adjust(MARK, 0, 0, 0)
             painter.setFont(look.font(look.SECONDARY, mono=line.mono))
             painter.setPen(theme.color("soft" if line.soft else "text"))

@@ -1,179 +1,36 @@
-"""Try: show the trained network a picture, or a drawing made here, and see what it answers."""
+"""Try: show the trained network a sample of one's own (a picture, a drawing made here, a row, a text)."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QMimeData, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import (
-    QDragEnterEvent,
-    QDragLeaveEvent,
-    QDropEvent,
-    QGuiApplication,
-    QImage,
-    QKeyEvent,
-    QKeySequence,
-    QMouseEvent,
-    QPainter,
-    QPaintEvent,
-    QPen,
-)
-from PySide6.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QSizePolicy,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QVBoxLayout, QWidget
 
-from app.messages.predictions import Predict, Prediction
+from app.messages.predictions import GetForm, Predict, Prediction, SampleForm
 from app.window import parts
-from app.window import theme as look
+from app.window.answer_view import AnswerView
 from app.window.document import Document
-from app.window.drawing_pad import SIDE, Bars, GreyView, Pad, png, rounded
+from app.window.drawing_pad import GreyView, Pad, png
+from app.window.drop_zone import DropZone
 from app.window.notice import Notice, fill
+from app.window.preview_pictures import images
 from app.window.runs import Run, Runs
-from app.window.theme import theme
+from app.window.try_inputs import RowInput, TextInput
 
-MAX_BYTES = 64 * 2**20
-PICTURES = "Pictures (*.png *.jpg *.jpeg *.bmp *.gif *.webp *.tif *.tiff);;All files (*)"
-
-
-class DropZone(QWidget):
-    """Takes a picture: dropped on it, chosen with a click, or pasted."""
-
-    sample = Signal(bytes)
-    refused = Signal(str)
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setAcceptDrops(True)
-        self.setMinimumSize(140, 96)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.setAccessibleName("Picture to try: drop, click or paste")
-        self._image: QImage | None = None
-        self._over = False
-        theme.changed.connect(self.update)
-
-    def sizeHint(self) -> QSize:
-        return QSize(SIDE + 24, SIDE)
-
-    # ways in ----------------------------------------------------------------------------------------------------------
-
-    def choose(self) -> None:
-        """Let the user choose a file."""
-        path, _ = QFileDialog.getOpenFileName(self, "Choose a picture", "", PICTURES)
-        if path:
-            self.take_file(Path(path))
-
-    def paste(self) -> None:
-        """Take the picture or the file on the clipboard."""
-        if not self.take(QGuiApplication.clipboard().mimeData()):
-            self.refused.emit("The clipboard holds no picture: copy one first.")
-
-    def take(self, data: QMimeData) -> bool:
-        """Take what is dropped or pasted; False when it is no picture and no file."""
-        files = [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
-        if files:
-            self.take_file(Path(files[0]))
-        elif data.hasImage():
-            image = QImage(data.imageData())
-            self.show_picture(image)
-            self.sample.emit(png(image))
-        else:
-            return False
-        return True
-
-    def take_file(self, path: Path) -> None:
-        """Take a picture's file; what is in it is judged by the engine."""
-        try:
-            with path.open("rb") as file:
-                data = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            self.refused.emit(f"{path.name} cannot be opened: {error.strerror or error}.")
-            return
-        if len(data) > MAX_BYTES:
-            self.refused.emit(f"{path.name} has more than {MAX_BYTES // 2**20} MB: choose a smaller picture.")
-            return
-        image = QImage.fromData(data)
-        self.show_picture(None if image.isNull() else image)
-        self.sample.emit(data)
-
-    def show_picture(self, image: QImage | None) -> None:
-        self._image = image
-        self.update()
-
-    @property
-    def image(self) -> QImage | None:
-        """The picture shown."""
-        return self._image
-
-    # events -----------------------------------------------------------------------------------------------------------
-
-    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(event.position().toPoint()):
-            self.choose()
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.matches(QKeySequence.StandardKey.Paste):
-            self.paste()
-        elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            self.choose()
-        else:
-            super().keyPressEvent(event)
-
-    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
-        data = event.mimeData()
-        if data.hasImage() or any(url.isLocalFile() for url in data.urls()):
-            event.acceptProposedAction()
-            self._over = True
-            self.update()
-
-    def dragLeaveEvent(self, event: QDragLeaveEvent) -> None:
-        self._over = False
-        self.update()
-
-    def dropEvent(self, event: QDropEvent) -> None:
-        self._over = False
-        if self.take(event.mimeData()):
-            event.acceptProposedAction()
-        self.update()
-
-    def paintEvent(self, event: QPaintEvent) -> None:
-        painter = QPainter(self)
-        painter.setRenderHints(QPainter.RenderHint.Antialiasing | QPainter.RenderHint.SmoothPixmapTransform)
-        area = QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5)
-        lit = self._over or self.hasFocus()
-        painter.fillPath(rounded(area), theme.color("canvas"))
-        pen = QPen(theme.color("accent" if lit else "line"), 1.5 if self._over else 1)
-        if self._image is None:
-            pen.setStyle(Qt.PenStyle.DashLine)
-        painter.setPen(pen)
-        painter.drawPath(rounded(area))
-        if self._image is not None:
-            room = area.adjusted(8, 8, -8, -8)
-            size = self._image.size().scaled(room.size().toSize(), Qt.AspectRatioMode.KeepAspectRatio).toSizeF()
-            place = QRectF(room.center().x() - size.width() / 2, room.center().y() - size.height() / 2, 0, 0)
-            place.setSize(size)
-            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, self._image.width() > 64)
-            painter.drawImage(place, self._image)
-        else:
-            picture = look.icon("image").pixmap(20, 20)
-            painter.drawPixmap(round(area.center().x() - 10), round(area.center().y() - 30), picture)
-            painter.setFont(look.font(look.SECONDARY))
-            painter.setPen(theme.color("soft"))
-            words = area.adjusted(8, area.height() / 2 + 2, -8, 0)
-            centred = Qt.AlignmentFlag.AlignHCenter | Qt.AlignmentFlag.AlignTop | Qt.TextFlag.TextWordWrap
-            painter.drawText(words, centred, "Drop a picture here,\nclick to choose, or paste")
-        painter.end()
+SEEN = ("digits", "images", "masks", "idx", "cifar", "shapes")
+"""Kinds of data that are pictures, whatever lies there."""
+INVITES = {
+    "pictures": "Show the network a picture, or draw one.",
+    "row": "Type the values of a sample, then Enter.",
+    "text": "Write how a text begins.",
+}
+TITLES = {"row": "Values", "text": "Text"}
 
 
 class TryPanel(QWidget):
-    """Sends pictures to the network of the last run that was trained."""
+    """Sends samples to the network of the last run that was trained, with its best weights."""
 
     train_wanted = Signal()
 
@@ -183,13 +40,18 @@ class TryPanel(QWidget):
         self.runs = Runs.of(document, engines)
         self._run: Run | None = None
         self._job: Any = None
-        self._waiting: bytes | None = None
+        self._waiting: Predict | None = None
+        self.form = ""
+        """What the network of the run takes: pictures, row or text; "" while that is not known."""
         self._dropped = False
         """The sample that is being looked at was cleared meanwhile."""
         self.zone = DropZone(self)
         self.pad = Pad(self)
         self.seen = GreyView(self)
-        self.bars = Bars(self)
+        self.row = RowInput(self)
+        self.text = TextInput(self)
+        self.answer = AnswerView(self)
+        self.bars = self.answer.bars
         self.notice = Notice(self)
         self.empty = Notice(self, tall=True)
         self.clear_button = parts.button("Clear")
@@ -198,42 +60,41 @@ class TryPanel(QWidget):
         self._size.setMinimumHeight(self.clear_button.sizeHint().height())
         self._of = parts.label("", "soft")
         self._pages = QStackedWidget(self)
+        self._inputs = QStackedWidget(self)
         self._arrange()
         self.zone.sample.connect(self._picture)
         self.zone.refused.connect(lambda why: self._say("error", why))
         self.pad.drawn.connect(self._drawing)
         self.clear_button.clicked.connect(self._clear)
         self.paste_button.clicked.connect(self.zone.paste)
+        self.row.row.connect(lambda cells: self._send(row=cells))
+        self.row.line.connect(lambda line: self._send(text=line))
+        self.text.text.connect(lambda text: self._send(text=text))
+        self.text.refused.connect(lambda why: self._say("error", why))
         self.runs.changed.connect(lambda _run: self._refresh())
         document.opened.connect(self._refresh)
         self._refresh()
 
     def _arrange(self) -> None:
         self._of.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        columns = QWidget(self)
-        row = QHBoxLayout(columns)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(20)
-
-        def column(title: str, body: QWidget, foot: QWidget | None, stretch: int = 0) -> None:
-            box = QVBoxLayout()
-            box.setSpacing(6)
-            box.addWidget(parts.label(title, "heading"))
-            box.addWidget(body, 1)
-            if foot is not None:
-                box.addWidget(foot, 0, Qt.AlignmentFlag.AlignLeft)
-            row.addLayout(box, stretch)
-
-        column("Picture", self.zone, self.paste_button)
-        column("Or draw one", self.pad, self.clear_button)
-        column("What the network sees", self.seen, self._size)
         answer = QWidget(self)
         box = QVBoxLayout(answer)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(6)
         box.addWidget(self.notice)
-        box.addWidget(self.bars, 1)
-        column("Answer", answer, self._of, 1)
+        box.addWidget(self.answer, 1)
+        pictures = _columns(
+            ("Picture", self.zone, self.paste_button), ("Or draw one", self.pad, self.clear_button),
+            ("What the network sees", self.seen, self._size),
+        )  # fmt: skip
+        for each in (pictures, _columns((TITLES["row"], self.row, None)), _columns((TITLES["text"], self.text, None))):
+            self._inputs.addWidget(each)
+        columns = QWidget(self)
+        row = QHBoxLayout(columns)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(20)
+        row.addWidget(self._inputs, 1)
+        row.addWidget(_columns(("Answer", answer, self._of)), 1)
         self._pages.addWidget(self.empty)
         self._pages.addWidget(columns)
         body = QWidget()
@@ -243,7 +104,7 @@ class TryPanel(QWidget):
         fill(self, body, 740)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.matches(QKeySequence.StandardKey.Paste) and self._run is not None:
+        if event.matches(QKeySequence.StandardKey.Paste) and self._run is not None and self.form == "pictures":
             self.zone.paste()
         else:
             super().keyPressEvent(event)
@@ -252,23 +113,52 @@ class TryPanel(QWidget):
         run = self.runs.trained
         if run is None:
             if self.runs.active:
-                self.empty.say("info", "The network is being trained: show it a picture when it is done.")
+                self.empty.say("info", "The network is being trained: try it when it is done.")
             else:
-                sentence = "Nothing is trained yet: train the network, then show it a picture."
+                sentence = "Nothing is trained yet: train the network, then try it."
                 self.empty.say("info", sentence, ("Train", self.train_wanted.emit))
         elif run is not self._run:
+            self._run = run
+            self._waiting = None
             self._show(None)
-            self._say("info", "Show the network a picture, or draw one.")
             self._of.setText(f"by the run {run.name}")
+            self._find_form(run)
         self._run = run
         self._pages.setCurrentIndex(0 if run is None else 1)
+
+    def _find_form(self, run: Run) -> None:
+        """Show the inputs for what a run's network takes; where its data does not tell, the engine is asked."""
+        if run.recipe.data.partition(":")[0] in SEEN:
+            self._take_form(run, SampleForm("", "pictures", drawn=True))
+            return
+        self.form = ""
+        self._say("info", "It is looked up what the network takes.")
+        job = self._engines.run(GetForm("", run.folder))
+        job.finished.connect(lambda form: self._take_form(run, form))
+        job.failed.connect(lambda why: self._say("error", why) if run is self._run else None)
+
+    def _take_form(self, run: Run, form: SampleForm) -> None:
+        if run is not self._run:
+            return
+        self.form = form.form
+        if form.form == "row":
+            self.row.show_form(form)
+        elif form.form == "text":
+            self.text.show_form(form)
+        self._inputs.setCurrentIndex(list(INVITES).index(form.form))
+        self._say("info", INVITES[form.form])
 
     def _show(self, prediction: Prediction | None) -> None:
         """Show what the network saw and answered; None for nothing."""
         got = prediction or Prediction("", ())
-        self.seen.show_pixels(got.width, got.height, got.seen)
-        self._size.setText(f"{got.width} × {got.height} pixels" if self.seen.image is not None else "")
-        self.bars.show_answers(got.answers)
+        seen = images(got.sample.look) if got.sample is not None and got.sample.look is not None else []
+        if seen:
+            self.seen.show_image(seen[0])
+        else:
+            self.seen.show_pixels(got.width, got.height, got.seen)
+        shown = self.seen.image
+        self._size.setText(f"{shown.width()} × {shown.height()} pixels" if shown is not None else "")
+        self.answer.show_prediction(prediction)
 
     def _say(self, tone: str, sentence: str) -> None:
         self.notice.setVisible(bool(sentence))
@@ -280,7 +170,7 @@ class TryPanel(QWidget):
         self._waiting = None
         self._dropped = True
         self._show(None)
-        self._say("info", "Show the network a picture, or draw one.")
+        self._say("info", INVITES["pictures"])
 
     def _drawing(self) -> None:
         self.zone.show_picture(None)
@@ -292,16 +182,20 @@ class TryPanel(QWidget):
 
     def ask(self, sample: bytes) -> None:
         """Show `sample`, the bytes of a picture's file, to the network. Of several that wait the newest is asked."""
+        self._send(sample)
+
+    def _send(self, sample: bytes = b"", row: tuple[str, ...] = (), text: str = "") -> None:
         if self._run is None:
             return
+        request = Predict("", self._run.folder, sample, row, text)
         if self._job is not None:
-            self._waiting = sample
+            self._waiting = request
             return
         if not self.bars.answers:
             self._say("info", "The network is looking at it.")
         self._dropped = False
         run = self._run
-        job = self._job = self._engines.run(Predict("", run.folder, sample))
+        job = self._job = self._engines.run(request)
         job.finished.connect(lambda prediction: self._answered(run, prediction))
         job.failed.connect(lambda why: self._failed(run, why))
 
@@ -320,6 +214,23 @@ class TryPanel(QWidget):
         self._next()
 
     def _next(self) -> None:
-        sample, self._waiting = self._waiting, None
-        if sample is not None:
-            self.ask(sample)
+        request, self._waiting = self._waiting, None
+        if request is not None:
+            self._send(request.sample, request.row, request.text)
+
+
+def _columns(*columns: tuple[str, QWidget, QWidget | None]) -> QWidget:
+    """Columns side by side, each with its title above and what helps below."""
+    made = QWidget()
+    row = QHBoxLayout(made)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.setSpacing(20)
+    for title, body, foot in columns:
+        box = QVBoxLayout()
+        box.setSpacing(6)
+        box.addWidget(parts.label(title, "heading"))
+        box.addWidget(body, 1)
+        if foot is not None:
+            box.addWidget(foot, 0, Qt.AlignmentFlag.AlignLeft)
+        row.addLayout(box)
+    return made
