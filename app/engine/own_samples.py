@@ -122,7 +122,7 @@ def cells_of(line: str) -> tuple[str, ...]:
     line = line.strip()
     mark = max("\t;,", key=line.count)
     try:
-        rows = list(csv.reader([line], delimiter=mark if mark in line else ","))
+        rows = list(csv.reader([line], delimiter=mark if mark in line else ",", skipinitialspace=True))
     except csv.Error as error:
         raise DataError(f"The line cannot be read as CSV: {error}.") from None
     return tuple(cell.strip() for cell in rows[0]) if rows else ()

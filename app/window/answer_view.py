@@ -1,4 +1,4 @@
-"""What a network answers to a sample of one's own: bars of classes, a mask over the picture, a reconstruction, numbers."""
+"""What a network answers to a sample of one's own: bars of classes, a mask over the picture, a picture, numbers."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import NamedTuple
 
 from PySide6.QtCore import QEvent, QPoint, QRect, QRectF, Qt, Signal
@@ -243,7 +244,7 @@ class SamplesGrid(QWidget):
         if len(tiles) > 1:
             named = {"truth": "the truth", "found": "what is found", "made": "what is made", "sample": "the sample"}
             parts.append(" beside ".join(named[tile] for tile in tiles))
-        return ". ".join([*parts, *others]).replace("%", " %").replace("  %", " %")
+        return re.sub(" +", " ", ". ".join([*parts, *others]).replace("%", " %"))
 
     def _point(self, index: int | None) -> None:
         if index != self.at:

@@ -111,7 +111,7 @@ class RowInput(QWidget):
             return
         mark = max("\t;,", key=text.count)
         try:
-            cells = next(csv.reader([text], delimiter=mark), [])
+            cells = next(csv.reader([text], delimiter=mark, skipinitialspace=True), [])
         except csv.Error:
             cells = []
         if len(cells) == len(self.fields):
