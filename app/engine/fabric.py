@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import nn
 
 from app.design.values import Recipe
 from app.engine import devices as places
+from app.engine import sharding
 from app.engine.launch import launched
 from app.engine.loop import TrainingError
 from app.engine.recipe import HALF_NEEDS_GPU, PRECISIONS
@@ -69,7 +72,16 @@ def make_fabric(
     return fabric, threads
 
 
+def setup(fabric: Any, module: nn.Module, optimizer_for: Callable[[], Any], strategy: str) -> tuple[Any, Any]:
+    """Module and optimizer as Fabric wraps them."""
+    if strategy == "fsdp" and fabric.world_size > 1:  # the optimizer works on the parts
+        wrapped = fabric.setup_module(module)
+        return wrapped, fabric.setup_optimizers(optimizer_for())
+    wrapped, optimizer = fabric.setup(module, optimizer_for())
+    return wrapped, optimizer
+
+
 def _strategy(name: str, world: int) -> Any:
     if world == 1:
         return "auto"
-    return "ddp"
+    return sharding.strategy(world) if name == "fsdp" else "ddp"

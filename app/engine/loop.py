@@ -21,6 +21,7 @@ from app.engine.optim import own_options, set_frozen
 from app.engine.pace import Pace, gpu_memory, hold, memory
 from app.engine.runs import RunFolder
 from app.engine.settled import settled
+from app.engine.sharding import is_sharded, load_optimizer, optimizer_state
 from app.engine.stepping import Average, Plateau, Stepper, set_training
 from app.engine.together import Together
 from app.messages import Progress
@@ -66,6 +67,12 @@ class Parts(NamedTuple):
     folder: RunFolder | None
     """None on ranks other than the first, which write nothing."""
 
+    @property
+    def many(self) -> str:
+        """" and 3 others" of the devices; nothing with one."""
+        others = self.fabric.world_size - 1
+        return f" and {others} other{'s' * (others > 1)}" if others else ""
+
 
 class Loop:
     """Trains from a position to the recipe's last epoch, or until it is stopped."""
@@ -94,6 +101,9 @@ class Loop:
         self._stepper = Stepper(parts.optimizer, fabric.strategy.precision, recipe)
         self._plateau = Plateau(recipe) if recipe.schedule == PLATEAU else None
         self._average = Average(network.root, recipe.ema) if recipe.ema else None
+        self._sharded = is_sharded(network.root)
+        self._norm = torch.tensor(float("nan"))
+        """How long the gradient was when it was measured last."""
         self._inputs = len(network.inputs)
         self.names = value_names(network)
         self.meters = Meters(network, fabric.device)
@@ -149,14 +159,15 @@ class Loop:
             now = time.monotonic()
             writes = ends or -(-at.batch // together) % every == 0
             tells = ends or now - self._reported >= REPORT_SECONDS
-            norm = stepper.step(measure=writes or tells)
+            # of weights in parts the length is asked of all devices, and only the first knows when it tells
+            if (norm := stepper.step(measure=writes or (tells and not self._sharded))) is not None:
+                self._norm = norm
             at.step += 1
             self._done += 1
             if self._average is not None:
                 self._average.update(at.step)
             if writes or tells:
-                assert norm is not None
-                means = {**self._means(fresh=writes), "lr": rate, "grad_norm": float(norm)}
+                means = {**self._means(fresh=writes), "lr": rate, "grad_norm": float(self._norm)}
             if writes:
                 self._write("train", means)
             if tells:
@@ -217,8 +228,9 @@ class Loop:
         return self._average.put_in() if self._average is not None else contextlib.nullcontext()
 
     def _save_best(self, facts: dict[str, float]) -> None:
+        weights = self._weights()
         if (folder := self.parts.folder) is not None:
-            folder.save(folder.best, self._weights(), {"epoch": self.at.epoch, "step": self.at.step, **facts})
+            folder.save(folder.best, weights, {"epoch": self.at.epoch, "step": self.at.step, **facts})
 
     def test(self) -> dict[str, float]:
         """The test split's values with the weights as they are; a point of the curves."""
@@ -351,7 +363,9 @@ class Loop:
         self._check_losses(together=True)
         sums, count = self._together.summed(self._sums, self.at.count)
         counted = self.meters.state(together=self._world > 1)
-        randoms = self._together.randoms()
+        randoms, optimizer = self._together.randoms(), optimizer_state(self.parts.optimizer)
+        weights = self._weights()
+        average = self._average.state() if self._average is not None else None
         self._saved = time.monotonic()
         folder, at = self.parts.folder, self.at
         if folder is None:
@@ -361,7 +375,7 @@ class Loop:
             "epoch": at.epoch, "batch": at.batch, "step": at.step, "count": count, "sums": sums.cpu(),
             "names": list(self.names), "best": at.best, "best_epoch": at.best_epoch, "rows": folder.rows,
             "meters": counted, "seconds": self._seconds(),
-            "optimizer": self.parts.optimizer.state_dict(),
+            "optimizer": optimizer,
             "scheduler": {"schedule": recipe.schedule, "step": at.step, "steps": self.total},
             "precision": self.parts.fabric.strategy.precision.state_dict(),
             "random": randoms[0], "others": randoms[1:], "threads": torch.get_num_threads(),
@@ -369,9 +383,9 @@ class Loop:
         }  # fmt: skip
         if self._plateau is not None:
             state["plateau"] = self._plateau.state()
-        if self._average is not None:
-            state["ema"] = self._average.state()
-        folder.save(folder.last, self._weights(), state)
+        if average is not None:
+            state["ema"] = average
+        folder.save(folder.last, weights, state)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Stand where the checkpoint stood. Call `restore_random` after everything else is made."""
@@ -382,7 +396,7 @@ class Loop:
                 "resume with the run's own design."
             )
         own = own_options(self.parts.optimizer)
-        self.parts.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.parts.optimizer, state["optimizer"])
         for group, options in zip(self.parts.optimizer.param_groups, own, strict=True):
             group.update(options)
         if self._plateau is not None and "plateau" in state:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import platform
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,10 @@ from app.engine.checkpoint import CheckpointError
 from app.engine.compile import shared_analyser
 from app.engine.data import Data, DataError, open_data, options_of
 from app.engine.evaluation import evaluate, has_batch_norm
-from app.engine.fabric import check_together, make_fabric
+from app.engine.fabric import check_together, make_fabric, setup
 from app.engine.launch import counts, is_first, launched, lost_peer
 from app.engine.loop import Loop, Parts, TrainingError
+from app.engine.norms import settle_norms
 from app.engine.optim import make_optimizer
 from app.engine.recipe import check_data, check_recipe, check_rules, explain, with_batch
 from app.engine.rehearsal import rehearse
@@ -39,6 +41,7 @@ from app.engine.runs import (
     sample_counts,
 )
 from app.engine.settled import going_on
+from app.engine.sharding import is_sharded
 from app.engine.weights import load as load_file
 from app.messages import Progress, Train, Trained
 from app.messages.training import Carried
@@ -118,6 +121,7 @@ def train(
         recipe = replace(recipe, batch_size=fabric.broadcast(recipe.batch_size))
         remarks.append(chosen)
         on_note(chosen)
+    remarks += settle_norms(training.module, fabric.world_size, recipe.batch_size, fabric.device.type)
     remarks += _remarks(training.module, data, recipe)
     folder = RunFolder(place, replace(design, recipe=recipe), resume=resume) if fabric.global_rank == 0 else None
     how = "failed"
@@ -125,8 +129,9 @@ def train(
     try:
         if folder is not None:
             folder.mark("running", **whose())
-        optimizer = make_optimizer(training.module.named_parameters(), recipe)
-        module, optimizer = fabric.setup(_compiled(training.module, recipe), optimizer)
+        compiled = _compiled(training.module, recipe)
+        make = partial(make_optimizer, training.module.named_parameters(), recipe)
+        module, optimizer = setup(fabric, compiled, make, strategy)
         works = Parts(fabric, training, module, optimizer, data, recipe, folder)
         loop = Loop(works, on_progress, cancelled, job, paused)
         if folder is not None:
@@ -161,7 +166,8 @@ def train(
         message = str(error)
         raise
     finally:
-        training.root.to("cpu")
+        if not is_sharded(training.root):
+            training.root.to("cpu")
         if folder is not None:
             with contextlib.suppress(FileError):  # a full disk, say: what ended the run is the sentence that counts
                 folder.mark(how, **({"message": message, **whose()} if message else {}))
@@ -251,7 +257,7 @@ def _begin_log(
     folder.log(
         f"{recipe.epochs} epochs of {loop.steps} steps, batch size {recipe.batch_size}{together}, {recipe.optimizer}, "
         f"learning rate {recipe.learning_rate:g}, {recipe.schedule}, seed {recipe.seed}, precision {recipe.precision}, "
-        f"on {device} with {threads} threads."
+        f"on {device}{loop.parts.many} with {threads} threads."
     )
     for remark in remarks:
         folder.log(remark)
