@@ -77,7 +77,7 @@ class TrainingPanel(QWidget):
         self.runs = Runs.of(document, engines)
         self._was_running = False
         self.curves: Curves | None = None
-        self.form = RecipeForm(document, self)
+        self.form = RecipeForm(document, engines, self)
         self.start_button = parts.button("Start", "primary", "Train the drawing with this recipe")
         self.stop_button = parts.button("Stop", "", "Write a checkpoint and end the run")
         self.bar = QProgressBar(self)
@@ -92,8 +92,7 @@ class TrainingPanel(QWidget):
         self._redraw.timeout.connect(self._draw)
         self.start_button.clicked.connect(self.start)
         self.stop_button.clicked.connect(self.stop)
-        for rate in (self.form.learning_rate, self.form.weight_decay):
-            rate.marked.connect(self._refresh)
+        self.form.refusal_changed.connect(self._refresh)
         self.runs.changed.connect(self._run_changed)
         document.changed.connect(lambda *_: self._refresh())
         document.opened.connect(self._opened)
