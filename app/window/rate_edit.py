@@ -39,6 +39,7 @@ class RateEdit(QLineEdit):
     def set_value(self, value: Any) -> None:
         if not self.hasFocus() or not self.isModified():
             self.setText(self.written(value))
+            self.setCursorPosition(0)
             self._mark("")
 
     def written(self, value: Any) -> str:

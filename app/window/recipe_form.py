@@ -97,7 +97,7 @@ class RecipeForm(QWidget):
             field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(12)
+        grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(6)
         path = QGridLayout()
         path.setSpacing(8)
@@ -128,7 +128,7 @@ class RecipeForm(QWidget):
         place(9, 2, "Weight decay", self.weight_decay)
         place(10, 0, "Seed", self.seed)
         grid.setColumnStretch(1, 1)
-        grid.setColumnMinimumWidth(3, 72)
+        grid.setColumnMinimumWidth(3, 84)  # 6.25e-05, largest
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(8)

@@ -24,6 +24,8 @@ PRECISIONS = (
     ("32", "32 bits"), ("bf16", "bfloat16, mixed"), ("16", "16 bits, mixed (GPU)"), ("64", "64 bits"),
 )  # fmt: skip
 YES, NO = "On", "Off"
+LABELS = 124
+"""Width of what stands beside the fields: they begin on one line in all folds."""
 
 
 class Field(NamedTuple):
@@ -116,6 +118,8 @@ class RecipeMore(QWidget):
                 name = parts.label(field.title, "soft")
                 name.setBuddy(widget)
                 name.setToolTip(field.tip)
+                name.setMinimumWidth(LABELS)
+                name.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
                 form.addRow(name, widget)
                 self._forms[field.name] = form
             fold.body.addLayout(form)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QWidget
+from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QSizePolicy, QSpinBox, QWidget
 
 from app.design import edits
 from app.design.values import Design, NodeRule
@@ -103,10 +103,7 @@ class RulesFold(Fold):
         for column, text in enumerate(HEADS if rules else ()):
             self._put(parts.label(text, "soft"), 0, column)
         for row, rule in enumerate(rules, 1):
-            name = QLabel(rule.node)
-            name.setToolTip(rule.node)
-            name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-            self._put(name, row, 0)
+            self._put(parts.ElidedLabel(rule.node), row, 0)
             rate = RateEdit(0, positive=True, tip="This times the learning rate is the node's own")
             rate.setAccessibleName(f"Rate of {rule.node}")
             rate.setFixedWidth(56)
