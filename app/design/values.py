@@ -297,6 +297,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """The largest number in a gradient; 0: any."""
     accumulate: int = 1
     """Batches whose gradients are averaged for one step of the optimizer."""
+    truncate: int = 0
+    """Steps that recurrent layers pass the gradient back through time at most; 0: all."""
     ema: float = 0.0
     """How slowly the moving average of the weights, which is then what is evaluated, forgets: 0.999, say; 0: none."""
     compile: bool = False

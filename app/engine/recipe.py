@@ -58,6 +58,7 @@ def check_recipe(recipe: Recipe) -> None:
     number("accumulate", 1, endless, "at least 1")
     number("plateau", 0, endless, "0 or more")
     number("early_stop", 0, endless, "0 or more")
+    number("truncate", 0, endless, "0 or more")
     if recipe.nesterov and (recipe.optimizer != "sgd" or recipe.momentum == 0):
         refuse("Nesterov's look ahead needs SGD with a momentum above 0: choose them, or set nesterov to false.")
     if recipe.warm_up is not None and recipe.warm_up >= recipe.epochs:

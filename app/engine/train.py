@@ -21,6 +21,7 @@ from app.engine.recipe import HALF_NEEDS_GPU, PRECISIONS, check_data, check_reci
 from app.engine.rehearsal import rehearse
 from app.engine.runs import Run, RunError, RunFolder, begins_again, begun_with, compile_both, load_run, new_folder
 from app.engine.settled import going_on
+from app.engine.truncation import truncate
 from app.engine.weights import load as load_file
 from app.messages import Progress, Trained
 
@@ -72,6 +73,7 @@ def train(
     check_data(recipe, data)
     remarks = [*taken, *data.notes, *rehearse(training, inference, data)]
     remarks += check_rules(design, recipe, training.module, fabric.world_size)
+    remarks += truncate(training.root, recipe.truncate)
     if not recipe.batch_size:
         recipe, chosen = with_batch(design, recipe, data.splits["train"].size, str(fabric.device))
         recipe = replace(recipe, batch_size=fabric.broadcast(recipe.batch_size))

@@ -81,6 +81,8 @@ FOLDS: dict[str, tuple[str, tuple[Field, ...]]] = {
         Field("clip_value", "Clip to value", "Larger numbers in a gradient are cut to this; 0: none."),
         Field("accumulate", "Batches a step", "Batches whose gradients are averaged for one step: as large a batch as "
               "one likes, in the memory of a small one.", "count"),
+        Field("truncate", "Back through time", "Steps of a sequence that recurrent layers pass the gradient back; "
+              "what lies farther back is remembered; long sequences train steadier and quicker. 0: all.", "whole"),
         Field("ema", "Average of weights", "How slowly a moving average of the weights forgets, 0.999 say; it is what "
               "is then evaluated, kept and exported. 0: none.", below=1),
         Field("early_stop", "Stop early, epochs", "Ends training after so many epochs without a better validation "
