@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from app.design.values import Recipe
 
-KEPT = ("data", "epochs", "batch_size", "seed", "precision", "accumulate", "compile", "early_stop", "truncate", "nodes")
+KEPT = ("data", "epochs", "batch_size", "seed", "precision", "accumulate", "compile", "early_stop", "truncate",
+        "weights", "nodes")  # fmt: skip
 """What a preset leaves as it is: how much is trained, on what, and where."""
 
 
