@@ -31,6 +31,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "Positions and tokens", "Feed-forward", "Parts",
     ),
     "Connector": ("Join", "Part", "Levels", "Form", "Channels", "Values", "Measures"),
+    "Loss": ("Classification", "Segmentation", "Regression", "Boxes", "Embeddings", "Distributions", "Images"),
+    "Metric": ("Classification", "Segmentation", "Regression", "Sequences"),
 }  # fmt: skip
 """How a category with many blocks is divided in the palette. `Parts` are what composites open up into."""
 

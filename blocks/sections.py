@@ -63,6 +63,21 @@ _MEMBERS: dict[str, dict[str, str]] = {
         "Values": "code StopGradient Constant Parameter BoxesToRegions",
         "Measures": "preparation GramMatrix CosineSimilarity L2Normalise Mean",
     },
+    "Loss": {
+        "Classification": "losses.classes",
+        "Segmentation": "losses.masks",
+        "Regression": "losses.quantities",
+        "Boxes": "losses.boxes",
+        "Embeddings": "losses.embeddings",
+        "Distributions": "losses.distributions",
+        "Images": "losses.images",
+    },
+    "Metric": {
+        "Classification": "metrics.classes",
+        "Segmentation": "metrics.masks",
+        "Regression": "metrics.quantities",
+        "Sequences": "metrics.sequences",
+    },
 }
 """Ids, last words of ids (`*Stage`), and modules below `blocks` with all that is in them."""
 

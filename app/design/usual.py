@@ -45,7 +45,7 @@ def usual_words() -> str:
 def usual_loss(design: Design, dataset: DatasetLike | None, catalogue: Catalogue) -> Design:
     """The design with the loss and the metric that `dataset` (None: not chosen yet) is usually trained with.
 
-    They read the tensor that the Output shows, and stand to its right. A Target of the same field is used again.
+    They read the tensor that the Output shows, and stand below it. A Target of the same field is used again.
     Raises EditError when there is no Output, when there are several, or when there is a loss already.
     """
     if has_loss(design, catalogue):
@@ -54,10 +54,10 @@ def usual_loss(design: Design, dataset: DatasetLike | None, catalogue: Catalogue
     missing = [block for block in (TARGET, LOSS, METRIC) if block not in catalogue]
     if missing:
         raise EditError(f"The catalogue has no block {missing[0]}: add a loss from the palette by hand.")
-    x, y = _free_place(design, source)
-    design, target = _target(design, catalogue, x, y + ROW)
-    design = _judge(design, LOSS, source, target, catalogue, x + COLUMN, y)
-    return _judge(design, METRIC, source, target, catalogue, x + COLUMN, y + 2 * ROW)
+    left, right, top = _free_place(design, source)
+    design, target = _target(design, catalogue, left, top + ROW / 2)
+    design = _judge(design, LOSS, source, target, catalogue, right, top)
+    return _judge(design, METRIC, source, target, catalogue, right, top + ROW)
 
 
 def output_source(design: Design) -> End:
@@ -77,9 +77,14 @@ def output_source(design: Design) -> End:
     return wires[0].source
 
 
-def _free_place(design: Graph, source: End) -> tuple[float, float]:
-    """A corner to the right of every node, level with the one that is judged."""
-    return max(node.x for node in design.nodes) + COLUMN, design.by_id[source.node].y
+def _free_place(design: Graph, source: End) -> tuple[float, float, float]:
+    """Below the node that is judged and below the Output: where both columns begin, and a row under all that is there.
+
+    So no wire to what is added runs over a node: between those columns nothing stands but the Output's wire.
+    """
+    judged = design.by_id[source.node]
+    right = max([judged.x + COLUMN, *(node.x for node in design.nodes if node.block == "Output")])
+    return judged.x, right, max(node.y for node in design.nodes if node.x > judged.x - COLUMN) + ROW
 
 
 def _target(design: Design, catalogue: Catalogue, x: float, y: float) -> tuple[Design, End]:

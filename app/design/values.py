@@ -309,6 +309,11 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """A file whose weights a new run begins with, as far as they fit; empty: it begins with new ones."""
     nodes: tuple[NodeRule, ...] = ()
     """What is trained otherwise than the rest."""
+    validation_share: float = 0.1
+    """Of data that is not divided yet."""
+    test_share: float = 0.2
+    skip_bad_samples: bool = False
+    """Leave out samples that cannot be read, and say how many; else the first ends the run with a sentence."""
 
 
 class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
 from torch import fx, nn
@@ -14,6 +15,7 @@ from app.engine.analysis import Analyser
 from app.engine.walk import Step, Walk, arguments_of, reaching
 from app.messages.reports import Problem
 from blocks import catalogue
+from blocks.metrics.counted import Counted
 
 
 class InvalidDesignError(ValueError):
@@ -56,6 +58,9 @@ class Network(NamedTuple):
     outputs: tuple[str, ...]
     losses: tuple[str, ...]
     metrics: tuple[str, ...]
+    counted: Mapping[str, str] = MappingProxyType({})
+    """The metrics that are counted over a whole split, and where in `root` their block is. In the dict that `module`
+    gives they have what is wired to them, in the place of a scalar: see `app.engine.meters`."""
 
 
 Purpose = Literal["inference", "training"]
@@ -179,13 +184,17 @@ def _trace(walk: Walk, needed: set[str], goals: list[str], root: nn.Module, purp
         else:
             field = str(_setting(step, "field"))
             targets.append(TargetSpec(call.name, field, shape.shape[1:], shape.dtype))
-    results: dict[str, fx.Node] = {}
+    results: dict[str, Any] = {}
+    counted = _counted(walk, needed, goals) if purpose == "training" else {}
     for step in steps:
         if step.call.block in ("Input", "Target"):
             continue
         sources = walk.expanded.sources[step.call.id]
         if step.call.block == "Output":
             results[step.call.name] = given[sources["x"]]
+            continue
+        if step.call.id in counted:
+            results[step.call.name] = _arguments(step, sources, given)
             continue
         node = graph.call_module(step.call.module, _arguments(step, sources, given))
         node.meta[CALL] = step.call.id
@@ -208,7 +217,15 @@ def _trace(walk: Walk, needed: set[str], goals: list[str], root: nn.Module, purp
     losses = tuple(walk.steps[g].call.name for g in goals if _category(walk.steps[g]) == "Loss")
     metrics = tuple(walk.steps[g].call.name for g in goals if _category(walk.steps[g]) == "Metric")
     names = tuple(results) if purpose == "inference" else ()
-    return Network(module, root, tuple(inputs), tuple(targets), names, losses, metrics)
+    meters = {walk.steps[id].call.name: path for id, path in counted.items()}
+    return Network(module, root, tuple(inputs), tuple(targets), names, losses, metrics, meters)
+
+
+def _counted(walk: Walk, needed: set[str], goals: list[str]) -> dict[str, str]:
+    """The metrics among the goals that are counted over a split, and feed nothing else: where their block is."""
+    fed = {end.node for id in needed for end in walk.expanded.sources[id].values()}
+    steps = [walk.steps[id] for id in goals if id not in fed]
+    return {s.call.id: s.call.module for s in steps if issubclass(catalogue.classes()[s.call.block], Counted)}
 
 
 def _arguments(step: Step, sources: dict[str, End], given: dict[End, fx.Node]) -> tuple[Any, ...]:

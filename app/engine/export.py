@@ -13,7 +13,7 @@ from app.design.values import Design
 from app.engine import checkpoint, tables
 from app.engine.checkpoint import CheckpointError
 from app.engine.compile import Network, compile_design, shared_analyser
-from app.engine.data import DataError, open_data
+from app.engine.data import DataError, open_data, options_of
 from app.engine.onnx_export import ExportError, Report, export_onnx
 from app.engine.runs import Run, load_run
 from app.engine.weights import load as load_file
@@ -97,7 +97,7 @@ def _held_out(run: Run | None, network: Network) -> tuple[list[torch.Tensor] | N
         return None, ()
     recipe = run.design.recipe
     try:
-        data = open_data(recipe.data, network.inputs, (), recipe.seed)
+        data = open_data(recipe.data, network.inputs, (), recipe.seed, options_of(recipe))
         split = data.splits.get("test") or data.splits["train"]
         return list(split.take(torch.arange(min(HELD_OUT, split.size)))), ()
     except DataError as error:

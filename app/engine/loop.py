@@ -9,18 +9,21 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
 
 from app.design.schedule import PLATEAU, rate_at
 from app.design.values import Recipe, Settings
-from app.engine import checkpoint
+from app.engine import checkpoint, confusions
 from app.engine.compile import Network
 from app.engine.data import Data
+from app.engine.evaluation import evaluate, has_batch_norm, row_of, total_loss, value_names
+from app.engine.meters import Meters
 from app.engine.optim import own_options, set_frozen
+from app.engine.pace import Pace, gpu_memory, hold, memory
 from app.engine.runs import RunFolder
 from app.engine.settled import settled
 from app.engine.stepping import Average, Plateau, Stepper, set_training
 from app.messages import Progress
+from app.messages.confusion import Confusion
 
 REPORT_SECONDS = 0.15
 SAVE_SECONDS = 20.0
@@ -30,7 +33,7 @@ draw the same ones."""
 CONTROL_STEPS = 8
 """With several devices, every so many steps they agree whether to stop or to save."""
 
-GO, SAVE, STOP = 0, 1, 2
+GO, SAVE, STOP, PAUSE = 0, 1, 2, 3
 
 
 class TrainingError(RuntimeError):
@@ -69,11 +72,16 @@ class Loop:
     """Trains from a position to the recipe's last epoch, or until it is stopped."""
 
     def __init__(
-        self, parts: Parts, on_progress: Callable[[Progress], None], cancelled: Callable[[], bool], job: str = ""
+        self,
+        parts: Parts,
+        on_progress: Callable[[Progress], None],
+        cancelled: Callable[[], bool],
+        job: str = "",
+        paused: Callable[[], bool] = lambda: False,
     ) -> None:
         self.parts = parts
         self.at = Position()
-        self._on_progress, self._cancelled, self._job = on_progress, cancelled, job
+        self._on_progress, self._cancelled, self._job, self._paused = on_progress, cancelled, job, paused
         fabric, network, data, recipe = parts.fabric, parts.network, parts.data, parts.recipe
         self._rank, self._world = fabric.global_rank, fabric.world_size
         self._least = self._world * (2 if has_batch_norm(network.module) else 1)
@@ -88,11 +96,16 @@ class Loop:
         self._average = Average(network.root, recipe.ema) if recipe.ema else None
         self._inputs = len(network.inputs)
         self.names = value_names(network)
+        self.meters = Meters(network, fabric.device)
+        """What the epoch's training samples gave so far."""
+        self._tables: tuple[Confusion, ...] = ()
         self._kind = torch.float32 if fabric.device.type == "mps" else torch.float64
         self._sums = torch.zeros(len(self.names), dtype=self._kind, device=fabric.device)
         self._losses: list[torch.Tensor] = []
-        self._saved = self._reported = self._began = time.monotonic()
-        self._done = 0
+        self._saved = self._reported = self._began = self._epoch_began = time.monotonic()
+        self._done = self._epoch_samples = 0
+        self._earlier = 0.0
+        """Seconds that the run had trained before it was resumed."""
 
     # the epochs -------------------------------------------------------------------------------------------------------
 
@@ -143,7 +156,7 @@ class Loop:
                 self._average.update(at.step)
             if writes or tells:
                 assert norm is not None
-                means = {**self._means(), "lr": rate, "grad_norm": float(norm)}
+                means = {**self._means(fresh=writes), "lr": rate, "grad_norm": float(norm)}
             if writes:
                 self._write("train", means)
             if tells:
@@ -152,6 +165,8 @@ class Loop:
             order = self._control(now)
             if order != GO:
                 self.save()
+            if order == PAUSE:
+                order = self._hold()
             if order == STOP:
                 return False
         return True
@@ -191,6 +206,7 @@ class Loop:
             self._plateau.see((means if validated else self._means())["loss"])
         at.epoch, at.batch, at.count = at.epoch + 1, 0, 0
         self._sums.zero_()
+        self.meters.reset()
         self.save()
 
     def _averaged(self) -> contextlib.AbstractContextManager[None]:
@@ -214,10 +230,13 @@ class Loop:
 
     def evaluate(self, split: str) -> dict[str, float]:
         """Mean values over a split, in eval mode."""
-        parts = self.parts
-        return evaluate(
-            parts.fabric, parts.network, parts.data, split, parts.recipe.batch_size, rank=self._rank, world=self._world
-        )
+        parts, meters = self.parts, Meters(self.parts.network, self.parts.fabric.device)
+        means = evaluate(
+            parts.fabric, parts.network, parts.data, split, parts.recipe.batch_size, rank=self._rank,
+            world=self._world, meters=meters,
+        )  # fmt: skip
+        self._tables = meters.confusions(parts.data.classes)
+        return means
 
     # values -----------------------------------------------------------------------------------------------------------
 
@@ -226,14 +245,20 @@ class Loop:
         self._sums.add_(row, alpha=count)
         self.at.count += count
         self._losses.append(row[0])
+        self.meters.show(values)
 
-    def _means(self) -> dict[str, float]:
-        """The running means of the epoch. Raises TrainingError where the loss is no number any more."""
+    def _means(self, *, fresh: bool = True) -> dict[str, float]:
+        """The running means of the epoch; counted metrics as they were read last, where they need not be `fresh`.
+
+        Raises TrainingError where the loss is no number any more.
+        """
         self._check_losses()
         sums, count = self._sums, self.at.count
-        if self._world > 1 and self.at.batch == self.batches:
+        together = self._world > 1 and self.at.batch == self.batches
+        if together:
             sums, count = self._reduced()
-        return {name: value / count for name, value in zip(self.names, sums.tolist(), strict=True)}
+        counted = self.meters.read(together=together) if fresh else self.meters.values
+        return {**{name: value / count for name, value in zip(self.names, sums.tolist(), strict=True)}, **counted}
 
     def _reduced(self) -> tuple[torch.Tensor, int]:
         both = torch.cat([self._sums, self._sums.new_tensor([float(self.at.count)])])
@@ -258,26 +283,57 @@ class Loop:
     # telling and keeping ----------------------------------------------------------------------------------------------
 
     def _write(self, split: str, values: Mapping[str, float], epoch: int = 0) -> None:
-        if self.parts.folder is not None:
-            self.parts.folder.write(epoch or self.at.epoch, self.at.step, split, values)
+        folder, at = self.parts.folder, self.at
+        if folder is None:
+            return
+        folder.write(epoch or at.epoch, at.step, split, values)
+        if split == "train":
+            used, there = memory(), gpu_memory(self.parts.fabric.device)
+            folder.write_pace(Pace(at.step, self._seconds(), self._rate(), used, there))
+        elif self._tables:
+            confusions.write(folder.path, split, epoch or at.epoch, at.step, self._tables)
 
-    def _report(self, split: str, values: Mapping[str, float], epoch: int = 0) -> None:
+    def _seconds(self) -> float:
+        """How long the run has trained, validation included and pauses left out."""
+        return self._earlier + time.monotonic() - self._began
+
+    def _rate(self) -> float:
+        """Samples a second in this epoch."""
+        seconds = time.monotonic() - self._epoch_began
+        return self._epoch_samples / seconds if seconds > 0 else 0.0
+
+    def _report(self, split: str, values: Mapping[str, float], epoch: int = 0, *, paused: bool = False) -> None:
         if self._rank:
             return
         now = time.monotonic()
-        seconds = now - self._epoch_began if self._done else 0.0
         left = (self.total - self.at.step) * (now - self._began) / self._done if self._done >= 3 else None
-        rate = self._epoch_samples / seconds if split == "train" and seconds > 0 else 0.0
+        rate = self._rate() if split == "train" and self._done else 0.0
         epochs = self.parts.recipe.epochs
         shown = Settings({name: value for name, value in values.items() if abs(value) < float("inf")})
+        at, tables = self.at, self._tables if split != "train" else ()
         self._on_progress(
-            Progress(self._job, epoch or self.at.epoch, epochs, self.at.step, self.total, split, shown, left, rate)
-        )
+            Progress(
+                self._job, epoch or at.epoch, epochs, at.step, self.total, split, shown, left, rate, tables,
+                self._seconds(), memory(), gpu_memory(self.parts.fabric.device), paused,
+            )
+        )  # fmt: skip
+
+    def _hold(self) -> int:
+        """Pause: the checkpoint is written, nothing is computed, and no clock of the run goes on."""
+        self._report("train", {}, paused=True)
+        held = hold(self._paused, self._cancelled)
+        self._began += held
+        self._epoch_began += held
+        self._saved += held
+        return STOP if self._cancelled() else GO
 
     def _control(self, now: float) -> int:
-        """Whether to go on, to save a checkpoint, or to stop: the first rank decides for all."""
+        """Whether to go on, to save a checkpoint, to pause (with one device alone: others would wait for a message that
+        does not come and break off), or to stop: the first rank decides for all."""
         if self._world == 1:
-            return STOP if self._cancelled() else SAVE if now - self._saved >= SAVE_SECONDS else GO
+            if self._cancelled():
+                return STOP
+            return PAUSE if self._paused() else SAVE if now - self._saved >= SAVE_SECONDS else GO
         if self.at.step % CONTROL_STEPS:
             return GO
         order = GO
@@ -296,6 +352,7 @@ class Loop:
         """Write the checkpoint `last`. Raises TrainingError, and writes none, where it would hold no numbers."""
         self._check_losses()
         sums, count = (self._sums, self.at.count) if self._world == 1 else self._reduced()
+        counted = self.meters.state(together=self._world > 1)
         self._saved = time.monotonic()
         folder, at = self.parts.folder, self.at
         if folder is None:
@@ -304,6 +361,7 @@ class Loop:
         state = {
             "epoch": at.epoch, "batch": at.batch, "step": at.step, "count": count, "sums": sums.cpu(),
             "names": list(self.names), "best": at.best, "best_epoch": at.best_epoch, "rows": folder.rows,
+            "meters": counted, "seconds": self._seconds(),
             "optimizer": self.parts.optimizer.state_dict(),
             "scheduler": {"schedule": recipe.schedule, "step": at.step, "steps": self.total},
             "precision": self.parts.fabric.strategy.precision.state_dict(),
@@ -318,9 +376,10 @@ class Loop:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Stand where the checkpoint stood. Call `restore_random` after everything else is made."""
-        if tuple(state["names"]) != self.names:
+        was, now = ((*state["names"], *state.get("meters", ())), (*self.names, *self.meters.names))
+        if was != now:
             raise TrainingError(
-                f"The run measured {', '.join(state['names'])}, but the design now measures {', '.join(self.names)}: "
+                f"The run measured {', '.join(was)}, but the design now measures {', '.join(now)}: "
                 "resume with the run's own design."
             )
         own = own_options(self.parts.optimizer)
@@ -333,61 +392,13 @@ class Loop:
             self._average.restore(state["ema"])
         self.parts.fabric.strategy.precision.load_state_dict(state["precision"])
         first = self._rank == 0
+        self._earlier = state.get("seconds", 0.0)  # runs of older versions kept no time
         self.at = Position(
             state["epoch"], state["batch"], state["step"], state["count"] if first else 0, state["best"],
             state["best_epoch"],
         )  # fmt: skip
         if first:
             self._sums.copy_(state["sums"])
-
-
-# the network's values -------------------------------------------------------------------------------------------------
-
-
-def value_names(network: Network) -> tuple[str, ...]:
-    """What is measured: `loss` (the total), each part of it where there are several, each metric."""
-    parts = [f"loss/{name}" for name in network.losses] if len(network.losses) > 1 else []
-    metrics = [f"{name}/metric" if name == "loss" else name for name in network.metrics]
-    return ("loss", *parts, *metrics)
-
-
-def row_of(values: Mapping[str, torch.Tensor], loss: torch.Tensor, network: Network) -> list[torch.Tensor]:
-    """The values in the order of `value_names`."""
-    parts = [values[name].float() for name in network.losses] if len(network.losses) > 1 else []
-    return [loss.float(), *parts, *(values[name].float() for name in network.metrics)]
-
-
-def total_loss(values: Mapping[str, torch.Tensor], losses: tuple[str, ...]) -> torch.Tensor:
-    loss = values[losses[0]]
-    for name in losses[1:]:
-        loss = loss + values[name]
-    return loss
-
-
-def has_batch_norm(module: nn.Module) -> bool:
-    return any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in module.modules())
-
-
-def evaluate(
-    fabric: Any, network: Network, data: Data, split: str, batch_size: int, *, rank: int = 0, world: int = 1
-) -> dict[str, float]:
-    """Mean losses and metrics over a split, in eval mode, with Fabric's precision and device."""
-    names = value_names(network)
-    kind = torch.float32 if fabric.device.type == "mps" else torch.float64
-    sums = torch.zeros(len(names) + 1, dtype=kind, device=fabric.device)
-    module = network.module
-    module.eval()
-    with torch.no_grad():
-        for batch in data.batches(split, batch_size, rank=rank, world=world):
-            count = len(batch[0])
-            if not count:
-                continue
-            with fabric.autocast():  # the bare module: devices may have unequal numbers of batches here
-                values = module(*fabric.to_device(batch))
-            row = row_of(values, total_loss(values, network.losses), network)
-            sums[:-1].add_(torch.stack(row), alpha=count)
-            sums[-1] += count
-    if world > 1:
-        sums = fabric.all_reduce(sums, reduce_op="sum")
-    *totals, count = sums.tolist()
-    return {name: value / count for name, value in zip(names, totals, strict=True)}
+            self.meters.restore(state.get("meters", {}))
+        if self.parts.folder is not None:
+            confusions.cut(self.parts.folder.path, self.at.step)

@@ -10,7 +10,7 @@ import torch
 from torch.utils._pytree import tree_leaves
 
 from app.engine.compile import Network
-from app.engine.loop import total_loss
+from app.engine.evaluation import total_loss
 from app.engine.recipe import PRECISIONS
 
 UNLED = "No Output leads a gradient to a weight: add a Target and a loss to train on."

@@ -12,7 +12,8 @@ import torch
 from PIL import Image, ImageOps
 
 from app.engine.compile import Network
-from app.engine.fit import DataError, Frame, fit_picture, fit_tensor, frame_of, read_picture
+from app.engine.data import DATASETS, dataset_of
+from app.engine.data.fit import DataError, Frame, fit_picture, fit_tensor, frame_of, read_picture
 from app.engine.runs import Run, RunError
 from app.messages import Answer, Prediction
 
@@ -39,9 +40,9 @@ def predict(run: Run, samples: Sequence[bytes | Path], job: str = "") -> list[Pr
     network = run.network
     if network is None:
         raise RunError(f"The design of {run.path} has no Output, so there is no answer: wire its head to an Output.")
-    if run.data.kind not in ("digits", "images"):
+    if not shows_pictures(run.data.kind):
         raise RunError(f"{run.path} was trained on {run.data.kind}: only networks trained on pictures answer samples.")
-    native = (1, DIGIT, DIGIT) if run.data.kind == "digits" else None
+    native = picture_size(run.design.recipe.data)
     frames = [frame_of(spec, "the sample", native) for spec in network.inputs]
     network.module.eval()
     predictions = []
@@ -55,6 +56,20 @@ def predict(run: Run, samples: Sequence[bytes | Path], job: str = "") -> list[Pr
             Prediction(job, tuple(Answer(*pair) for pair in answers), width, height, bytes(seen.grey.numpy().tobytes()))
         )
     return predictions
+
+
+def shows_pictures(kind: str) -> bool:
+    """Whether data of this kind consists of pictures."""
+    card = DATASETS.get(kind)
+    return card is not None and card.form == "pictures"
+
+
+def picture_size(spec: str) -> tuple[int, int, int] | None:
+    """The size that all pictures of this data have, C×H×W; None where there is none."""
+    card = dataset_of(spec)
+    if card is None or card.form != "pictures" or len(card.sample) != 3:
+        return None
+    return card.sample[0], card.sample[1], card.sample[2]
 
 
 def see(kind: str, frames: Sequence[Frame], picture: Image.Image) -> Seen:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from app.design.paths import apply_variant
 from app.engine.compile import shared_analyser
 from app.messages import Answers, OpenedUp, OpenUp, Question, Survey, Surveyed
+from app.messages.data import GetData, Working
 from app.messages.forecast import ForecastMemory
 from app.messages.parts import Fields, GetFields, GetParts, OutputFields, Parts
 from app.messages.preview import GetPreview
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
     from app.engine.connections import Connections
 
 
-def answer(request: Question, cancelled: Callable[[], bool] = lambda: False) -> Answers:
+def answer(
+    request: Question,
+    cancelled: Callable[[], bool] = lambda: False,
+    tell: Callable[[Working], None] = lambda working: None,
+) -> Answers:
     """The answer. Raises what the part of the engine that knows it raises, always with a sentence for the user.
 
-    What takes seconds asks `cancelled` now and then whether anybody still waits.
+    What takes seconds asks `cancelled` now and then whether anybody still waits, and may `tell` how far it is.
     """
     analyser = shared_analyser()
     design = request.design
@@ -99,6 +104,10 @@ def answer(request: Question, cancelled: Callable[[], bool] = lambda: False) -> 
                 design, design.recipe, device=request.device, low=request.low, high=request.high, steps=request.steps,
                 cancelled=cancelled, job=job,
             )  # fmt: skip
+        case GetData():
+            from app.engine.data.show import show
+
+            return show(request, design, tell, cancelled)
         case GetPreview():
             from app.engine.preview import preview
 

@@ -14,8 +14,9 @@ from msgspec.structs import replace
 from app.design.values import Design, Recipe
 from app.engine import checkpoint
 from app.engine.compile import compile_design
-from app.engine.data import open_data
-from app.engine.loop import TrainingError, has_batch_norm, total_loss
+from app.engine.data import open_data, options_of
+from app.engine.evaluation import has_batch_norm, total_loss
+from app.engine.loop import TrainingError
 from app.engine.optim import make_optimizer, set_frozen
 from app.engine.recipe import check_recipe, check_rules
 from app.engine.stepping import Stepper, set_training
@@ -48,7 +49,7 @@ def find_rate(
     fabric, _ = make_fabric(device, 1, 1, recipe.precision, step_work(design, recipe))
     checkpoint.seed_all(recipe.seed)
     network = compile_design(design, "training")
-    data = open_data(recipe.data, network.inputs, network.targets, recipe.seed)
+    data = open_data(recipe.data, network.inputs, network.targets, recipe.seed, options_of(recipe))
     check_rules(design, recipe, network.module)
     truncate(network.root, recipe.truncate)
     optimizer = make_optimizer(network.module.named_parameters(), recipe)

@@ -12,7 +12,7 @@ from app.design.schedule import RISES, SCHEDULES, frozen_in, rule_for
 from app.design.values import Design, Recipe
 from app.design.variants import rule_steps
 from app.engine.compile import compile_trainable
-from app.engine.data import Data, open_data
+from app.engine.data import Data, open_data, options_of
 from app.engine.loop import TrainingError
 from app.engine.optim import OPTIMIZERS
 from app.engine.room import free_memory
@@ -133,7 +133,7 @@ def count_samples(design: Design) -> tuple[tuple[str, int], ...]:
     """The splits of the recipe's data and their sizes. Raises DataError, or InvalidDesignError."""
     with torch.device("meta"):  # for what its Inputs and Targets take: no weight is allocated
         network = compile_trainable(design)
-    data = open_data(design.recipe.data, network.inputs, network.targets, design.recipe.seed)
+    data = open_data(design.recipe.data, network.inputs, network.targets, design.recipe.seed, options_of(design.recipe))
     return tuple((name, split.size) for name, split in data.splits.items())
 
 

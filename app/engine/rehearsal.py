@@ -6,7 +6,8 @@ import torch
 
 from app.engine.compile import Network
 from app.engine.data import Data
-from app.engine.fit import DataError
+from app.engine.data.fit import DataError
+from app.engine.meters import Meters
 
 
 def rehearse(training: Network, inference: Network | None, data: Data) -> list[str]:
@@ -25,7 +26,7 @@ def rehearse(training: Network, inference: Network | None, data: Data) -> list[s
     training.module.eval()
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            training.module(*batch)
+            values = training.module(*batch)
     except (RuntimeError, IndexError, ValueError) as error:
         if data.classes and "out of bounds" in str(error):
             raise DataError(_too_few(data, scores)) from None
@@ -33,6 +34,7 @@ def rehearse(training: Network, inference: Network | None, data: Data) -> list[s
     finally:
         for module, mode in modes:
             module.training = mode
+    Meters(training, torch.device("cpu")).show(values)
     classes = len(data.classes)
     spare = [(name, width) for name, width in scores.items() if classes and width > classes]
     return [f"`{name}` gives {width} scores, but the data has only {classes} classes." for name, width in spare]

@@ -23,6 +23,7 @@ from app.design.values import Design
 from app.engine import checkpoint
 from app.engine.checkpoint import CheckpointError
 from app.engine.compile import Network, compile_design
+from app.engine.pace import Pace
 
 if TYPE_CHECKING:
     from app.engine.data import Data
@@ -83,10 +84,17 @@ class RunFolder:
             self.metrics.write_text(",".join(COLUMNS) + "\n", encoding="utf-8")
         self._csv = self.metrics.open("a", encoding="utf-8", newline="")
         self._log = (self.path / "log.txt").open("a", encoding="utf-8")
+        if not self.paces.exists():
+            self.paces.write_text(",".join(Pace._fields) + "\n", encoding="utf-8")
+        self._pace = self.paces.open("a", encoding="utf-8")
 
     @property
     def metrics(self) -> Path:
         return self.path / "metrics.csv"
+
+    @property
+    def paces(self) -> Path:
+        return self.path / "speed.csv"
 
     @property
     def last(self) -> Path:
@@ -103,8 +111,29 @@ class RunFolder:
         file.write_atomically(self.metrics, b"".join(lines[: rows + 1]))
         self._csv = self.metrics.open("a", encoding="utf-8", newline="")
         self.rows = rows
+        self._cut_paces(step)
         self._close_events()
         self._start_events(step)
+
+    def _cut_paces(self, step: int) -> None:
+        self._pace.close()
+        head, *lines = self.paces.read_bytes().splitlines(keepends=True) or [b""]
+        kept = [line for line in lines if line.endswith(b"\n") and int(line.partition(b",")[0]) <= step]
+        file.write_atomically(self.paces, b"".join([head, *kept]))
+        self._pace = self.paces.open("a", encoding="utf-8")
+
+    def write_pace(self, pace: Pace) -> None:
+        """Add a line to speed.csv: what depends on the machine stands apart from the curves, which do not."""
+        try:
+            self._pace.write(f"{pace.step},{pace.seconds:.3f},{pace.rate:.1f},{pace.memory},{pace.gpu_memory}\n")
+            self._pace.flush()
+        except OSError as error:
+            raise RunError(f"{self.paces} cannot be written: {error.strerror or error}.") from None
+
+    def mark(self, state: str, **facts: Any) -> None:
+        """Note how the run stands (state.json): running, finished, stopped or failed, and since when."""
+        now = datetime.now().astimezone().isoformat(timespec="seconds")
+        _write_json(self.path / "state.json", {"state": state, "time": now, **facts})
 
     def write(self, epoch: int, step: int, split: str, values: Mapping[str, float]) -> None:
         """Add a point to metrics.csv and to the TensorBoard events."""
@@ -159,7 +188,7 @@ class RunFolder:
 
     def close(self) -> None:
         self._close_events()
-        for handle in (self._csv, self._log):
+        for handle in (self._csv, self._log, self._pace):
             with contextlib.suppress(OSError):  # each line was flushed as it was written: closing loses nothing
                 handle.close()
 
@@ -247,15 +276,17 @@ def begins_again(path: Path) -> bool:
     return (path / "design.netloom").is_file() and checkpoint.place(path / "checkpoints" / "last") is None
 
 
-def begun_with(path: Path) -> Path | None:
-    """The file of weights that a run began with; None where they were new, or it ended before it noted that."""
+def begun_with(path: Path) -> tuple[Path | None, Path | None]:
+    """The file of weights and the other run's folder that a run began with; None for each where it had none, or ended
+    before it noted that."""
     try:
-        named = json.loads((path / "versions.json").read_text(encoding="utf-8")).get("weights")
+        facts = json.loads((path / "versions.json").read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return None
+        return None, None
     except (OSError, ValueError) as error:
         raise RunError(f"{path / 'versions.json'} cannot be read ({error}).") from None
-    return Path(named) if named else None
+    weights, run = (Path(facts[name]) if facts.get(name) else None for name in ("weights", "begin_with"))
+    return weights, run
 
 
 def _facts(path: Path) -> DataFacts:
@@ -266,6 +297,15 @@ def _facts(path: Path) -> DataFacts:
         raise RunError(f"{path} has no data.json, which names the classes: the folder is not complete.") from None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{path / 'data.json'} cannot be read ({error}).") from None
+
+
+def sample_counts(path: Path) -> dict[str, int]:
+    """How many samples each split had when the run began; nothing where data.json does not tell."""
+    try:
+        facts = json.loads((path / "data.json").read_text(encoding="utf-8"))
+        return {str(name): int(size) for name, size in facts["samples"].items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def read_metrics(path: Path) -> tuple[Row, ...]:

@@ -51,6 +51,7 @@ from app.messages import (
 )
 from app.messages.preview import GetPreview
 from app.messages.reports import Problem
+from app.messages.training import Pause
 
 GRACE = 30.0
 """Seconds that a run may take to write its checkpoint once its window is gone."""
@@ -64,6 +65,7 @@ class Inbox:
         self._waiting: deque[Request] = deque()
         self._analyse: Analyse | None = None
         self._cancelled: set[str] = set()
+        self._paused: set[str] = set()
         self.ended = False
 
     def put(self, request: Request) -> list[GetPreview]:
@@ -74,6 +76,8 @@ class Inbox:
                 self._analyse = request
             elif isinstance(request, Cancel):
                 self._cancelled.add(request.job)
+            elif isinstance(request, Pause):
+                (self._paused.add if request.on else self._paused.discard)(request.job)
             else:
                 if isinstance(request, GetPreview):
                     dropped = [old for old in self._waiting if isinstance(old, GetPreview)]
@@ -101,6 +105,9 @@ class Inbox:
 
     def cancelled(self, job: str) -> bool:
         return self.ended or job in self._cancelled
+
+    def paused(self, job: str) -> bool:
+        return job in self._paused
 
     def overtaken(self, job: str) -> bool:
         """Whether the preview `job` was cancelled, or a newer one waits."""
@@ -182,7 +189,7 @@ class Server:
                 from app.engine import questions
 
                 given_up = self.inbox.overtaken if isinstance(request, GetPreview) else self.inbox.cancelled
-                self.send(questions.answer(request, lambda: given_up(request.job)))
+                self.send(questions.answer(request, lambda: given_up(request.job), self.send))
             case Train():
                 self.train(request)
             case Export():
@@ -231,8 +238,11 @@ class Server:
             device=request.device,
             run=Path(request.run) if request.run else None,
             resume=request.resume,
+            begin_with=Path(request.begin_with) if request.begin_with else None,
+            on_carried=lambda carried: self.send(msgspec.structs.replace(carried, job=request.job)),
             on_progress=progress,
             cancelled=lambda: self.inbox.cancelled(request.job),
+            paused=lambda: self.inbox.paused(request.job),
             job=request.job,
         )
         self.send(msgspec.structs.replace(trained, job=request.job))

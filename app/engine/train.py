@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import platform
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,20 +13,35 @@ from typing import Any
 import torch
 from msgspec.structs import replace
 
+from app.design.file import FileError
 from app.design.values import Design, Recipe, Settings
 from app.engine import checkpoint
 from app.engine import devices as places
+from app.engine.carry import carry
+from app.engine.checkpoint import CheckpointError
 from app.engine.compile import shared_analyser
-from app.engine.data import Data, open_data
-from app.engine.loop import Loop, Parts, TrainingError, evaluate, has_batch_norm
+from app.engine.data import Data, DataError, open_data, options_of
+from app.engine.evaluation import evaluate, has_batch_norm
+from app.engine.loop import Loop, Parts, TrainingError
 from app.engine.optim import make_optimizer
 from app.engine.recipe import HALF_NEEDS_GPU, PRECISIONS, check_data, check_recipe, check_rules, explain, with_batch
 from app.engine.rehearsal import rehearse
-from app.engine.runs import Run, RunError, RunFolder, begins_again, begun_with, compile_both, load_run, new_folder
+from app.engine.runs import (
+    Run,
+    RunError,
+    RunFolder,
+    begins_again,
+    begun_with,
+    compile_both,
+    load_run,
+    new_folder,
+    sample_counts,
+)
 from app.engine.settled import going_on
 from app.engine.truncation import truncate
 from app.engine.weights import load as load_file
 from app.messages import Progress, Trained
+from app.messages.training import Carried
 
 __all__ = ["TrainingError", "evaluate_run", "is_first", "train"]
 
@@ -40,14 +58,18 @@ def train(
     run: Path | None = None,
     resume: bool = False,
     weights: Path | None = None,
+    begin_with: Path | None = None,
     on_note: Callable[[str], None] = lambda line: None,
+    on_carried: Callable[[Carried], None] = lambda carried: None,
     on_progress: Callable[[Progress], None] = lambda progress: None,
     cancelled: Callable[[], bool] = lambda: False,
+    paused: Callable[[], bool] = lambda: False,
     job: str = "",
 ) -> Trained:
     """Train `design` by `recipe` into the run folder `run` (none: a new one under runs), or go on with `resume`.
 
-    It begins with the `weights` of a file as far as they fit; `on_note` hears what was taken. Raises TrainingError,
+    It begins with the `weights` of a file as far as they fit, and `on_note` hears what was taken; or with those of
+    another run's folder, `begin_with`, and `on_carried` hears it. While `paused` it holds. Raises TrainingError,
     DataError, DeviceError, RunError, WeightsError or CheckpointError, each with a sentence for the user, and
     InvalidDesignError where the design cannot be compiled.
     """
@@ -59,7 +81,8 @@ def train(
     fabric, threads = make_fabric(device, devices, nodes, recipe.precision, step_work(design, recipe))
     again = resume and begins_again(place)
     state = checkpoint.load_state(place / "checkpoints" / "last") if resume and not again else None
-    weights = begun_with(place) if again else weights
+    if again:
+        weights, begin_with = begun_with(place)
     if state is not None:
         recipe = going_on(recipe, state)
     checkpoint.seed_all(recipe.seed)
@@ -69,7 +92,14 @@ def train(
     taken = load_file(training.root, weights, partly=True) if weights is not None and state is None else ()
     for line in taken if is_first() else ():
         on_note(line)
-    data = open_data(recipe.data, training.inputs, training.targets, recipe.seed)
+    if begin_with is not None and state is None:
+        carried = carry(training.root, design, begin_with)
+        taken = (*taken, f"Continues {begin_with}: {carried.summary}.", *_carried_lines(carried))
+        if is_first():
+            on_carried(carried)
+    data = open_data(recipe.data, training.inputs, training.targets, recipe.seed, options_of(recipe))
+    if state is not None:
+        _check_samples(place, data)
     check_data(recipe, data)
     remarks = [*taken, *data.notes, *rehearse(training, inference, data)]
     remarks += check_rules(design, recipe, training.module, fabric.world_size)
@@ -81,13 +111,19 @@ def train(
         on_note(chosen)
     remarks += _remarks(training.module, data, recipe)
     folder = RunFolder(place, replace(design, recipe=recipe), resume=resume) if fabric.global_rank == 0 else None
+    how = "failed"
+    message = "It broke off."
     try:
+        if folder is not None:
+            folder.mark("running", **whose())
         optimizer = make_optimizer(training.module.named_parameters(), recipe)
         module, optimizer = fabric.setup(_compiled(training.module, recipe), optimizer)
-        loop = Loop(Parts(fabric, training, module, optimizer, data, recipe, folder), on_progress, cancelled, job)
+        works = Parts(fabric, training, module, optimizer, data, recipe, folder)
+        loop = Loop(works, on_progress, cancelled, job, paused)
         if folder is not None:
             on = {"device": str(fabric.device), "devices": devices, "nodes": nodes, "threads": threads}
-            folder.write_facts(data, {**on, "weights": str(weights.absolute())} if weights is not None else on)
+            begun = {"weights": weights, "begin_with": begin_with}
+            folder.write_facts(data, {**on, **{k: str(p.absolute()) for k, p in begun.items() if p is not None}})
             _begin_log(folder, loop, remarks, str(fabric.device), threads, state)
         if again and folder is not None:
             folder.log("It ended before its first checkpoint: it begins again.")
@@ -99,19 +135,27 @@ def train(
             checkpoint.restore_random(state["random"])
         if fabric.global_rank:  # every device its own dropout
             checkpoint.seed_all(recipe.seed + fabric.global_rank + loop.at.step * fabric.world_size)
-        return _run(loop, place, job)
-    except TrainingError as error:
+        ended = _run(loop, place, job)
+        how, message = "stopped" if ended.stopped else "finished", ""
+        return ended
+    except (TrainingError, DataError) as error:  # a sample may turn out to be unreadable in the midst of a run
+        message = str(error)
         if folder is not None:
             folder.log(str(error))
         raise
     except (RuntimeError, MemoryError) as error:
-        sentence = explain(error, recipe)
+        message = sentence = explain(error, recipe)
         if folder is not None:
             folder.log(sentence)
         raise TrainingError(sentence) from error
+    except ValueError as error:  # the folder cannot be written, say: it has a sentence of its own
+        message = str(error)
+        raise
     finally:
         training.root.to("cpu")
         if folder is not None:
+            with contextlib.suppress(FileError):  # a full disk, say: what ended the run is the sentence that counts
+                folder.mark(how, **({"message": message} if message else {}))
             folder.close()
 
 
@@ -142,6 +186,17 @@ def _run(loop: Loop, place: Path, job: str) -> Trained:
 def _compiled(module: torch.nn.Module, recipe: Recipe) -> Any:
     """With kernels made by torch.compile, if the recipe says so; it is the first batch that makes them."""
     return torch.compile(module) if recipe.compile else module
+
+
+def whose() -> dict[str, Any]:
+    """Which process trains: a reader of the folder can ask the system whether it still lives."""
+    return {"pid": os.getpid(), "host": platform.node()}
+
+
+def _carried_lines(carried: Carried) -> tuple[str, ...]:
+    """For the log: every weight that was not simply kept."""
+    named = (("Kept in part", carried.sliced), ("New", carried.fresh), ("Not needed any more", carried.dropped))
+    return tuple(f"{what}: {', '.join(names)}." for what, names in named if names)
 
 
 def is_first() -> bool:
@@ -185,6 +240,17 @@ def make_fabric(device: str, count: int, nodes: int, precision: str, work: int) 
     return fabric, threads
 
 
+def _check_samples(place: Path, data: Data) -> None:
+    """A position means something only among the same samples: as many in each split as when the run began."""
+    for split, size in sample_counts(place).items():
+        now = data.splits[split].size if split in data.splits else 0
+        if now != size:
+            raise CheckpointError(
+                f"The run began with {size:,} samples in {split}, but now there are {now:,}: the data or its shares "
+                "have changed. Put them back, or start a new run."
+            )
+
+
 def _remarks(module: torch.nn.Module, data: Data, recipe: Recipe) -> list[str]:
     size = data.splits["train"].size
     alone = size % recipe.batch_size == 1 and size > 1
@@ -222,7 +288,7 @@ def evaluate_run(path: str | Path, split: str = "test", *, device: str = "auto")
 def evaluate_loaded(run: Run, split: str = "test", *, device: str = "cpu") -> dict[str, float]:
     """As `evaluate_run`, for a run that is loaded."""
     recipe = run.design.recipe
-    data = open_data(recipe.data, run.training.inputs, run.training.targets, recipe.seed)
+    data = open_data(recipe.data, run.training.inputs, run.training.targets, recipe.seed, options_of(recipe))
     if split not in data.splits:
         raise RunError(f"The data {recipe.data} has no split `{split}`: choose one of {', '.join(data.splits)}.")
     fabric, _ = make_fabric(device, 1, 1, recipe.precision, step_work(run.design, recipe))

@@ -13,6 +13,8 @@ import msgspec
 
 from app.design.file import dec_hook, enc_hook
 from app.design.values import Design, Group, Recipe, Settings
+from app.messages.confusion import Confusion
+from app.messages.data import Dataset, DataShown, GetData, Working
 from app.messages.forecast import ForecastMemory, MemoryForecast
 from app.messages.parts import Fields, GetFields, GetParts, Parts
 from app.messages.preview import GetPreview, Preview
@@ -23,6 +25,7 @@ from app.messages.reports import Memory, Named, NodeReport, Problem, Uncounted
 from app.messages.solving import Solve, Solved
 from app.messages.symbols import CheckSizes, GetSymbols, SizesChecked, Symbols
 from app.messages.totals import GetTotals, Totals
+from app.messages.training import Carried, Pause
 from app.messages.trial import TriedOut, TryOut
 from blocks.card import Card, Page
 
@@ -65,6 +68,8 @@ class Train(msgspec.Struct, frozen=True, tag=True):
     variant: str = ""
     run: str = ""
     resume: bool = False
+    begin_with: str = ""
+    """A run folder whose last weights it begins with, as far as they fit: a Carried says which did."""
 
 
 class Export(msgspec.Struct, frozen=True, tag=True):
@@ -137,14 +142,17 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
 
 Question = (
     Survey | OpenUp | Solve | Reckon | GetParts | GetFields | TryOut
-    | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals | CountSamples | FindRate
+    | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals | CountSamples | FindRate | GetData
 )  # fmt: skip
 """What an engine is asked about the drawing, besides its analysis."""
 LongQuestion = (
     Survey | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals | CountSamples | FindRate
-)
+    | GetData
+)  # fmt: skip
 """Those that may take many seconds: they are for an engine that no edit waits for."""
-Request = GetCatalogue | GetDevices | Trust | LoadBlocks | Analyse | Question | Train | Export | Predict | Cancel
+Request = (
+    GetCatalogue | GetDevices | Trust | LoadBlocks | Analyse | Question | Train | Export | Predict | Pause | Cancel
+)
 
 
 # engine -> window -----------------------------------------------------------------------------------------------------
@@ -177,17 +185,6 @@ class Device(msgspec.Struct, frozen=True):
     id: str
     title: str
     absent: str = ""
-
-
-class Dataset(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Data that a design can be trained on. `sample` is the shape of one sample without the batch."""
-
-    kind: str
-    title: str
-    help: str
-    sample: tuple[int, ...] = ()
-    classes: tuple[str, ...] = ()
-    needs_path: bool = False
 
 
 class Devices(msgspec.Struct, frozen=True, tag=True):
@@ -228,7 +225,8 @@ class Progress(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """Where a job stands. `split` is train (a point each few steps, running mean), validation or test (one an epoch).
 
     `step` of `steps` counts over the whole run. `values` holds `loss` and each metric by its node's name; `left` is
-    seconds, None until known; `rate` samples/s.
+    seconds, None until known; `rate` samples/s. `seconds` is how long the run has trained, pauses left out; `memory`
+    and `gpu_memory` are bytes, 0 where they are not known.
     """
 
     job: str
@@ -240,6 +238,12 @@ class Progress(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     values: Settings = Settings()
     left: float | None = None
     rate: float = 0.0
+    confusions: tuple[Confusion, ...] = ()
+    """Of validation and test: what the design's ConfusionMatrix blocks counted."""
+    seconds: float = 0.0
+    memory: int = 0
+    gpu_memory: int = 0
+    paused: bool = False
 
 
 class Trained(msgspec.Struct, frozen=True, tag=True):
@@ -315,12 +319,13 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 Answers = (
     Surveyed | OpenedUp | Solved | Reckoning | Parts | Fields | TriedOut
-    | MemoryForecast | Symbols | SizesChecked | Profile | Preview | Totals | Samples | RateFound
+    | MemoryForecast | Symbols | SizesChecked | Profile | Preview | Totals | Samples | RateFound | DataShown
 )  # fmt: skip
 """What comes back for each Question."""
 Reply = (
-    Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Progress | Trained | Exported | Chunk
-    | Prediction | Failed
+    Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Working | Progress | Carried | Trained
+    | Exported
+    | Chunk | Prediction | Failed
 )  # fmt: skip
 
 _encoder = msgspec.json.Encoder(enc_hook=enc_hook)

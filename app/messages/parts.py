@@ -159,6 +159,11 @@ def pattern_words(pattern: str) -> list[str]:
     return re.sub(r"^\[(.*)\](?: \d+\+)?$", r"\1", body).split()
 
 
+def sizes_of(pattern: str) -> str:
+    """A port's sizes as a person reads them: `B C%groups H W` is B C H W; what must divide shows when it does not."""
+    return " ".join(word.partition("%")[0] for word in pattern_words(pattern))
+
+
 def takes_rank(pattern: str, rank: int) -> bool:
     """Whether a port of this pattern takes a tensor of so many sizes, the batch among them."""
     words = pattern_words(pattern)

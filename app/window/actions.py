@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
-from app.window import arrange_menu
+from app.window import arrange_menu, run_deeds
 from app.window.canvas.keys import DEEDS
 from app.window.compare_with import CompareWith
 from app.window.files import EXAMPLES
@@ -207,7 +207,7 @@ class Actions(dict[str, QAction]):
             action.setCheckable(True)
         menu.aboutToShow.connect(self._check_panels)
         menu.addSeparator()
-        for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview", "History")):
+        for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview", "History", "Runs")):
             self.add(menu, f"tab {tab}", tab, partial(window.bottom.show_tab, tab), f"Alt+{i + 1}")
         menu.addSeparator()
         for name, text, by, both in (
@@ -241,7 +241,16 @@ class Actions(dict[str, QAction]):
         window = self._window
         menu = self.menus.addMenu("Train")
         self.add(menu, "train", "Start", window.start_training, "Ctrl+R")
-        self.add(menu, "stop", "Stop", window.stop_training, "Ctrl+.").setEnabled(False)
+        pause = self.add(menu, "pause", "Pause or go on", partial(run_deeds.pause, window), "Ctrl+,")
+        pause.setToolTip("Hold the run between two steps; its checkpoint is written")
+        stop = self.add(menu, "stop", "Stop", window.stop_training, "Ctrl+.")
+        stop.setToolTip("End the run; best and last weights stay")
+        for action in (pause, stop):
+            action.setEnabled(False)
+        menu.setToolTipsVisible(True)
+        menu.addSeparator()
+        carry_on = self.add(menu, "continue", "Continue with the changed design", partial(run_deeds.carry_on, window))
+        carry_on.setToolTip("Start a run with the last run's weights, as far as they fit what is drawn now")
 
     def _help(self) -> None:
         menu = self.menus.addMenu("Help")

@@ -1,299 +1,315 @@
-"""Curves of a run: a card for the loss and one for each metric, train and validation in it, values under the pointer.
-
-pyqtgraph is imported when the first card is made, not before: a window that trains nothing does not pay for it.
-"""
+"""Curves of runs: a chart for each loss and metric, and for the machine, with the tools over them."""
 
 from __future__ import annotations
 
-import csv
 import html
-import math
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from PySide6.QtCore import QEvent, QPointF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetrics, QImage, QResizeEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtCore import QSize, Qt
+from PySide6.QtGui import QColor, QImage, QResizeEvent
+from PySide6.QtWidgets import QFileDialog, QFrame, QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
-from app.design.file import FileError
-from app.window import theme as look
-from app.window.runs import Points
+from app.design.file import FileError, write_atomically
+from app.window import parts
+from app.window.chart import Chart
+from app.window.chart_view import SPLITS, Shown, View
+from app.window.curve_tools import CurveTools
+from app.window.run_folder import read_metrics
+from app.window.series import MACHINE, Points
 from app.window.theme import DARK, LIGHT, Tokens, theme
+from app.window.ticks import in_words, nice_ticks, reach
 
-COLOURS = {True: {"train": "#5b9cf6", "validation": "#f0a13c"}, False: {"train": "#2563eb", "validation": "#b45f06"}}
-"""The colours of the splits, dark and light; validation has points as well, so colour does not say it alone."""
-SPLITS = ("train", "validation")
-MOST = 4
-"""Cards side by side; further metrics are left to the run's metrics.csv."""
-NARROW = 200
-"""Pixels that a card needs."""
+__all__ = ["Chart", "Curves", "Shown", "in_words", "nice_ticks", "picture", "reach", "read_metrics", "values_of"]
 
-
-def nice_ticks(low: float, high: float, count: int, *, whole: bool = False) -> list[float]:
-    """At most count + 1 round values within low..high."""
-    if not high > low:
-        return [low]
-    rough = (high - low) / max(count, 1)
-    size = 10.0 ** math.floor(math.log10(rough))
-    step = next(size * m for m in (1, 2, 2.5, 5, 10) if size * m >= rough * 0.999)
-    step = max(math.ceil(step), 1) if whole else step
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [round(index * step, 12) for index in range(first, last + 1)]
+WIDE, HIGH = 182, 128
+"""Pixels that a chart needs; where there is no room for all of them, they are scrolled."""
+GAP = 12
+LAST = ("lr", "grad_norm")
+"""Values that stand behind the losses and metrics."""
+FILTERS = {"png": "Picture (*.png)", "svg": "Vector picture (*.svg)", "csv": "CSV (*.csv)"}
 
 
-def reach(done: float, epochs: float) -> float:
-    """Where the axis of a run of `epochs` ends while `done` are over: a long run's first epochs are not squeezed into
-    its first pixels; the axis grows in steps, so that it seldom moves."""
-    steps = (size * 10**power for power in range(1, 7) for size in (1, 2, 5))
-    return max(min(next((step for step in steps if done <= step), done), epochs), done)
-
-
-def in_words(value: float) -> str:
-    """A value of a curve in seven characters at most: 0.0312, 12.30, 1.2e+05."""
-    if not math.isfinite(value):
-        return str(value)
-    if value and not 1e-4 <= abs(value) < 1e4:
-        return f"{value:.1e}"
-    return f"{value:.4f}" if abs(value) < 10 else f"{value:.2f}"
-
-
-def read_metrics(path: Path) -> Points:
-    """The points in a run's metrics.csv. Raises FileError where the file is no such table."""
-    try:
-        with path.open(newline="", encoding="utf-8") as file:
-            table = list(csv.DictReader(file))
-        rows = [(r["split"], r["name"], int(r["epoch"]), int(r["step"]), float(r["value"])) for r in table]
-    except OSError as error:
-        raise FileError(f"{path} cannot be opened: {error.strerror or error}") from None
-    except (KeyError, TypeError, ValueError, csv.Error):
-        raise FileError(
-            f"{path} is not a run's metrics.csv: it needs the columns epoch, step, split, name and value"
-        ) from None
-    ends = [(epoch, step) for split, _name, epoch, step, _value in rows if split == "validation" and epoch > 0]
-    a_epoch = max((step / epoch for epoch, step in ends), default=0.0)
-    points: Points = {}
-    for split, name, epoch, step, value in rows:
-        points.setdefault((split, name), []).append((step / a_epoch if a_epoch else float(epoch), value))
-    return points
-
-
-class Chart(QFrame):
-    """One value's curves over the epochs, with the last values, or those under the pointer, above them."""
-
-    def __init__(self, name: str, tokens: Tokens, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        import pyqtgraph  # late: see above
-
-        self.setObjectName("chart")
-        self.name = name
-        self.points: Points = {}
-        self._span = (0.0, 1.0, 1.0)
-        self._said = ""
-        self._pointed: float | None = None
-        self._title = QLabel(name, self)
-        self._title.setFont(look.font(look.SECONDARY + 1, weight=QFont.Weight.DemiBold))
-        self._legend = QLabel(self)
-        self._legend.setFont(look.font(look.SECONDARY))
-        self._legend.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        self._legend.setTextFormat(Qt.TextFormat.RichText)
-        self._legend.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.plot = pyqtgraph.PlotWidget(self)
-        self.plot.setMenuEnabled(False)
-        self.plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # keys have nothing to do here: Tab goes past
-        self.plot.hideButtons()
-        self.plot.setMouseEnabled(False, False)
-        self.plot.setFrameShape(QFrame.Shape.NoFrame)
-        self.plot.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
-        self.plot.setMinimumSize(QSize(120, 60))
-        self.plot.viewport().installEventFilter(self)
-        self.plot.setMouseTracking(True)
-        self._axes = [self.plot.getAxis("left"), self.plot.getAxis("bottom")]
-        for axis in self._axes:
-            face = look.font(10, mono=True)
-            axis.setStyle(tickFont=face, tickLength=0, tickTextOffset=6, hideOverlappingLabels=False)
-            axis.enableAutoSIPrefix(False)
-        self._axes[0].setWidth(50)
-        self._axes[1].setHeight(20)
-        self.lines: dict[str, Any] = {
-            split: self.plot.plot([], [], antialias=True, name=split) for split in SPLITS
-        }
-        self._cursor = pyqtgraph.InfiniteLine(angle=90)
-        self._cursor.hide()
-        self.plot.addItem(self._cursor, ignoreBounds=True)
-        head = QHBoxLayout()
-        head.addWidget(self._title)
-        head.addWidget(self._legend, 1)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(12, 8, 12, 6)
-        layout.setSpacing(4)
-        layout.addLayout(head)
-        layout.addWidget(self.plot, 1)
-        self.set_tokens(tokens)
-
-    def set_tokens(self, tokens: Tokens) -> None:
-        """Take the colours of a theme."""
-        import pyqtgraph
-
-        self._tokens = tokens
-        colours = COLOURS[tokens.dark]
-        self.plot.setBackground(QColor(tokens.canvas))
-        self.setStyleSheet(
-            f"#chart {{ background: {tokens.canvas}; border: 1px solid {tokens.line}; border-radius: 8px; }}"
-            f"#chart QLabel {{ background: transparent; color: {tokens.text}; }}"
-        )
-        pen = pyqtgraph.mkPen(QColor(tokens.line), width=1)
-        for axis in self._axes:
-            axis.setPen(pen)
-            axis.setTextPen(pyqtgraph.mkPen(QColor(tokens.soft)))
-        self._axes[0].setGrid(150)
-        self._axes[0].setPen(pyqtgraph.mkPen(QColor(tokens.dots if tokens.dark else tokens.line), width=1))
-        self._cursor.setPen(pyqtgraph.mkPen(QColor(tokens.faint), width=1, style=Qt.PenStyle.DashLine))
-        self.lines["train"].setPen(pyqtgraph.mkPen(QColor(colours["train"]), width=1.6))
-        self.lines["validation"].setPen(pyqtgraph.mkPen(QColor(colours["validation"]), width=1.8))
-        for split, item in self.lines.items():
-            item.setSymbolSize(5)
-            item.setSymbolBrush(QColor(colours[split]))
-            item.setSymbolPen(None)
-        self._show_legend()
-
-    def show_points(self, points: Points, epochs: float) -> None:
-        """Draw this value's points on an axis of `epochs`."""
-        self.points = {key: line for key, line in points.items() if key[1] == self.name}
-        finite = [
-            (x, y) for split in SPLITS for x, y in self.points.get((split, self.name), ()) if math.isfinite(y)
-        ]
-        for split, item in self.lines.items():
-            line = [(x, y) for x, y in self.points.get((split, self.name), ()) if math.isfinite(y)]
-            item.setData([x for x, _ in line], [y for _, y in line])
-            item.setSymbol("o" if split == "validation" or len(line) == 1 else None)  # one point is no line
-        low, high = min((y for _, y in finite), default=0.0), max((y for _, y in finite), default=1.0)
-        room = (high - low) * 0.08 or max(abs(high) * 0.1, 0.05)
-        bottom = max(low - room, 0.0) if low >= 0 else low - room
-        right = reach(max((x for x, _ in finite), default=0.0), max(epochs, 1.0))
-        self._span = (bottom, high + room, right)
-        self._set_range()
-        self._show_legend()
-
-    def _set_range(self) -> None:
-        """Show the whole span, with as many ticks as the card has room for."""
-        bottom, top, right = self._span
-        beside = right * 12 / max(self.plot.width() - 74, 60)  # the last tick's words stand half to its right
-        self.plot.setRange(xRange=(0, right + beside), yRange=(bottom, top), padding=0)
-        rows, columns = max(self.plot.height() // 32, 2), max(self.plot.width() // 56, 2)
-        marks = [(v, f"{v:g}") for v in nice_ticks(0, right, min(columns, 10), whole=True)]
-        self._axes[0].setTicks([[(v, f"{v:g}") for v in nice_ticks(bottom, top, min(rows, 6))], []])
-        apart = (marks[1][0] - marks[0][0]) / (right + beside) * (self.plot.width() - 56) if len(marks) > 2 else 0
-        if apart >= 72:  # one of them says what the axis is; those at the ends would be cut
-            marks[1] = (marks[1][0], f"epoch {marks[1][1]}")
-        self._axes[1].setTicks([marks, []])
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        super().resizeEvent(event)
-        self._set_range()
-        self._show_legend()
-
-    def value_at(self, split: str, x: float | None) -> float | None:
-        """The value of `split` nearest to `x` epochs; the last with None."""
-        line = self.points.get((split, self.name), ())
-        if not line:
-            return None
-        return line[-1][1] if x is None else min(line, key=lambda point: abs(point[0] - x))[1]
-
-    def _show_legend(self) -> None:
-        """Names and values; where there is no room for both the names, or the values that are pointed at."""
-        shown: list[tuple[str, str]] = []
-        for split in (*SPLITS, "test"):
-            value = self.value_at(split, self._pointed)
-            if value is not None and not (split == "test" and self._pointed is not None):
-                shown.append((split, in_words(value)))
-        at = "" if self._pointed is None else f"epoch {self._pointed:.1f}"
-        self._said = "  ".join([*filter(None, [at]), *(f"{split} {value}" for split, value in shown)])
-        metrics, numbers = QFontMetrics(look.font(look.SECONDARY)), QFontMetrics(look.font(look.SECONDARY, mono=True))
-        wide = sum(metrics.horizontalAdvance(split + "  ") + numbers.horizontalAdvance("0" * 9) for split, _ in shown)
-        wide += metrics.horizontalAdvance(at + "  ")
-        room = self.width() - 24 - self._title.sizeHint().width() - 12
-        names = wide <= room or self._pointed is None
-        values = wide <= room or self._pointed is not None
-        parts = [f'<span style="color:{self._tokens.soft}">{at}</span>'] if at and wide <= room else []
-        kept = [entry for entry in shown if values or entry[0] != "test"]  # the test split has no curve to name
-        parts += [self._entry(split, names, value if values else "") for split, value in kept]
-        self._legend.setText("\N{NO-BREAK SPACE}\N{NO-BREAK SPACE} ".join(parts))
-
-    def _entry(self, split: str, named: bool, value: str) -> str:
-        colour = COLOURS[self._tokens.dark].get(split, self._tokens.soft)
-        name = f'<span style="color:{colour}">{split}</span>' if named else ""
-        if not value:
-            return name
-        number = html.escape(value).rjust(7).replace(" ", "\N{NO-BREAK SPACE}")
-        ink = self._tokens.text if named else colour
-        return f"{name} <span style=\"font-family:'JetBrains Mono'; color:{ink}\">{number}</span>".strip()
-
-    def legend(self) -> str:
-        """The values above the curves in words, those that there is no room for too."""
-        return self._said
-
-    def eventFilter(self, watched: Any, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.MouseMove:
-            self._point_at(event.position())  # type: ignore[attr-defined]
-        elif event.type() == QEvent.Type.Leave:
-            self._pointed = None
-            self._cursor.hide()
-            self._show_legend()
-        return bool(super().eventFilter(watched, event))
-
-    def _point_at(self, position: QPointF) -> None:
-        view = self.plot.getPlotItem().vb
-        x = view.mapSceneToView(self.plot.mapToScene(position.toPoint())).x()
-        reached = max((x for line in self.points.values() for x, _ in line[-1:]), default=None)
-        if reached is None:
-            return
-        self._pointed = min(max(x, 0.0), reached)
-        self._cursor.setValue(self._pointed)
-        self._cursor.show()
-        self._show_legend()
+def values_of(runs: Iterable[Shown]) -> tuple[list[str], list[str]]:
+    """The values that runs measured, in the order of their charts: of the network, and of the machine."""
+    keys = [key for run in runs for key, line in run.points.items() if len(line)]
+    names = dict.fromkeys(name for split, name in keys if split in SPLITS)
+    order = sorted(names, key=lambda name: (name in LAST, name != "loss"))
+    return order, list(dict.fromkeys(name for split, name in keys if split == MACHINE))
 
 
 class Curves(QWidget):
-    """The cards of a run side by side, the loss first. With `tokens` it keeps those colours, else it is the theme's."""
+    """The charts of runs, the loss first. With `tokens` it keeps those colours and has no tools, else it is the
+    theme's."""
 
     def __init__(self, parent: QWidget | None = None, tokens: Tokens | None = None) -> None:
         super().__init__(parent)
         self._fixed = tokens
+        self.view = View()
         self.charts: dict[str, Chart] = {}
-        self._row = QHBoxLayout(self)
-        self._row.setContentsMargins(0, 0, 0, 0)
-        self._row.setSpacing(12)
+        """By the name of the value that a run measures."""
+        self.gauges: dict[str, Chart] = {}
+        """Samples a second, and memory."""
+        self.hidden: set[str] = set()
+        self.runs: list[Shown] = []
+        self._main: Shown | None = None
+        self._over: list[Shown] = []
+        self._before: list[tuple[tuple[float, float] | None, dict[str, tuple[float, float]]]] = []
+        self.tools = CurveTools(self)
+        self.names = parts.label("", "soft")
+        self.names.setTextFormat(Qt.TextFormat.RichText)
+        self.names.setSizePolicy(self.names.sizePolicy().Policy.Ignored, self.names.sizePolicy().Policy.Preferred)
+        self.names.hide()
+        self._cards = QWidget(self)
+        self._cards.setObjectName("content")
+        self._grid = QGridLayout(self._cards)
+        self._grid.setContentsMargins(0, 0, 0, 0)
+        self._grid.setSpacing(GAP)
+        self._scroll = QScrollArea(self)
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setWidget(self._cards)
+        box = QVBoxLayout(self)
+        box.setContentsMargins(0, 0, 0, 0)
+        box.setSpacing(6)
+        box.addWidget(self.tools)
+        box.addWidget(self.names)
+        box.addWidget(self._scroll, 1)
         if tokens is None:
             theme.changed.connect(self._follow)
+        else:
+            self.tools.hide()
+            self._scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        tools = self.tools
+        tools.axis_chosen.connect(self.set_axis)
+        tools.log_chosen.connect(self.set_log)
+        tools.smoothing_chosen.connect(self.set_smoothing)
+        tools.chart_chosen.connect(self._choose)
+        tools.back_wanted.connect(self.back)
+        tools.export_wanted.connect(self.export)
+        tools.offer_charts(lambda: {name: name not in self.hidden for name in (*self.charts, *self.gauges)})
+
+    @property
+    def _tokens(self) -> Tokens:
+        return self._fixed or theme.tokens
+
+    @property
+    def ground(self) -> str:
+        """The colour behind the charts of a picture."""
+        return self._tokens.window
 
     def _follow(self) -> None:
-        for chart in self.charts.values():
+        for chart in self._all():
             chart.set_tokens(theme.tokens)
+        self._say_names()
 
-    def show_points(self, points: Points, epochs: float) -> None:
-        """Draw a run; cards come and go with the names of its values."""
-        names = list(dict.fromkeys(name for split, name in points if split in SPLITS))
-        names = sorted(names, key=lambda name: name != "loss")[:MOST] or ["loss"]
-        for name in [name for name in self.charts if name not in names]:
-            gone = self.charts.pop(name)
+    def _all(self) -> list[Chart]:
+        return [*self.charts.values(), *self.gauges.values()]
+
+    # what is shown ----------------------------------------------------------------------------------------------------
+
+    def show_points(self, points: Points, epochs: float, name: str = "this run") -> None:
+        """Draw a run; charts come and go with the names of its values."""
+        self._main = Shown(name, points, epochs, main=True)
+        self._show()
+
+    def lay_over(self, runs: list[Shown]) -> None:
+        """Draw these runs too."""
+        self._over = runs
+        self._show()
+
+    def show_runs(self, runs: list[Shown]) -> None:
+        """Draw runs of which none is the one that is shown."""
+        self._main, self._over = None, runs
+        self._show()
+
+    def _show(self) -> None:
+        self.runs = [*([self._main] if self._main is not None else []), *self._over]
+        values, machine = values_of(self.runs)
+        self._make(self.charts, values or ["loss"])
+        self._make(self.gauges, machine)
+        for chart in self._all():
+            chart.show_runs(self.runs)
+        self._say_names()
+        self._lay_out()
+
+    def _make(self, charts: dict[str, Chart], names: list[str]) -> None:
+        for name in [name for name in charts if name not in names]:
+            gone = charts.pop(name)
             gone.hide()
             gone.deleteLater()
-        for index, name in enumerate(names):  # the order of `charts` is that of the cards
-            if name not in self.charts:
-                self.charts[name] = Chart(name, self._fixed or theme.tokens, self)
-                self._row.insertWidget(index, self.charts[name], 1)
-            self.charts[name].show_points(points, epochs)
-        self._fit()
+        for name in names:
+            if name not in charts:
+                charts[name] = chart = Chart(name, self._tokens, self._cards, self.view)
+                chart.zoomed.connect(lambda span, heights, name=name: self.zoom(span, heights, name))
+                chart.moved.connect(self._move)
+                chart.back_wanted.connect(self.back)
+                chart.whole_wanted.connect(self.whole)
+                chart.pointed.connect(self._point)
+        ordered = {name: charts[name] for name in names}
+        charts.clear()
+        charts.update(ordered)
+
+    def _say_names(self) -> None:
+        """Which colour is which run's, where several are drawn."""
+        self.names.setVisible(bool(self._over))
+        chart = next(iter(self.charts.values()), None)
+        if not self._over or chart is None:
+            return
+        said = [f'<span style="color:{chart.run_colour(r.name)}">●</span> {html.escape(r.name)}' for r in self._over]
+        self.names.setText("\N{NO-BREAK SPACE} ".join(said))
+        self.names.setToolTip("\n".join(run.name for run in self._over))
+
+    def _choose(self, name: str, seen: bool) -> None:
+        (self.hidden.discard if seen else self.hidden.add)(name)
+        self._lay_out()
+
+    # how it is shown --------------------------------------------------------------------------------------------------
+
+    def set_axis(self, axis: str) -> None:
+        """Draw along epochs, steps or time."""
+        if axis != self.view.axis:
+            self.view.axis = axis
+            self.view.span = None
+            self.view.heights.clear()
+            self._before.clear()
+            self._redraw()
+
+    def set_log(self, on: bool) -> None:
+        """Draw values by their logarithm, or as they are."""
+        self.view.log = on
+        self.view.heights.clear()
+        self._redraw()
+
+    def set_smoothing(self, weight: float) -> None:
+        """Smooth the train curves, 0 to 0.99."""
+        self.view.smoothing = weight
+        self._redraw()
+
+    def zoom(self, span: tuple[float, float], heights: tuple[float, float] | None = None, name: str = "") -> None:
+        """Look at a part of the axis in all charts, and of one chart at a part of its height."""
+        self._before.append((self.view.span, dict(self.view.heights)))
+        self.view.span = span
+        if heights is not None:
+            self.view.heights[name] = heights
+        else:
+            self.view.heights.clear()
+        self._redraw()
+
+    def _move(self, span: tuple[float, float]) -> None:
+        self.view.span = span
+        self._redraw()
+
+    def back(self) -> None:
+        """See what was seen before the last zoom."""
+        if self._before:
+            self.view.span, self.view.heights = self._before.pop()
+            self._redraw()
+
+    def whole(self) -> None:
+        """See all of the curves."""
+        self._before.clear()
+        self.view.span = None
+        self.view.heights = {}
+        self._redraw()
+
+    def _redraw(self) -> None:
+        self.tools.back.setEnabled(bool(self._before))
+        for chart in self._all():
+            chart.redraw()
+
+    def _point(self, place: float | None) -> None:
+        for chart in self._all():
+            chart.point_at(place)
+
+    # places -----------------------------------------------------------------------------------------------------------
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)
-        self._fit()
+        self._lay_out()
 
-    def _fit(self) -> None:
-        """Show as many cards as there is room for."""
-        room = max(self.width() // NARROW, 1)
-        for index, chart in enumerate(self.charts.values()):
-            chart.setVisible(index < room)
+    def _lay_out(self) -> None:
+        """Put the charts in rows of equal ones; where they do not fit they are scrolled."""
+        seen = []
+        for chart in self._all():
+            self._grid.removeWidget(chart)
+            chart.setVisible(chart.name not in self.hidden)
+            if chart.name not in self.hidden:
+                seen.append(chart)
+        columns = min(max((self._scroll.width() + GAP) // (WIDE + GAP), 1), max(len(seen), 1))
+        rows = -(-len(seen) // columns)
+        for at, chart in enumerate(seen):
+            chart.setMinimumHeight(HIGH if rows > 1 else 0)
+            self._grid.addWidget(chart, at // columns, at % columns)
+        for column in range(self._grid.columnCount()):
+            self._grid.setColumnStretch(column, 1 if column < columns else 0)
+        for row in range(self._grid.rowCount()):
+            self._grid.setRowStretch(row, 1 if row < rows else 0)
+
+    # export -----------------------------------------------------------------------------------------------------------
+
+    def ask_path(self, kind: str) -> str:
+        """Ask where the curves are written; "" for nowhere."""
+        name = f"{self.runs[0].name if self.runs else 'curves'}.{kind}"
+        return QFileDialog.getSaveFileName(self, "Export the curves", name, FILTERS[kind])[0]
+
+    def export(self, kind: str, path: str = "") -> str:
+        """Write the curves as png, svg or csv to a file that is asked for. What went wrong is shown, and returned."""
+        from app.window import curve_export
+
+        chosen = path or self.ask_path(kind)
+        if not chosen:
+            return ""
+        target = Path(chosen) if Path(chosen).suffix else Path(f"{chosen}.{kind}")
+        try:
+            data = curve_export.table(self.runs, self.view) if kind == "csv" else self._drawn(kind)
+            write_atomically(target, data)
+        except FileError as error:
+            curve_export.report(self, str(error))
+            return str(error)
+        return ""
+
+    def _drawn(self, kind: str) -> bytes:
+        from app.window import curve_export
+
+        copy = self.twin()
+        data = curve_export.svg(copy) if kind == "svg" else curve_export.png(copy)
+        copy.deleteLater()
+        return data
+
+    def twin(self) -> Curves:
+        """The same curves on a sheet of their own, as a picture shows them: all charts, whatever the window's size."""
+        made = sheet(self._tokens)
+        made.view.__dict__.update(self.view.__dict__)
+        made.hidden = set(self.hidden)
+        made._main, made._over = self._main, self._over
+        made._show()
+        count = len([chart for chart in made._all() if chart.name not in made.hidden])
+        columns = min(count, 3) or 1
+        rows = -(-count // columns)
+        made.resize(max(400 * columns, 640) + 32, 300 * rows + 48)
+        made._lay_out()
+        return made
+
+    def sizeHint(self) -> QSize:
+        return QSize(2 * WIDE, HIGH)
+
+
+def sheet(tokens: Tokens) -> Curves:
+    """Curves without tools, on a ground of their own."""
+    curves = Curves(tokens=tokens)
+    curves.setObjectName("curves")
+    curves.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+    curves.setStyleSheet(
+        f"#curves {{ background: {tokens.window}; }} QScrollArea, #content {{ background: transparent; }}"
+        f"#curves > QLabel {{ color: {tokens.text}; }}"
+    )
+    layout = curves.layout()
+    assert layout is not None
+    layout.setContentsMargins(16, 16, 16, 16)
+    return curves
 
 
 def picture(metrics_csv: Path, dark: bool = True) -> QImage:
@@ -302,18 +318,11 @@ def picture(metrics_csv: Path, dark: bool = True) -> QImage:
     Raises FileError where the file is no such table.
     """
     points = read_metrics(metrics_csv)
-    tokens = DARK if dark else LIGHT
-    curves = Curves(tokens=tokens)
-    curves.setObjectName("curves")
-    curves.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
-    curves.setStyleSheet(f"#curves {{ background: {tokens.window}; }}")
-    layout = curves.layout()
-    assert layout is not None
-    layout.setContentsMargins(16, 16, 16, 16)
+    curves = sheet(DARK if dark else LIGHT)
     curves.resize(1200, 480)
     curves.show_points(points, max((line[-1][0] for line in points.values()), default=1.0))
     image = QImage(curves.size(), QImage.Format.Format_RGB32)
-    image.fill(QColor(tokens.window))
+    image.fill(QColor(curves.ground))
     curves.render(image)
     curves.deleteLater()
     return image

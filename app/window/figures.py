@@ -102,10 +102,10 @@ def port_lines(ports: tuple[PortShape, ...]) -> list[tuple[str, str]]:
 
 def fix_words(fix: Fix, analysis: Analysis | None) -> str:
     """A fix with its cost: `Conv 1x1 after down  +16.4 k`. While totals are partial most of the difference is what can
-    be counted only then: `Set groups to 4  61.1 M in all`."""
+    be counted only then: `Set groups to 4  61.1 M parameters`."""
     title = plain(fix.title)
     if analysis is not None and analysis.partial:
-        return f"{title}  {short(analysis.parameters + fix.parameters)} in all"
+        return f"{title}  {short(analysis.parameters + fix.parameters)} parameters"
     return f"{title}  {signed(fix.parameters)}" if fix.parameters else title
 
 

@@ -21,6 +21,7 @@ from app.messages import (
     Trained,
 )
 from app.messages.profile import GetProfile
+from app.messages.training import Carried, Pause
 from app.window.engine_process import EngineProcess
 
 GRACE = 10.0
@@ -32,6 +33,8 @@ class Job(QObject):
 
     progress = Signal(object)
     """Progress"""
+    carried = Signal(object)
+    """Carried: what became of the weights that a run began with"""
     finished = Signal(object)
     """Trained, Exported, Prediction or the answer to a Question"""
     failed = Signal(str)
@@ -72,6 +75,14 @@ class Job(QObject):
         self.engine.send(Cancel(self.request.job))
         QTimer.singleShot(round(GRACE * 1000), self, self._lose_patience)
 
+    def pause(self, on: bool) -> None:
+        """Hold a run between two steps, or let it go on; it may be asked before it has begun."""
+        request = Pause(self.request.job, on)
+        if self.alive and self.engine.ready is not None:
+            self.engine.send(request)
+        elif self.alive:
+            self.engine.became_ready.connect(lambda: self.engine.send(request) if self.alive else None)
+
     def _lose_patience(self) -> None:
         if self.alive:
             self.engine.kill()
@@ -82,6 +93,8 @@ class Job(QObject):
         match reply:
             case Progress():
                 self.progress.emit(reply)
+            case Carried():
+                self.carried.emit(reply)
             case Chunk():
                 data = self._files.setdefault(reply.file, bytearray())
                 if len(data) < reply.offset:

@@ -90,6 +90,7 @@ class SizesDialog(QDialog):
         self._questions = Questions(document, engines, self)
         self.summary = label("Trying sizes…", wrap=True)
         self.table = QTableWidget(0, 3)
+        self.table.setAccessibleName("Sizes that were tried")
         self.table.setHorizontalHeaderLabels(["Size", "Works", "What fails first"])
         self.table.verticalHeader().hide()
         self.table.setShowGrid(False)

@@ -26,6 +26,7 @@ from app.window.palette import Palette
 from app.window.panels import add_panels
 from app.window.parts import area
 from app.window.preview import Previews
+from app.window.shelf import Shelf
 from app.window.statusline import StatusLine
 from app.window.tab_bar import TabBar
 from app.window.theme import theme
@@ -53,6 +54,7 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self._follow_theme()
 
+        self.shelf = Shelf(self.settings, self)
         self.canvas = CanvasView(self.document)
         self.tabs.canvas = self.canvas
         self.palette_panel = Palette(self.document)
@@ -160,6 +162,7 @@ class MainWindow(QMainWindow):
         document.explanation_wanted.connect(self.explain)
         self.topbar.problems_wanted.connect(lambda: self.bottom.show_tab("Problems"))
         self.topbar.train_wanted.connect(self._train_or_stop)
+        self.shelf.moved.connect(self.previews.runs.moved)
         self._analysed()
 
     # theme and what is remembered -------------------------------------------------------------------------------------
@@ -246,6 +249,7 @@ class MainWindow(QMainWindow):
         """End the engines; the window is about to go."""
         self.canvas.arranger.wait()
         self.canvas.scene_.blockSignals(True)  # a dying scene still tells of its selection, when its items are gone
+        self.shelf.close()
         self.engines.close()
 
     def ask_stop_jobs(self) -> bool:
@@ -419,8 +423,10 @@ class MainWindow(QMainWindow):
     def running_changed(self, running: bool) -> None:
         """A run has begun, or ended."""
         self.topbar.set_running(running)
-        self.actions_["train"].setEnabled(not running)
-        self.actions_["stop"].setEnabled(running)
+        for name in ("train", "continue"):
+            self.actions_[name].setEnabled(not running)
+        for name in ("pause", "stop"):
+            self.actions_[name].setEnabled(running)
 
     def about(self) -> None:
         """What this is, and which versions."""

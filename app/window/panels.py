@@ -37,11 +37,25 @@ def _layers(window: MainWindow) -> QWidget:
 def _training(window: MainWindow) -> QWidget:
     from app.window.training import TrainingPanel
 
-    panel = TrainingPanel(window.document, window.engines)
+    panel = TrainingPanel(window.document, window.engines, shelf=window.shelf)
     panel.running_changed.connect(window.running_changed)
     panel.problems_wanted.connect(lambda: window.bottom.show_tab("Problems"))
     panel.try_wanted.connect(lambda: window.bottom.show_tab("Try"))
     panel.export_wanted.connect(window.export)
+    return panel
+
+
+def _runs(window: MainWindow) -> QWidget:
+    from app.window import run_deeds
+    from app.window.runs import Runs
+    from app.window.runs_panel import RunsPanel
+
+    panel = RunsPanel(window.shelf, Runs.of(window.document, window.engines))
+    panel.open_wanted.connect(lambda run: run_deeds.open_drawing(window, run))
+    panel.resume_wanted.connect(lambda run: run_deeds.resume(window, run))
+    panel.try_wanted.connect(lambda run: run_deeds.try_weights(window, run))
+    panel.export_wanted.connect(lambda run: run_deeds.export_weights(window, run))
+    panel.compare_wanted.connect(lambda runs: run_deeds.compare(window, runs))
     return panel
 
 
@@ -68,7 +82,7 @@ def _history(window: MainWindow) -> QWidget:
 
 
 PANELS: dict[str, Callable[[MainWindow], QWidget]] = {
-    "Problems": _problems, "Layers": _layers, "Training": _training, "Try": _try, "Preview": _preview,
+    "Problems": _problems, "Layers": _layers, "Training": _training, "Runs": _runs, "Try": _try, "Preview": _preview,
     "History": _history,
 }  # fmt: skip
 """By their titles, in the order of the tabs."""

@@ -20,7 +20,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.design.schedule import arithmetic_words
-from app.messages import Dataset, Device, Devices
+from app.messages import Device, Devices
+from app.messages.data import Dataset
 from app.window import parts
 from app.window import theme as look
 from app.window.document import Document

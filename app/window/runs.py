@@ -3,24 +3,27 @@ run belongs to the drawing that it trains, and goes on while another one is show
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
 from app.design.values import Design, Recipe, Settings
 from app.messages import Progress, Train, Trained
+from app.messages.training import Carried
 from app.window.document import Document
+from app.window.run_folder import MB, Kept
+from app.window.series import GPU_MEMORY, MACHINE, MEMORY, RATE, Line, Points
 
 STARTING, RUNNING, FINISHED, STOPPED, FAILED = "starting", "running", "finished", "stopped", "failed"
 
-Points = dict[tuple[str, str], list[tuple[float, float]]]
-"""(split, name of the value) -> points (epochs done, value)."""
-
 NONE = Settings()
+NO_WEIGHTS = "This run left no weights: start it again."
 
 
 @dataclass
@@ -37,6 +40,14 @@ class Run:
     job: Any = None
     stopping: bool = False
     """Whether it was asked to end."""
+    pausing: bool = False
+    """Whether it was asked to hold."""
+    paused: bool = False
+    """Whether it holds."""
+    begun_with: str = ""
+    """The run folder whose weights it began with."""
+    carried: Carried | None = None
+    """What became of those."""
     state: str = STARTING
     message: str = ""
     """Why it failed, for the user."""
@@ -67,14 +78,17 @@ class Run:
     def take(self, progress: Progress) -> None:
         """Add what the engine reports."""
         self.state, self.progress = RUNNING, progress
+        self.paused = progress.paused and self.pausing
         self.rate = progress.rate or self.rate
+        machine = {RATE: progress.rate, MEMORY: progress.memory / MB, GPU_MEMORY: progress.gpu_memory / MB}
+        values = [(progress.split, name, value) for name, value in progress.values.items()]
+        if progress.split == "train" and not progress.paused:
+            values += [(MACHINE, name, value) for name, value in machine.items() if value]
         x = epochs_done(progress)
-        for name, value in progress.values.items():
+        for split, name, value in values:
             if isinstance(value, int | float):
-                line = self.points.setdefault((progress.split, name), [])
-                while line and line[-1][0] >= x:
-                    line.pop()  # a resumed run goes back to its last checkpoint
-                line.append((x, float(value)))
+                line = self.points.setdefault((split, name), Line())
+                line.append(x, float(value), progress.step, progress.seconds or math.nan)
 
 
 def epochs_done(progress: Progress) -> float:
@@ -126,22 +140,25 @@ class Runs(QObject):
     def active(self) -> bool:
         return self.last is not None and self.last.active
 
-    def start(self, recipe: Recipe, device: str, *, resume: bool = False) -> Run:
-        """Train the drawing as it stands; with `resume` go on with the last run from its checkpoint."""
+    def start(self, recipe: Recipe, device: str, *, resume: bool = False, begin_with: str = "") -> Run:
+        """Train the drawing as it stands, with `begin_with` from the weights of that run folder as far as they fit;
+        with `resume` go on with the last run from its checkpoint."""
         last = self.last
         if resume and last is not None:
             run = Run(last.folder, last.design, last.recipe, last.device, True)
-            run.points = {key: list(points) for key, points in last.points.items()}
+            run.points = {key: line.copy() for key, line in last.points.items()}
         else:
-            run = Run(self._new_folder(), self._document.design, recipe, device)
+            run = Run(self._new_folder(), self._document.design, recipe, device, begun_with=begin_with)
         run.drawing = self._document.number
         self._every.append(run)
         title = self._document.title
         request = Train(
-            "", run.design, run.recipe, title, run.device, run=run.folder, resume=run.resumed
-        )
+            "", run.design, run.recipe, title, run.device, run=run.folder, resume=run.resumed,
+            begin_with=run.begun_with,
+        )  # fmt: skip
         job = run.job = self._engines.run(request)
         job.progress.connect(lambda progress: self._progress(run, progress))
+        job.carried.connect(lambda carried: self._carried(run, carried))
         job.finished.connect(lambda trained: self._finished(run, trained))
         job.failed.connect(lambda message: self._failed(run, message))
         self.changed.emit(run)
@@ -152,6 +169,55 @@ class Runs(QObject):
         folder = f"runs/{_plain(self._document.title)}-{datetime.now():%Y-%m-%d-%H%M%S}"
         taken = sum(run.folder.startswith(folder) and not run.resumed for run in self._every)
         return f"{folder}-{taken + 1}" if taken else folder
+
+    @property
+    def continuable(self) -> Run | None:
+        """The last run, where the drawing has changed since and may begin with its weights."""
+        run = self.last
+        if run is None or run.active or (run.progress is None and not run.usable):
+            return None
+        design = self._document.design
+        return run if (run.design.nodes, run.design.wires, run.design.groups) != (
+            design.nodes, design.wires, design.groups) else None  # fmt: skip
+
+    def adopt(self, kept: Kept) -> Run | None:
+        """Make a run that a folder tells of the last one of the drawing that is shown: its curves are shown, and its
+        weights are used. None where the folder cannot be read."""
+        if kept.design is None:
+            return None
+        last = self.last
+        if last is not None and (last.active or Path(last.folder).absolute() == kept.path.absolute()):
+            return last
+        state = FINISHED if kept.state == FINISHED else STOPPED if kept.usable else FAILED
+        run = Run(str(kept.path), kept.design, kept.recipe, state=state, message=kept.message or NO_WEIGHTS)
+        run.points = {key: line.copy() for key, line in kept.points.items()}
+        run.drawing, run.values, run.epochs = self._document.number, Settings(kept.test), kept.epoch
+        self._every.append(run)
+        self.changed.emit(run)
+        return run
+
+    def at(self, folder: Path) -> Run | None:
+        """The newest run of this window in a folder."""
+        wanted = folder.absolute()
+        return next((run for run in reversed(self._every) if Path(run.folder).absolute() == wanted), None)
+
+    def moved(self, old: Path, new: Path | None) -> None:
+        """A run folder has another name, or with None is gone: nothing is to ask for it any more."""
+        for run in [run for run in self._every if Path(run.folder).absolute() == old.absolute()]:
+            if new is None:
+                self._every.remove(run)
+            else:
+                run.folder = str(new)
+            self.changed.emit(run)
+
+    def pause(self, on: bool = True) -> None:
+        """Have the active run hold between two steps, or go on."""
+        run = self.last
+        if run is not None and run.active and run.job is not None and run.pausing != on and not run.stopping:
+            run.pausing = on
+            run.paused = run.paused and on
+            run.job.pause(on)
+            self.changed.emit(run)
 
     def stop(self) -> None:
         """Ask the active run to write its checkpoint and end."""
@@ -165,15 +231,21 @@ class Runs(QObject):
             run.take(progress)
             self.changed.emit(run)
 
+    def _carried(self, run: Run, carried: Carried) -> None:
+        run.carried = carried
+        self.changed.emit(run)
+
     def _finished(self, run: Run, trained: Trained) -> None:
         run.state = STOPPED if trained.stopped else FINISHED
         run.folder, run.values, run.epochs = trained.run or run.folder, trained.values, trained.epochs
         run.ended = time.time()
+        run.pausing = run.paused = False
         self.changed.emit(run)
 
     def _failed(self, run: Run, message: str) -> None:
         if run.active:
             run.state, run.message = FAILED, message
+            run.pausing = run.paused = False
             self.changed.emit(run)
 
 

@@ -10,6 +10,7 @@ from app.messages.recipe import CountSamples, Samples
 from app.window.document import Document
 from app.window.questions import Questions
 
+Key = tuple[str, float, float, bool]
 WAIT = 300
 """Milliseconds that it waits for further edits."""
 
@@ -23,8 +24,8 @@ class SampleCount(QObject):
         super().__init__(parent)
         self._document = document
         self._questions = Questions(document, engines, self)
-        self._known: dict[str, int] = {}
-        self._failed: dict[str, str] = {}
+        self._known: dict[Key, int] = {}
+        self._failed: dict[Key, str] = {}
         """Data that could not be counted, and why."""
         self._wanted = False
         document.changed.connect(lambda *_: self._ask())
@@ -34,7 +35,13 @@ class SampleCount(QObject):
     @property
     def samples(self) -> int | None:
         """Of the data chosen; None while that is not known."""
-        return self._known.get(self._document.design.recipe.data)
+        return self._known.get(self._key)
+
+    @property
+    def _key(self) -> Key:
+        """What the number hangs on."""
+        recipe = self._document.design.recipe
+        return recipe.data, recipe.validation_share, recipe.test_share, recipe.skip_bad_samples
 
     def want(self, on: bool) -> None:
         """Somebody looks at it, or no more."""
@@ -42,19 +49,19 @@ class SampleCount(QObject):
         self._ask()
 
     def _ask(self) -> None:
-        analysis, data = self._document.analysis, self._document.design.recipe.data
+        analysis, key = self._document.analysis, self._key
         valid = analysis is not None and analysis.valid
-        if not (self._wanted and valid and data) or data in self._known or data in self._failed:
+        if not (self._wanted and valid and key[0]) or key in self._known or key in self._failed:
             return
         self._questions.ask(
-            lambda: CountSamples("", self._document.design), lambda told: self._take(data, told),
-            lambda why: self._fail(data, why), wait=WAIT,
+            lambda: CountSamples("", self._document.design), lambda told: self._take(key, told),
+            lambda why: self._fail(key, why), wait=WAIT,
         )  # fmt: skip
 
-    def _take(self, data: str, told: Samples) -> None:
-        self._known[data] = told.train
+    def _take(self, key: Key, told: Samples) -> None:
+        self._known[key] = told.train
         self.changed.emit()
 
-    def _fail(self, data: str, why: str) -> None:
-        self._failed[data] = why
+    def _fail(self, key: Key, why: str) -> None:
+        self._failed[key] = why
         self.changed.emit()

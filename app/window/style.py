@@ -146,6 +146,11 @@ QTableCornerButton::section {{ background: {panel}; border: none; }}
 QProgressBar {{ background: {raised}; border: none; border-radius: 3px; max-height: 6px; min-height: 6px;
     color: transparent; }}
 QProgressBar::chunk {{ background: {accent}; border-radius: 3px; }}
+QSlider::groove:horizontal {{ background: {line}; height: 4px; border-radius: 2px; }}
+QSlider::sub-page:horizontal {{ background: {accent}; border-radius: 2px; }}
+QSlider::handle:horizontal {{ background: {soft}; width: 14px; height: 14px; margin: -5px 0; border-radius: 7px; }}
+QSlider::handle:horizontal:hover {{ background: {text}; }}
+QSlider::handle:horizontal:focus {{ background: {accent}; }}
 QFrame#problem {{ background: transparent; border: 1px solid transparent; border-radius: 6px; }}
 QFrame#problem:hover {{ background: {raised}; }}
 QFrame#problem:focus {{ border-color: {accent}; }}

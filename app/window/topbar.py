@@ -119,7 +119,9 @@ class TopBar(QWidget):
             text = f"{warnings:,} warning{'s' * (warnings != 1)}"
             state, symbol, shade = "warning", "triangle-alert", theme.tokens.warn
         else:
-            state, text, symbol, shade = "ok", "No problems", "circle-check", theme.tokens.ok
+            hints = f"{len(found):,} hint{'s' * (len(found) != 1)}"
+            text = hints if found else "No problems"
+            state, symbol, shade = "ok", "circle-check", theme.tokens.ok
         self.problems.setText(text)
         self.problems.setIcon(icon(symbol, shade))
         mark(self.problems, "state", state)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import Qt, QTimer, Signal
@@ -17,7 +19,9 @@ from PySide6.QtWidgets import (
 )
 
 from app.design.usual import has_loss, usual_loss, usual_words
-from app.messages import Dataset, Progress
+from app.messages import Progress
+from app.messages.data import Dataset
+from app.messages.training import Carried
 from app.window import parts
 from app.window import theme as look
 from app.window.curves import Curves, in_words
@@ -25,6 +29,7 @@ from app.window.document import Document
 from app.window.notice import Button, Notice, fill
 from app.window.recipe_form import RecipeForm
 from app.window.runs import FAILED, FINISHED, Run, Runs
+from app.window.shelf import Shelf
 from app.window.theme import theme
 
 REDRAW = 80
@@ -71,15 +76,18 @@ class TrainingPanel(QWidget):
     try_wanted = Signal()
     export_wanted = Signal()
 
-    def __init__(self, document: Document, engines: Any, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, document: Document, engines: Any, parent: QWidget | None = None, shelf: Shelf | None = None
+    ) -> None:
         super().__init__(parent)
-        self._document, self._engines = document, engines
+        self._document, self._engines, self._shelf = document, engines, shelf
         self.runs = Runs.of(document, engines)
         self._was_running = False
         self.curves: Curves | None = None
         self.form = RecipeForm(document, engines, self)
         self.start_button = parts.button("Start", "primary", "Train the drawing with this recipe")
-        self.stop_button = parts.button("Stop", "", "Write a checkpoint and end the run")
+        self.pause_button = parts.button("Pause", "", "Hold the run between two steps; its checkpoint is written")
+        self.stop_button = parts.button("Stop", "", "Write a checkpoint and end the run; best and last weights stay")
         self.bar = QProgressBar(self)
         self.status = parts.label("", "monosoft")
         self.notice = Notice(self)
@@ -91,6 +99,7 @@ class TrainingPanel(QWidget):
         self._redraw.setInterval(REDRAW)
         self._redraw.timeout.connect(self._draw)
         self.start_button.clicked.connect(self.start)
+        self.pause_button.clicked.connect(self.pause)
         self.stop_button.clicked.connect(self.stop)
         self.form.refusal_changed.connect(self._refresh)
         self.runs.changed.connect(self._run_changed)
@@ -99,6 +108,9 @@ class TrainingPanel(QWidget):
         document.analysed.connect(self._refresh)
         document.catalogue_changed.connect(self._refresh)
         theme.changed.connect(self._paint)
+        if shelf is not None:
+            shelf.changed.connect(lambda: self._lay_over() if shelf.over else None)
+            shelf.over_changed.connect(self._lay_over)
         engines.devices.connect(self._devices)
         self._devices(engines.last_devices)
         self._paint()
@@ -120,6 +132,7 @@ class TrainingPanel(QWidget):
         below = QHBoxLayout()
         below.setSpacing(8)
         below.addWidget(self.start_button, 1)
+        below.addWidget(self.pause_button, 1)
         below.addWidget(self.stop_button, 1)
         below.addWidget(self.form.more)
         form.addLayout(below)
@@ -150,6 +163,8 @@ class TrainingPanel(QWidget):
     def _paint(self) -> None:
         self.start_button.setIcon(look.icon("play", theme.color("on_accent").name()))
         self.stop_button.setIcon(look.icon("square"))
+        held = self.runs.last is not None and self.runs.last.pausing
+        self.pause_button.setIcon(look.icon("play" if held else "pause"))
 
     # starting and ending ----------------------------------------------------------------------------------------------
 
@@ -174,6 +189,20 @@ class TrainingPanel(QWidget):
             return False
         self.runs.start(self._document.design.recipe, self.form.device, resume=True)
         return True
+
+    def carry_on(self) -> bool:
+        """Start a run of the drawing as it stands now with the weights of the last run, as far as they fit."""
+        last = self.runs.continuable
+        if self.running or last is None or self._missing() is not None:
+            self._refresh()
+            return False
+        self.runs.start(self._document.design.recipe, self.form.device, begin_with=last.folder)
+        return True
+
+    def pause(self) -> None:
+        """Hold the run between two steps, or let it go on."""
+        if self.running and (run := self.runs.last) is not None:
+            self.runs.pause(not run.pausing)
 
     def stop(self) -> None:
         """End the run; it writes a checkpoint first."""
@@ -226,6 +255,10 @@ class TrainingPanel(QWidget):
         self.start_button.setVisible(not running)
         self.stop_button.setVisible(running)
         self.stop_button.setEnabled(run is None or not run.stopping)
+        self.pause_button.setVisible(running)
+        self.pause_button.setEnabled(run is None or not run.stopping)
+        self.pause_button.setText("Go on" if run is not None and run.pausing else "Pause")
+        self._paint()
         self._progress.setVisible(running)
         if running:
             assert run is not None
@@ -234,7 +267,7 @@ class TrainingPanel(QWidget):
         said = self._missing() or self._ended() or first
         curves = self.curves is not None and run is not None and bool(run.points)
         if running:
-            self.notice.hide()
+            self._say_carried(run)
             self.empty.say("none", "The curves begin with the first steps." if not curves else "")
         elif curves:
             self.notice.show()
@@ -247,10 +280,32 @@ class TrainingPanel(QWidget):
             # The button that was pressed is gone: the keys must not fall to some other part of the window.
             (self.stop_button if running else self.start_button).setFocus()
 
+    def _say_carried(self, run: Run | None) -> None:
+        """While a run goes on: which weights of another one it began with."""
+        carried = run.carried if run is not None else None
+        self.notice.setVisible(carried is not None)
+        if carried is not None:
+            name = re.split(r"[/\\]", carried.of.rstrip("/\\"))[-1]
+            self.notice.say(
+                "info", f"Continues {name}: {carried.summary}.", ("Show weights", lambda: self._show_carried(carried)),
+                main=False,
+            )  # fmt: skip
+
+    def _show_carried(self, carried: Carried) -> None:
+        from app.window.carried_dialog import CarriedDialog
+
+        dialog = CarriedDialog(carried, self)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
     def _show_progress(self, run: Run) -> None:
         progress = run.progress
         if run.stopping:
             self.status.setText("Stopping: the checkpoint is written")
+        elif run.pausing:
+            where = f"epoch {progress.epoch} / {progress.epochs}" if progress is not None else ""
+            said = f"Paused · {where}" if run.paused else "Pausing: the step is finished"
+            self.status.setText(said.rstrip(" ·"))
         elif progress is None:
             self.status.setText("Resuming" if run.resumed else "The engine is starting")
         else:
@@ -303,7 +358,7 @@ class TrainingPanel(QWidget):
         if run.state == FAILED:
             again: tuple[Button, ...] = (("Start again", self.start),)
             resume: tuple[Button, ...] = (("Resume", self.resume),) if run.progress is not None else ()
-            return "error", run.message, (*resume, *again)
+            return "error", run.message, (*resume, *again, *self._continue_button())
         test = f"test {values_line(dict(run.values))}" if run.values else "no test values"
         epochs = f"{run.epochs} epoch{'' if run.epochs == 1 else 's'}"
         word = "Finished" if run.state == FINISHED else "Stopped"
@@ -311,7 +366,20 @@ class TrainingPanel(QWidget):
         buttons: tuple[Button, ...] = (("Try", self.try_wanted.emit), ("Export", self.export_wanted.emit))
         if run.state != FINISHED:
             buttons = (*buttons, ("Resume", self.resume))
+        buttons = (*self._continue_button(), *buttons)
         return "ok" if run.state == FINISHED else "info", sentence, buttons
+
+    def _continue_button(self) -> tuple[Button, ...]:
+        changed = self.runs.continuable is not None
+        return (("Continue with the changed design", self.carry_on),) if changed else ()
+
+    def _lay_over(self) -> None:
+        """Draw the runs that were chosen in the list over the one that is shown."""
+        run, shelf = self.runs.last, self._shelf
+        if self.curves is None or shelf is None:
+            return
+        own = Path(run.folder).absolute() if run is not None else None
+        self.curves.lay_over(shelf.shown([path for path in shelf.over if path != own]))
 
     def _draw(self) -> None:
         """Draw the curves of the last run."""
@@ -321,5 +389,6 @@ class TrainingPanel(QWidget):
         if self.curves is None:
             self.curves = Curves(self._pages)
             self._pages.addWidget(self.curves)
-        self.curves.show_points(run.points, run.recipe.epochs)
+            self._lay_over()
+        self.curves.show_points(run.points, run.recipe.epochs, run.name)
         self._refresh()

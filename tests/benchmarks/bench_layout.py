@@ -17,6 +17,7 @@ import time
 from itertools import pairwise
 
 import networkx as nx
+from msgspec.structs import replace
 
 from app.design.layout import Box, Layout, Watch, lay_out, order
 from app.design.layout import layers as layering
@@ -125,7 +126,8 @@ def deafness(graph: Graph) -> None:
     document = Document()
     tensor = Port("out", "*S")
     document.set_catalogue((Card("Add", "Add", "Connector", inputs=(Port("xs", "*S", many="*"),), outputs=(tensor,)),))
-    document.load(Design(nodes=graph.nodes, wires=graph.wires), None)
+    nodes = tuple(replace(node, x=i % 100 * 260.0, y=i // 100 * 180.0) for i, node in enumerate(graph.nodes))
+    document.load(Design(nodes=nodes, wires=graph.wires), None)
     view = CanvasView(document)
     view.resize(1200, 700)
     view.show()

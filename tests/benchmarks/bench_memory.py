@@ -18,8 +18,8 @@ from torch.utils._pytree import tree_leaves
 from app.design.paths import set_from_text
 from app.design.values import Design, Recipe
 from app.engine.compile import InvalidDesignError, Network, compile_design, shared_analyser
+from app.engine.evaluation import total_loss
 from app.engine.forecast import Forecaster
-from app.engine.loop import total_loss
 from app.engine.optim import make_optimizer
 from app.engine.passes import stand_in_loss
 from app.engine.recipe import PRECISIONS

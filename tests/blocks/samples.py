@@ -37,6 +37,18 @@ def _pairs(reduction: int) -> Callable[[Mapping[str, Any]], tuple[int, ...]]:
     return lambda s: (s["B"], 4, s["H"] * s["W"], -(-s["H"] // reduction) * -(-s["W"] // reduction))
 
 
+AS_LARGE = (
+    "BinaryCrossEntropy", "BinaryFocalLoss", "MSELoss", "L1Loss", "SmoothL1Loss", "HuberLoss", "MeanSquaredError",
+    "MeanAbsoluteError", "R2Score",
+)  # fmt: skip
+"""Blocks whose target has the sizes of `x`, or the same without a size of 1."""
+
+WHOLE = {("CTCLoss", "lengths"): (9, 11)}
+"""Ports of whole numbers that are no classes, and from where to before where they lie."""
+
+CROWDED = {"TripletLoss": 24}
+"""Blocks that compare the samples of a batch with each other, and how many of them there are."""
+
 FITTED: dict[tuple[str, str], Callable[[Mapping[str, Any]], tuple[int, ...]]] = {
     ("Attend2d", "bias"): _pairs(1), ("CMTAttention", "bias"): _pairs(2), ("CMTBlock", "bias"): _pairs(2),
     ("DeformableAggregation", "offset"): lambda s: (s["B"], 2 * 4 * 9, s["H"], s["W"]),
@@ -50,6 +62,7 @@ FITTED: dict[tuple[str, str], Callable[[Mapping[str, Any]], tuple[int, ...]]] = 
     ("SamplePyramid", "offset"): lambda s: (s["B"], s["L"], 2 * 4 * LEVELS * 4),
     ("SamplePyramid", "weight"): lambda s: (s["B"], s["L"], 4 * LEVELS * 4),
     ("SampleMap", "offset"): lambda s: (s["B"], 2 * 2, 5, 4), ("DistanceBias", "at"): lambda s: (s["B"], 2 * 2, 5, 4),
+    **{(id, "target"): lambda s: (s["B"], *s["S"]) for id in AS_LARGE},
 }  # fmt: skip
 """Ports whose sizes no pattern says: products of others and of default settings, or any at all."""
 
@@ -65,7 +78,7 @@ def sample(card: Card, sizes: Mapping[str, Any], *, optional: bool = False, seed
     """Random inputs that fit the block's patterns. With `optional`, optional ports are wired too."""
     generator = torch.Generator().manual_seed(seed)
     room = ROOMY.get(card.id, 1)
-    sizes = {**sizes, "H": room * sizes["H"], "W": room * sizes["W"]}
+    sizes = {**sizes, "H": room * sizes["H"], "W": room * sizes["W"], "B": CROWDED.get(card.id, sizes["B"])}
     binder = Binder({s.name: s.default for s in card.settings})
     inputs: list[Any] = []
     for port in card.inputs:
@@ -76,7 +89,8 @@ def sample(card: Card, sizes: Mapping[str, Any], *, optional: bool = False, seed
         if (fitted := FITTED.get((card.id, port.name))) is not None:
             tensors = [torch.randn(fitted(sizes), generator=generator) for _ in range(count)]
         else:
-            tensors = [_tensor(port, sizes, i, generator) for i in range(count)]
+            bounds = WHOLE.get((card.id, port.name), (0, sizes["K"]))
+            tensors = [_tensor(port, sizes, i, generator, bounds) for i in range(count)]
         shapes = [tuple(t.shape) for t in tensors]
         dtype = str(tensors[0].dtype).removeprefix("torch.")
         if port.kind == "pyramid":
@@ -92,13 +106,15 @@ def sample(card: Card, sizes: Mapping[str, Any], *, optional: bool = False, seed
     return Sample(tuple(inputs), {name: known[name] for name in card.reads})
 
 
-def _tensor(port: Port, sizes: Mapping[str, Any], level: int, generator: torch.Generator) -> torch.Tensor:
+def _tensor(
+    port: Port, sizes: Mapping[str, Any], level: int, generator: torch.Generator, bounds: tuple[int, int]
+) -> torch.Tensor:
     pattern = parse(port.pattern)
     if pattern.kind == "any":
         return torch.randn(sizes["B"], 4, generator=generator)
     shape = tuple(n for dim in pattern.dims for n in _dim(dim, sizes, level))
     if pattern.dtype == "int":
-        return torch.randint(0, sizes["K"], shape, generator=generator)
+        return torch.randint(*bounds, shape, generator=generator)
     return torch.randn(shape, generator=generator)
 
 

@@ -18,8 +18,8 @@ from blocks.layers.composite import ConvNormAct
 from blocks.layers.convolution import Conv2d
 from blocks.layers.pooling import MaxPool2d
 from blocks.layers.shape import Interpolate
-from blocks.losses import CrossEntropy
-from blocks.metrics import Accuracy
+from blocks.losses.classes import CrossEntropy
+from blocks.metrics.classes import Accuracy
 from blocks.necks.fpn import FPN
 from blocks.stages.residual import BasicBlock
 from blocks.stems import ConvStem
@@ -103,7 +103,7 @@ def test_interpolate_takes_the_size_of_another_map() -> None:
 def test_cross_entropy_and_accuracy(shape: tuple[int, ...]) -> None:
     scores, target = torch.randn(6, 4, *shape), torch.randint(0, 4, (6, *shape))
     torch.testing.assert_close(
-        CrossEntropy(0.5, 0.1)(scores, target), 0.5 * F.cross_entropy(scores, target, label_smoothing=0.1)
+        CrossEntropy(4, 0.5, 0.1)(scores, target), 0.5 * F.cross_entropy(scores, target, label_smoothing=0.1)
     )
     hits = (scores.argmax(1) == target).float().mean()
     torch.testing.assert_close(Accuracy(4)(scores, target), hits)

@@ -11,9 +11,8 @@ import pytest
 from msgspec.structs import replace
 from PIL import Image, ImageDraw
 
-from app.engine import fit
 from app.engine.compile import InputSpec
-from app.engine.data import DataError, open_data
+from app.engine.data import DataError, fit, open_data
 from app.engine.predict import predict
 from app.engine.runs import Run, RunError, load_run
 from app.engine.train import train

@@ -20,8 +20,8 @@ from app.design import file
 from app.design.values import Design, Node, Recipe, Settings
 from app.engine import checkpoint, devices
 from app.engine.compile import InvalidDesignError, compile_design
+from app.engine.data.fit import DataError
 from app.engine.devices import DeviceError
-from app.engine.fit import DataError
 from app.engine.loop import TrainingError
 from app.engine.optim import OPTIMIZERS, SCHEDULES, rate_at
 from app.engine.recipe import explain

@@ -8,7 +8,8 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 
 from app.design.values import Design, End, Node, Settings, Wire
-from app.messages import Dataset, Device, Devices, Progress
+from app.messages import Device, Devices, Progress
+from app.messages.data import Dataset
 from blocks.card import Card, Page, Port, Setting
 
 DEVICES = Devices(
@@ -42,6 +43,7 @@ CARDS = (
 
 class FakeJob(QObject):
     progress = Signal(object)
+    carried = Signal(object)
     finished = Signal(object)
     failed = Signal(str)
 
@@ -51,9 +53,13 @@ class FakeJob(QObject):
         self.files: dict[str, bytes] = {}
         self.alive = True
         self.cancelled = False
+        self.paused = False
 
     def cancel(self) -> None:
         self.cancelled = True
+
+    def pause(self, on: bool) -> None:
+        self.paused = on
 
     def tell(self, epoch: int, step: int, split: str, *, epochs: int = 3, **values: float) -> None:
         """Report that `step` of 10 * epochs steps are done."""

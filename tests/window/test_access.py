@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +16,12 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import (
     QAbstractButton,
+    QAbstractItemView,
     QAbstractSpinBox,
     QApplication,
     QComboBox,
     QDialog,
+    QHeaderView,
     QLabel,
     QLineEdit,
     QMenuBar,
@@ -26,14 +31,29 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+import app.window
 from app.window import style
 from app.window import theme as themes
 from app.window.canvas import painting
+from app.window.compare_dialog import CompareDialog, Given
+from app.window.consent import ConsentDialog
 from app.window.contrast import MARK, TEXT, ratio
+from app.window.explanation import Explanation
+from app.window.export_dialog import FORMATS, ExportDialog
+from app.window.gallery import Gallery
+from app.window.journal import Claim
+from app.window.letters import SizesDialog
 from app.window.main_window import MainWindow
+from app.window.own_dialog import OwnDialog
 from app.window.panels import PANELS
+from app.window.recovery import RecoveryDialog
+from app.window.runs import Runs
+from app.window.shortcuts import ShortcutsDialog
+from app.window.steps import History
 from app.window.theme import CATEGORY_COLOURS, DARK, LIGHT, Tokens, theme
+from app.window.variants_table import VariantsDialog
 from tests.window.canvas_hands import CARDS, CHAIN
+from tests.window.fake_engines import FakeEngines
 
 CONTROLS = (QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox, QPlainTextEdit, QTabBar)
 
@@ -104,23 +124,39 @@ def test_every_control_has_a_name_and_is_reached_with_tab(window: MainWindow, ta
     assert faults(window) == []
 
 
-def test_dialogs_have_names_too(window: MainWindow, qtbot: Any) -> None:
-    from app.window.explanation import Explanation
-    from app.window.gallery import Gallery
-    from app.window.letters import SizesDialog
-    from app.window.own_dialog import OwnDialog
-    from app.window.shortcuts import ShortcutsDialog
+def dialogs() -> set[type[QDialog]]:
+    """Every dialog of the window's own."""
+    for module in pkgutil.iter_modules(app.window.__path__, "app.window."):
+        importlib.import_module(module.name)
+    return {kind for kind in QDialog.__subclasses__() if kind.__module__.startswith("app.window.")}
 
+
+def test_dialogs_have_names_too(window: MainWindow, tmp_path: Path) -> None:
+    document, engines = window.document, FakeEngines()
+    left = [(Claim.take(tmp_path / name), History(CHAIN, name=name)) for name in ("one", "two")]
     made: list[QDialog] = [
-        ShortcutsDialog(window.actions_, window), SizesDialog(window.document, window.engines, window),
-        OwnDialog(window.engines.own, window), Gallery(window.document, window.files, window),
-        Explanation(window.document, window.engines, window),
+        ShortcutsDialog(window.actions_, window), SizesDialog(document, window.engines, window),
+        OwnDialog(window.engines.own, window), Gallery(document, window.files, window),
+        Explanation(document, window.engines, window), ConsentDialog(document, window),
+        ExportDialog(document, engines, Runs.of(document, engines), window, window.canvas.scene_),
+        CompareDialog(Given("one", CHAIN), Given("two", CHAIN), CARDS, engines, window),
+        VariantsDialog(document, window.engines, window), RecoveryDialog(left, window),  # type: ignore[arg-type]
     ]  # fmt: skip
+    assert {type(dialog) for dialog in made} == dialogs(), "a new dialog is to be asked as well"
     for dialog in made:
-        dialog.show()
-        assert dialog.windowTitle()
-        assert faults(dialog) == [], type(dialog).__name__
-        assert [text for text in dialog.findChildren(QTextBrowser) if not text.accessibleName()] == []
+        pages: list[object] = [None]
+        if isinstance(dialog, ExportDialog):
+            pages = [form.to for form in FORMATS]
+        for page in pages:
+            if page is not None:
+                dialog.choose(page)  # type: ignore[attr-defined]
+            dialog.show()
+            QApplication.processEvents()
+            assert dialog.windowTitle()
+            assert faults(dialog) == [], (type(dialog).__name__, page)
+            texts = [*dialog.findChildren(QTextBrowser), *dialog.findChildren(QAbstractItemView)]
+            shown = [view for view in texts if view.isVisibleTo(dialog) and not isinstance(view, QHeaderView)]
+            assert [view for view in shown if not view.accessibleName()] == [], (type(dialog).__name__, page)
         dialog.close()
         dialog.deleteLater()
 
@@ -219,7 +255,13 @@ from PySide6.QtWidgets import QApplication
 from app.window import theme
 application = QApplication([])
 theme.load_fonts()
+from app.window.explanation import Explanation
+from app.window.export_dialog import FORMATS, ExportDialog
+from app.window.gallery import Gallery
+from app.window.journal import Claim
+from app.window.letters import SizesDialog
 from app.window.main_window import MainWindow
+from app.window.own_dialog import OwnDialog
 from app.window.panels import PANELS
 from tests.window.canvas_hands import CARDS
 from tests.window.test_access import cut

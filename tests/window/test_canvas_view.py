@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
-from PySide6.QtGui import QGuiApplication, QHelpEvent, QWheelEvent
+from PySide6.QtGui import QGuiApplication, QHelpEvent, QInputDevice, QNativeGestureEvent, QPointingDevice, QWheelEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QPushButton, QToolTip
+from PySide6.QtWidgets import QApplication, QPushButton, QToolTip
 
 from app.design import edits
 from app.design.values import Design, End, Expression, Group, Node
@@ -71,7 +73,7 @@ def test_the_bubble_says_the_problem_and_its_button_mends_it(view: CanvasView) -
     view.reveal("conv")
     assert view.bubble.isVisible()
     button = view.bubble.findChild(QPushButton, "first")
-    assert button.text() == "Set out_channels to 3  1.79 k in all", "most of a partial total is not counted yet"
+    assert button.text() == "Set out_channels to 3  1.79 k parameters", "most of a partial total is not counted yet"
     QTest.mouseClick(button, Qt.MouseButton.LeftButton)
     assert view.document.design.by_id["conv"].settings["out_channels"] == 3
     assert view.document.undo_stack.undoText() == "Set out_channels to 3"
@@ -271,3 +273,38 @@ def test_a_group_used_twice_refreshes_both_nodes_when_its_ports_change(qtbot, do
     document.edit("Add", lambda d: edits.add_node(d, "g", node("y", "GroupOutput", 480)))
     assert view.scene_.refreshed == 2
     assert [p.name for p in view.scene_.nodes["b"].face.outputs] == ["y"]
+
+
+def test_two_fingers_on_a_trackpad_pan_and_a_pinch_zooms_at_them(view: CanvasView) -> None:
+    pad = QPointingDevice(
+        "pad", 7, QInputDevice.DeviceType.TouchPad, QPointingDevice.PointerType.Finger,
+        QInputDevice.Capability.Position | QInputDevice.Capability.PixelScroll, 2, 1,
+    )  # fmt: skip
+    view.set_zoom(0.8)
+    at = QPoint(400, 300)
+    local, where = QPointF(at), QPointF(view.viewport().mapToGlobal(at))
+    before = view.mapToScene(at)
+
+    def fingers(by: QPoint, held: Qt.KeyboardModifier = Qt.KeyboardModifier.NoModifier) -> None:
+        event = QWheelEvent(
+            local, where, by, by * 8, Qt.MouseButton.NoButton, held, Qt.ScrollPhase.ScrollUpdate, False,
+            Qt.MouseEventSource.MouseEventNotSynthesized, pad,
+        )  # fmt: skip
+        QApplication.sendEvent(view.viewport(), event)
+
+    fingers(QPoint(40, -24))
+    assert view.zoom == pytest.approx(0.8)
+    moved = view.mapToScene(at) - before
+    assert (moved.x(), moved.y()) == pytest.approx((-40 / 0.8, 24 / 0.8), abs=2)
+    under = view.mapToScene(at)
+    kind = Qt.NativeGestureType.ZoomNativeGesture
+    steps = [0.2, 0.1, -0.05, *[0.013, -0.012] * 40]
+    for value in steps:
+        event = QNativeGestureEvent(kind, pad, 2, local, local, where, value, QPointF())
+        QApplication.sendEvent(view.viewport(), event)
+    assert view.zoom == pytest.approx(0.8 * math.prod(1 + value for value in steps))
+    slip = view.mapToScene(at) - under
+    assert abs(slip.x()) < 2 and abs(slip.y()) < 2, "what lies under the fingers stays there"
+    zoomed = view.zoom
+    fingers(QPoint(0, 30), Qt.KeyboardModifier.ControlModifier)
+    assert view.zoom > zoomed, "with Ctrl two fingers zoom"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, Qt
-from PySide6.QtGui import QAction, QGuiApplication
+from PySide6.QtCore import QEvent, QPoint, QPointF, Qt
+from PySide6.QtGui import QAction, QGuiApplication, QMouseEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QInputDialog, QMenu
+from PySide6.QtWidgets import QApplication, QInputDialog, QMenu
 
 from app.design import file
 from app.design.values import Design, Frame
@@ -36,6 +36,14 @@ def frame_two(view: CanvasView, title: str = "Trunk") -> Frame:
 
 def title_of(view: CanvasView, id: str = "frame") -> QPoint:
     return view.mapFromScene(view.scene_.frames.items[id].bar(view.zoom).center())
+
+
+def hover(view: CanvasView, at: QPoint) -> None:
+    """Move the pointer there, whatever other window the screen has over this one."""
+    place, none = QPointF(at), Qt.MouseButton.NoButton
+    where = QPointF(view.viewport().mapToGlobal(at))
+    event = QMouseEvent(QEvent.Type.MouseMove, place, where, none, none, Qt.KeyboardModifier.NoModifier)
+    QApplication.sendEvent(view.viewport(), event)
 
 
 def entry(menu: QMenu, text: str) -> QAction:
@@ -106,8 +114,7 @@ def test_corners_and_edges_resize(view: CanvasView, corner: str, part: str) -> N
     frame = frame_two(view)
     view.scene_.clearSelection()
     at = view.mapFromScene(getattr(view.scene_.frames.items["frame"].rect, corner)())
-    QTest.mouseMove(view.viewport(), at + QPoint(30, 30))  # the pointer may be there from the test before
-    QTest.mouseMove(view.viewport(), at)
+    hover(view, at)
     assert view.viewport().cursor().shape() == Qt.CursorShape.SizeFDiagCursor
     way = 60 if part == "se" else -60
     drag(view, at, at + QPoint(way, way))
@@ -264,3 +271,16 @@ def test_far_out_the_title_grows_and_can_still_be_taken(view: CanvasView) -> Non
 def test_frames_alone_are_a_drawing_that_is_seen(view: CanvasView) -> None:
     view.document.load(Design(frames=(Frame("note", "To do", "Begin here", 0, 0, 300, 200),)), None)
     assert view.scene_.bounds().width() == 300 and not view.invitation.isVisible()
+
+
+@pytest.mark.parametrize("zoom", [1.0, 0.6, 0.3])
+def test_the_title_stands_on_one_tone(view: CanvasView, zoom: float) -> None:
+    frame_two(view)
+    view.scene_.clearSelection()
+    view.set_zoom(zoom)
+    view.look_at(view.scene_.frames.items["frame"].rect.center())
+    QApplication.processEvents()
+    bar = view.mapFromScene(view.scene_.frames.items["frame"].bar(view.zoom)).boundingRect()
+    picture = view.viewport().grab().toImage()
+    seen = {picture.pixelColor(bar.right() - 8, y).name() for y in range(bar.top() + 4, bar.bottom() - 3)}
+    assert len(seen) == 1, seen

@@ -121,7 +121,8 @@ NEW = {
 def test_every_field_of_the_recipe_is_edited_and_undone(made: Any) -> None:
     document, _, panel = made
     form = panel.form
-    assert set(NEW) | {"data", "optimizer", "schedule", "nodes"} == set(Recipe.__struct_fields__), "none is left out"
+    elsewhere = {"data", "validation_share", "test_share", "skip_bad_samples", "weights"}
+    assert set(NEW) | elsewhere | {"optimizer", "schedule", "nodes"} == set(Recipe.__struct_fields__), "all are there"
     for name, (value, needs) in NEW.items():
         if needs:
             choose(form.schedule if needs in NAMES else form.optimizer, needs)

@@ -15,6 +15,7 @@ from app.window.canvas.drops import BLOCK_MIME
 from app.window.canvas.search_box import SearchBox
 from app.window.canvas.view import CanvasView
 from app.window.document import Document
+from app.window.theme import theme
 from blocks.card import Card, Port, Preset, Setting
 from tests.window.canvas_hands import CARDS, CHAIN, body, drag, drop, key, node, port, wire
 
@@ -212,3 +213,18 @@ def test_inside_a_group_its_own_ends_are_offered(view: CanvasView) -> None:
     assert "Group input" in titles and "Input" not in titles and "encoder" not in titles
     press(view, Qt.Key.Key_Return, typed="group input")
     assert view.document.graph.wires[-1].target == End("deep", "x")
+
+
+def test_the_wire_that_waits_is_drawn_to_the_box_until_it_closes(view: CanvasView) -> None:
+    start, end = port(view, "conv", "out", output=True), VOID
+    drag(view, start, end)
+
+    def lit() -> bool:
+        picture = view.viewport().grab().toImage()
+        accent = theme.color("accent")
+        seen = [picture.pixelColor(VOID - QPoint(x, y)) for x in range(2, 60) for y in range(40)]
+        return any(abs(c.red() - accent.red()) + abs(c.blue() - accent.blue()) < 60 for c in seen)
+
+    assert search(view).isVisible() and lit()
+    press(view, Qt.Key.Key_Escape)
+    assert view.search is None and not lit()

@@ -109,6 +109,14 @@ def recipe_from(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
     return changed
 
 
+def _yes_or_no(text: str) -> bool:
+    """Raises ValueError where it is neither."""
+    known = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
+    if text.lower() not in known:
+        raise ValueError(text)
+    return known[text.lower()]
+
+
 def print_json(value: Any) -> None:
     """One JSON document on a line of stdout."""
     sys.stdout.write(msgspec.json.encode(value, enc_hook=file.enc_hook).decode() + "\n")

@@ -20,11 +20,12 @@ from app.engine.data import (
     TensorSource,
     Wanted,
     dataset_of,
+    label_field,
     open_data,
     target_sources,
 )
-from app.engine.fit import Frame, fit_tensor, frame_of, read_picture
-from app.engine.predict import DIGIT, see
+from app.engine.data.fit import Frame, fit_tensor, frame_of, read_picture
+from app.engine.predict import DIGIT, picture_size, see, shows_pictures
 from app.engine.preview import looks
 from app.messages.preview import Choice
 
@@ -73,7 +74,7 @@ def choose(
     """
     kind = spec.partition(":")[0]
     held, said = _held(spec, inputs, targets)
-    frames = [_frame(s, kind, bool(picture)) for s in inputs]
+    frames = [_frame(s, spec, bool(picture)) for s in inputs]
     numbers = [_random(s, index, readers.get(s.name, [])) for s in inputs]
     classes = held.data.classes if held is not None and held.data.kind == kind else ()
     if picture:
@@ -103,7 +104,7 @@ def choose(
         said = (*said, "The drawing names no data that fits: a handwritten digit stands in.")
     return Shown(
         values, known, " ".join([first, *words]),
-        tuple(f is not None and held.data.kind in ("digits", "images") for f in frames),
+        tuple(f is not None and shows_pictures(held.data.kind) for f in frames),
         classes, _choices(held, row), len(held.order), said,
     )  # fmt: skip
 
@@ -145,7 +146,7 @@ def _held(
     global _opened
     card = dataset_of(spec)
     said: tuple[str, ...] = ()
-    if card is not None and card.needs_path:
+    if card is not None and card.kind != "digits" and (not card.needs_path or spec.partition(":")[2]):
         path = Path(spec.partition(":")[2]).expanduser()
         key = (spec, inputs, targets, path.stat().st_mtime_ns if path.exists() else 0)
         if _opened is not None and _opened[0] == key:
@@ -160,7 +161,7 @@ def _held(
             return held, ()
         except DataError as error:
             said = (f"The drawing's data is not shown: {error}",)
-    if not any(_frame(each, spec.partition(":")[0]) for each in inputs):
+    if not any(_frame(each, spec) for each in inputs):
         return None, said
     if _opened is None or _opened[0] != "digits":
         # As they are: fitted to a large Input all of them would take gigabytes.
@@ -203,7 +204,8 @@ def _targets(
     known = {}
     for target in targets:
         try:
-            (source,) = target_sources(Wanted(inputs, (target,)), "digits", label, label.float(), sources)
+            fields = {"label": label_field("digits", label, label.float())}
+            (source,) = target_sources(Wanted(inputs, (target,)), "digits", fields, sources)
         except DataError:
             continue
         known[target.name] = source.take(torch.tensor([0]))
@@ -225,13 +227,14 @@ def _choices(held: Held, row: int) -> tuple[Choice, ...]:
 # what no data gives ---------------------------------------------------------------------------------------------------
 
 
-def _frame(spec: InputSpec, kind: str, own: bool = False) -> Frame | None:
+def _frame(spec: InputSpec, data: str, own: bool = False) -> Frame | None:
     """How a picture is fed to the Input; None where it takes none. Rows of numbers and tables of them count as pictures
     only where the drawing's data or the user says so."""
-    if kind not in ("digits", "images") and not own and len(spec.shape) != 3:
+    pictures = shows_pictures(data.partition(":")[0])
+    if not pictures and not own and len(spec.shape) != 3:
         return None
     try:
-        return frame_of(spec, "the sample", None if kind == "images" else NATIVE)
+        return frame_of(spec, "the sample", picture_size(data) if pictures else NATIVE)
     except DataError:
         return None
 

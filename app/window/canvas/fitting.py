@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from app.design.ports import Ports, ports
 from app.design.values import End, Node, Wire
 from app.design.wires import kinds_fit
-from app.messages.parts import pattern_words, takes_rank
+from app.messages.parts import pattern_words, sizes_of, takes_rank
 from app.messages.reports import PortShape
 from app.window.canvas import texts
 from app.window.document import Document
@@ -48,8 +48,7 @@ def why_not(port: Port, what: Given) -> str:
     if "any" in (port.kind, what.kind) or what.kind not in ("tensor", "pyramid"):
         return ""
     if what.rank is not None and port.pattern not in _ANYTHING and not takes_rank(port.pattern, what.rank):
-        sizes = " ".join(pattern_words(port.pattern))
-        return f"`{port.name}` takes the sizes {sizes}, this has {what.rank} with the batch"
+        return f"`{port.name}` takes the sizes {sizes_of(port.pattern)}, this has {what.rank} with the batch"
     if what.whole is not None and not port.pattern.startswith("number"):
         if what.whole and port.dtype != "int":
             return f"`{port.name}` takes fractions, this is whole numbers"
@@ -69,6 +68,11 @@ class Fitting:
         """The wire in whose place the new ones come."""
         self._into = self._output(source) if source is not None else None
         self._out = self._ports(target).input(target.port) if target is not None else None
+
+    @property
+    def kind(self) -> Kind:
+        """Of the wire that waits."""
+        return self._into.kind if self._into is not None else self._out.kind if self._out is not None else "tensor"
 
     @staticmethod
     def between(document: Document, wire: Wire, moved: Wire | None = None) -> Fitting:
@@ -114,7 +118,7 @@ class Fitting:
         port = self._out
         if port is None:
             return "Search blocks"
-        sizes = port.pattern if port.kind == "tensor" and port.pattern not in _ANYTHING else f"a {port.kind}"
+        sizes = sizes_of(port.pattern) if port.kind == "tensor" and port.pattern not in _ANYTHING else f"a {port.kind}"
         return f"Search what gives {sizes}"
 
     @staticmethod
@@ -126,5 +130,7 @@ class Fitting:
         port = into or out
         if port is None:
             return ""
-        sizes = port.pattern if port.kind != "any" and port.pattern not in _ANYTHING else "any size"
+        if port.kind != "tensor":
+            return f"{port.name}  {port.kind if port.kind != 'any' else 'any size'}"
+        sizes = sizes_of(port.pattern) if port.pattern not in _ANYTHING else "any size"
         return f"{port.name}  {sizes}"

@@ -99,12 +99,14 @@ class FrameItem(QGraphicsItem):
         selected = self.isSelected()
         rect = QRectF(0, 0, self.frame.width, self.frame.height)
         bar = self.bar(zoom).translated(-self.pos())
+        body = QRectF(rect)
+        body.setTop(min(max(bar.bottom(), rect.top()), rect.bottom()))  # under the bar the ground would show through
         own, dark = theme.category(self.frame.colour), theme.tokens.dark
         ground, head = _thin(own, 26 if dark else 22), _thin(own, 70 if dark else 54)
         line = theme.color("accent") if selected else _thin(own, 150)
         edge = QPen(line, (2.0 if selected else 1.0) / min(zoom, 1.0))
         if zoom < NEAR:  # the corners are too small to be seen round, and large round shapes cost most of a repaint
-            painter.fillRect(rect, ground)
+            painter.fillRect(body, ground)
             painter.fillRect(bar, head)
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(edge)
@@ -112,6 +114,7 @@ class FrameItem(QGraphicsItem):
         else:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(ground)
+            painter.setClipRect(body)
             painter.drawRoundedRect(rect, RADIUS, RADIUS)
             painter.setBrush(head)
             painter.setClipRect(bar)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QEvent, QModelIndex, QObject, QPoint, QPointF, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QCursor, QKeyEvent, QPainter
+from PySide6.QtGui import QCursor, QKeyEvent, QPainter, QPen
 from PySide6.QtWidgets import (
     QApplication,
     QFrame,
@@ -32,6 +32,7 @@ from app.window.canvas import commands, glyphs
 from app.window.canvas.face import ICONS, icon_of
 from app.window.canvas.fitting import Fitting
 from app.window.canvas.joining import place_joined
+from app.window.canvas.wire_item import Curve, draw_curve
 from app.window.document import Document
 from app.window.palette_rows import CATEGORY, ICON, KEY, LEFT
 from app.window.papers import cited
@@ -170,6 +171,18 @@ class SearchBox(QFrame):
         application = QApplication.instance()
         assert application is not None
         application.installEventFilter(self)  # a press anywhere else closes it
+
+    def paint(self, painter: QPainter) -> None:
+        """Draw the wire that waits for a block, in the scene's coordinates."""
+        scene, fitting = self._view.scene_, self._fitting
+        if fitting is None or self._wire is not None:
+            return
+        ends: list[QPointF] = []
+        for end, output in ((fitting.source, True), (fitting.target, False)):
+            known = end is not None and end.node in scene.nodes
+            ends.append(scene.place_of(end, output=output) if known and end is not None else self._at)
+        pen = QPen(theme.color("accent"), 2.0, Qt.PenStyle.DashLine)
+        draw_curve(painter, Curve.between(*ends).path(), fitting.kind, pen)
 
     def _dress(self) -> None:
         look = theme.tokens
@@ -327,6 +340,7 @@ class SearchBox(QFrame):
         theme.changed.disconnect(self._dress)
         self.hide()
         self._view.search = None
+        self._view.viewport().update()
         self._view.setFocus()
         self.deleteLater()
 
@@ -371,4 +385,5 @@ def open_search(
         spot: QPoint = view.viewport().mapFromGlobal(QCursor.pos())
         at = view.mapToScene(spot) if view.viewport().rect().contains(spot) else view.middle()
     view.search = SearchBox(view, at, fitting, wire)
+    view.viewport().update()  # the wire that waits
     return view.search

@@ -29,6 +29,9 @@ class Sheet(QGraphicsView):
         self.setTransformationAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
         self.setResizeAnchor(QGraphicsView.ViewportAnchor.NoAnchor)
         self._ground = Tiles(self, self.draw_ground)
+        self._kept: tuple[tuple[float, ...], QPointF] | None = None
+        """Where the view stood after a zoom, and the point that the pointer held: the next one holds the very same, or
+        what lies under the fingers would slip by a part of a px with each step."""
         theme.changed.connect(self._recolour)
 
     @property
@@ -48,10 +51,15 @@ class Sheet(QGraphicsView):
         zoom = min(max(zoom, SMALLEST), LARGEST)
         if zoom == self.zoom:
             return
-        before = self.mapToScene(place)
+        key = (place.x(), place.y(), *self._stand())
+        kept = self._kept[1] if self._kept is not None and self._kept[0] == key else self.mapToScene(place)
         self.setTransform(self.transform().fromScale(zoom, zoom))
-        after = self.mapToScene(place)
-        self._centre(self.mapToScene(self.viewport().rect().center()) + before - after)
+        slipped = self.viewportTransform().map(kept) - QPointF(place)
+        self.scroll(QPoint(-round(slipped.x()), -round(slipped.y())))
+        self._kept = (place.x(), place.y(), *self._stand()), kept
+
+    def _stand(self) -> tuple[float, ...]:
+        return self.horizontalScrollBar().value(), self.verticalScrollBar().value(), self.zoom
 
     def scroll(self, delta: QPoint) -> None:  # type: ignore[override]
         """Move the sheet by `delta` px."""

@@ -323,6 +323,8 @@ class CanvasView(Sheet):
     def drawForeground(self, painter: QPainter, rect: QRectF | QRect) -> None:
         if self.gesture is not None:
             self.gesture.paint(painter)
+        if self.search is not None:
+            self.search.paint(painter)
 
     # the mouse --------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,50 @@
+"""How a run goes on the machine: what memory its process has, and waiting while it is paused."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+GLANCE = 0.05
+"""Seconds between two looks whether a pause is over."""
+
+
+class Pace(NamedTuple):
+    """A line of speed.csv: after `step` steps and `seconds` of training, samples a second and bytes."""
+
+    step: int
+    seconds: float
+    rate: float
+    memory: int
+    gpu_memory: int
+
+
+def memory() -> int:
+    """Bytes of memory that this process has now (on macOS: had at most); 0 on Windows, where it is not asked for."""
+    if sys.platform == "linux":
+        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    return int(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)  # macOS counts bytes here
+
+
+def gpu_memory(device: torch.device) -> int:
+    """Bytes that torch holds on a CUDA device; 0 elsewhere."""
+    return int(torch.cuda.memory_reserved(device)) if device.type == "cuda" else 0
+
+
+def hold(paused: Callable[[], bool], cancelled: Callable[[], bool]) -> float:
+    """Wait until the pause is over, or the run is to end. Returns how many seconds that took."""
+    began = time.monotonic()
+    while paused() and not cancelled():
+        time.sleep(GLANCE)
+    return time.monotonic() - began
