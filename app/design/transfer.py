@@ -12,7 +12,7 @@ from app.design.edits import EditError
 from app.design.ports import Catalogue, ports
 from app.design.presets import preset, with_preset
 from app.design.usual import COLUMN, ROW, has_loss, output_source, usual_loss
-from app.design.values import Design, End, Node, NodeRule, Settings
+from app.design.values import Design, End, Node, NodeRule, Settings, SettingValue
 from app.design.wires import downstream
 
 Change = Literal["same", "classes", "task", "domain"]
@@ -147,6 +147,24 @@ def _ordered(design: Design, head: str) -> list[str]:
     return list(done)
 
 
+def describe(before: Design, after: Design) -> list[str]:
+    """What became of the drawing, a line each."""
+    old = {node.name for node in before.nodes}
+    lines = []
+    rules = after.recipe.nodes
+    waits = [rule.node for rule in rules if rule.unfreeze]
+    for title, names in (
+        ("New", [node.name for node in after.nodes if node.name not in old]),
+        ("Taken away", sorted(old - {node.name for node in after.nodes})),
+        ("Frozen", [node.name for node in after.nodes if node.frozen]),
+        (f"Frozen until epoch {max((rule.unfreeze for rule in rules), default=0)}", waits),
+        (f"At {OLD_SHARE:g} times the rate", [rule.node for rule in rules if rule.rate != 1]),
+    ):
+        if names:
+            lines.append(f"{title}: {', '.join(names)}.")
+    return lines
+
+
 def transfer(design: Design, plan: Plan, catalogue: Catalogue, weighted: Collection[str] = ()) -> Design:
     """The design made ready for `plan`, its recipe included. `weighted` are the ids of nodes that are known to have
     weights (none: all may). Raises EditError where the drawing has no head or no encoder, or nothing is left to train.
@@ -158,13 +176,59 @@ def transfer(design: Design, plan: Plan, catalogue: Catalogue, weighted: Collect
         if plan.change == "domain":
             for node in parts.decoder:
                 design = _renewed(design, node)
-        design = edits.set_setting(design, "", parts.head, parts.size, plan.size, catalogue)
-        design = _renewed(design, parts.head)
+        for head in _heads(design, parts, catalogue):
+            design = edits.set_setting(design, "", head, parts.size, plan.size, catalogue)
+            design = _renewed(design, head)
     elif plan.change == "task":
         design = _other_head(design, parts, plan, catalogue)
-    if not has_loss(design, catalogue) and not (plan.change == "task" and plan.task == "pixels"):
+    if plan.change != "task" and not has_loss(design, catalogue):
         design = usual_loss(design, None, catalogue)
+        if _for_pixels(design, parts.head, catalogue):
+            design = _masks(_like_the_image(design, parts.head, catalogue))
     return _trained(design, parts, plan, weighted)
+
+
+def _heads(design: Design, parts: Anatomy, catalogue: Catalogue) -> list[str]:
+    """The head, and auxiliary ones that tell the same classes."""
+    told = _told(design, parts.head, parts.size, catalogue)
+    return [
+        node.id for node in design.nodes
+        if node.id == parts.head
+        or (_category(design, node.id, catalogue) == "Head" and node.id not in (*parts.encoder, *parts.decoder)
+            and _told(design, node.id, parts.size, catalogue) == told)
+    ]  # fmt: skip
+
+
+def _told(design: Design, id: str, size: str, catalogue: Catalogue) -> SettingValue:
+    declared = edits.setting_of(design, design.by_id[id], size, catalogue)
+    told: SettingValue = design.by_id[id].settings.get(size, declared.default if declared is not None else None)
+    return told
+
+
+def _for_pixels(design: Design, head: str, catalogue: Catalogue) -> bool:
+    """Whether the head tells something of each pixel: then it looks at the image's size."""
+    return ports(design, design, design.by_id[head], catalogue).input("like") is not None
+
+
+def _like_the_image(design: Design, head: str, catalogue: Catalogue) -> Design:
+    """The head's scores brought to the image's height and width, where it can do that."""
+    image, end = next((node for node in design.nodes if node.block == "Input"), None), End(head, "like")
+    if image is None or not _for_pixels(design, head, catalogue) or design.wire_into(end) is not None:
+        return design
+    out = ports(design, design, image, catalogue).outputs[0].name
+    return edits.connect(design, "", End(image.id, out), end, catalogue)
+
+
+def _masks(design: Design) -> Design:
+    """The Targets are masks as high and wide as the image."""
+    image = next((node for node in design.nodes if node.block == "Input"), None)
+    size = image.settings.get("size", ()) if image is not None else ()
+    if not isinstance(size, tuple) or len(size) != 3:
+        return design
+    nodes = (
+        replace(n, settings=Settings(field="mask", size=size[1:])) if n.block == "Target" else n for n in design.nodes
+    )
+    return replace(design, nodes=tuple(nodes))
 
 
 def _renewed(design: Design, id: str) -> Design:
@@ -198,10 +262,8 @@ def _other_head(design: Design, parts: Anatomy, plan: Plan, catalogue: Catalogue
         name = design.by_id[source.node].name
         raise EditError(f"`{name}` gives no feature maps, which scores for each pixel need: choose another task.")
     at = design.by_id[source.node]
-    gone = downstream(design, source.node) - set(parts.encoder)
-    gone |= {node.id for node in design.nodes if node.block == "Target"}
-    gone |= {node.id for node in design.nodes if _category(design, node.id, catalogue) in ("Loss", "Metric")}
-    design = edits.remove(design, "", gone)
+    kept = {*_ordered(design, source.node), source.node}
+    design = edits.remove(design, "", [n.id for n in design.nodes if n.id not in kept and n.block != "Input"])
     x = at.x
     for block in blocks:
         x += COLUMN
@@ -215,22 +277,22 @@ def _other_head(design: Design, parts: Anatomy, plan: Plan, catalogue: Catalogue
         if size:
             design = _renewed(design, node.id)
         design = edits.connect(design, "", source, End(node.id, "x"), catalogue)
-        image = next((n for n in design.nodes if n.block == "Input"), None)
-        card = catalogue[block]
-        if image is not None and any(port.name == "like" for port in card.inputs):
-            out = ports(design, design, image, catalogue).outputs[0].name
-            design = edits.connect(design, "", End(image.id, out), End(node.id, "like"), catalogue)
-        source = End(node.id, card.outputs[0].name)
+        design = _like_the_image(design, node.id, catalogue)
+        source = End(node.id, catalogue[block].outputs[0].name)
     output = edits.new_node(design, "", "Output", x=x + COLUMN, y=at.y)
     design = edits.connect(edits.add_node(design, "", output), "", source, End(output.id, "x"), catalogue)
     loss = "MSELoss" if plan.task == "numbers" else "CrossEntropy"
     if loss in catalogue and "Target" in catalogue:
-        design = _judged(design, source, loss, catalogue, x + COLUMN, at.y + ROW)
-    return design
+        design = _judged(design, source, loss, plan, catalogue, x, at.y + ROW)
+    return _masks(design) if plan.task == "pixels" else design
 
 
-def _judged(design: Design, source: End, loss: str, catalogue: Catalogue, x: float, y: float) -> Design:
-    target = edits.new_node(design, "", "Target", name="label", x=x, y=y + ROW)
+def _judged(design: Design, source: End, loss: str, plan: Plan, catalogue: Catalogue, x: float, y: float) -> Design:
+    name = "label" if plan.task == "numbers" else "mask"
+    target = edits.new_node(design, "", "Target", name=name, x=x, y=y + ROW / 2)
+    if plan.task == "numbers":
+        size = (plan.size,) if plan.size > 1 else ()
+        target = replace(target, settings=Settings(field="label", size=size, dtype="float32"))
     design = edits.add_node(design, "", target)
     judge = edits.new_node(design, "", loss, x=x + COLUMN, y=y)
     design = edits.add_node(design, "", judge)
@@ -245,8 +307,8 @@ def _given(design: Design, source: End, catalogue: Catalogue) -> str:
         return "vector"
     if found.kind == "pyramid":
         return "pyramid"
-    sizes = len(found.pattern.rpartition(":")[2].split())
-    return {4: "map", 3: "tokens"}.get(sizes, "vector")
+    sizes = found.pattern.rpartition(":")[2].split()
+    return "vector" if any("*" in size for size in sizes) else {4: "map", 3: "tokens"}.get(len(sizes), "vector")
 
 
 def _trained(design: Design, parts: Anatomy, plan: Plan, weighted: Collection[str]) -> Design:

@@ -305,6 +305,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """Whether torch.compile makes kernels for the network before it is trained."""
     early_stop: int = 0
     """Epochs without a better validation loss after which training ends; 0: it goes on to its last epoch."""
+    workers: int = 2
+    """Threads that read samples from disk ahead of the network; 0: none. They change no batch."""
     weights: str = ""
     """A file whose weights a new run begins with, as far as they fit; empty: it begins with new ones."""
     nodes: tuple[NodeRule, ...] = ()

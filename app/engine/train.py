@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import platform
@@ -83,6 +84,8 @@ def train(
     state = checkpoint.load_state(place / "checkpoints" / "last") if resume and not again else None
     if again:
         weights, begin_with = begun_with(place)
+    if weights is None and begin_with is None and recipe.weights:
+        weights = Path(recipe.weights)
     if state is not None:
         recipe = going_on(recipe, state)
     checkpoint.seed_all(recipe.seed)
@@ -98,6 +101,7 @@ def train(
         if is_first():
             on_carried(carried)
     data = open_data(recipe.data, training.inputs, training.targets, recipe.seed, options_of(recipe))
+    data = dataclasses.replace(data, workers=recipe.workers)
     if state is not None:
         _check_samples(place, data)
     check_data(recipe, data)

@@ -6,11 +6,17 @@ import math
 from typing import Any
 
 from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QFont
 from PySide6.QtWidgets import QLineEdit, QWidget
 
 from app.window import parts
 from app.window import theme as look
 from app.window.number_edit import FieldError, show_text
+
+
+def mono() -> QFont:
+    """What numbers and paths are written in."""
+    return look.font(look.BODY, mono=True)
 
 
 class RateEdit(QLineEdit):
@@ -30,7 +36,7 @@ class RateEdit(QLineEdit):
         self._optional, self._tip = optional, tip
         self.refusal = ""
         """Why what stands here cannot be taken."""
-        self.setFont(look.font(look.BODY, mono=True))
+        self.setFont(mono())
         self.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.setToolTip(tip)
         self.editingFinished.connect(self._commit)

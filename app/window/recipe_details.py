@@ -20,6 +20,7 @@ from app.window.rate_finder_box import RateFinderBox
 from app.window.recipe_more import RecipeMore
 from app.window.recipe_rules import RulesFold
 from app.window.sentences import rich
+from app.window.weights_row import WeightsRow
 
 UNKNOWN_STEPS = 100
 """Steps of an epoch in the curve while the number of samples is not known: its form hardly hangs on them."""
@@ -55,24 +56,28 @@ class PresetBox(QComboBox):
 
 
 class RecipeDetails(QWidget):
-    """`changed` tells a field and its new value; rules for single nodes edit the document themselves."""
+    """`changed` tells a field and its new value; rules for single nodes edit the document themselves. `data` tells the
+    number of samples (None: not known) and of classes (0: none)."""
 
     changed = Signal(str, object)
     marked = Signal()
     """A field's refusal is new."""
 
-    def __init__(self, document: Document, engines: Any, device: Callable[[], str]) -> None:
+    def __init__(
+        self, document: Document, engines: Any, device: Callable[[], str], data: Callable[[], tuple[int | None, int]]
+    ) -> None:
         super().__init__()
         self._document = document
         self.curve = RateCurve("Learning rate", lambda x, y: f"epoch {x:.3g}: rate {y:.3g}")
         self.remark = parts.label("", "soft", wrap=True)
+        self.weights = WeightsRow(document, lambda path: self.changed.emit("weights", path), data)
         self.more = RecipeMore()
         self.rules = RulesFold(document)
         self.finder = RateFinderBox(document, engines, device, lambda rate: self.changed.emit("learning_rate", rate))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        for part in (self.curve, self.remark, self.finder, self.more, self.rules):
+        for part in (self.curve, self.remark, self.weights, self.finder, self.more, self.rules):
             layout.addWidget(part)
         self.more.changed.connect(self.changed)
         self.more.marked.connect(self.marked)
@@ -86,6 +91,7 @@ class RecipeDetails(QWidget):
     def show_recipe(self, recipe: Recipe, samples: int | None) -> None:
         """Show the recipe; the curve hangs on the number of samples too, where that is known."""
         self.more.show_recipe(recipe)
+        self.weights.show_recipe(recipe)
         known = recipe.schedule in SCHEDULES
         self.curve.setVisible(known)
         remark = ""

@@ -66,7 +66,7 @@ class RecipeForm(QWidget):
         self.help = parts.label("", "soft", wrap=True)
         self.reason = parts.label("", "soft", wrap=True)
         self.preset = PresetBox(document, self.reason)
-        self.details = RecipeDetails(document, engines, lambda: self.device)
+        self.details = RecipeDetails(document, engines, lambda: self.device, self._numbers)
         self._samples = SampleCount(document, engines, self)
         self._arrange()
         self._connect()
@@ -288,6 +288,10 @@ class RecipeForm(QWidget):
         self.learning_rate.set_value(recipe.learning_rate)
         self.weight_decay.set_value(recipe.weight_decay)
         self._show_numbers()
+
+    def _numbers(self) -> tuple[int | None, int]:
+        """Samples for training and classes of the data chosen, as far as they are known."""
+        return self._samples.samples, len(self.dataset.classes) if self.dataset is not None else 0
 
     def _show_numbers(self) -> None:
         """Show what the recipe comes to: steps, the rate over the run, the preset that it is."""

@@ -88,6 +88,8 @@ FOLDS: dict[str, tuple[str, tuple[Field, ...]]] = {
         Field("early_stop", "Stop early, epochs", "Ends training after so many epochs without a better validation "
               "loss; 0: it goes on to its last epoch.", "whole"),
         Field("precision", "Precision", "In how many bits the network is computed.", "precision"),
+        Field("workers", "Workers", "Threads that read samples from disk ahead of the network; 0: none. They change "
+              "no batch, only how soon it comes.", "whole", most=64),
         Field("compile", "torch.compile", "Kernels are made for the network before it is trained: that takes a minute, "
               "and then steps are quicker.", "switch"),
     )),
@@ -131,7 +133,7 @@ class RecipeMore(QWidget):
         widget: QWidget
         if field.kind in ("whole", "count"):
             box = QSpinBox()
-            box.setRange(1 if field.kind == "count" else 0, 100_000)
+            box.setRange(1 if field.kind == "count" else 0, int(min(field.most, 100_000)))
             box.setKeyboardTracking(False)
             box.setFont(look.font(look.BODY, mono=True))
             box.setAlignment(Qt.AlignmentFlag.AlignRight)

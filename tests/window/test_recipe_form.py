@@ -111,7 +111,7 @@ NEW = {
     "plateau": (3, "plateau"), "final": (0.1, "linear"), "momentum": (0.8, "sgd"), "nesterov": (True, "sgd"),
     "beta1": (0.8, "adam"), "beta2": (0.99, "adam"), "alpha": (0.9, "rmsprop"), "eps": (1e-6, "adagrad"),
     "decay_all": (True, ""), "l1": (1e-5, ""), "l2": (1e-4, ""), "clip_norm": (1.0, ""), "clip_value": (0.5, ""),
-    "accumulate": (4, ""), "ema": (0.99, ""), "early_stop": (6, ""), "truncate": (20, ""),
+    "accumulate": (4, ""), "ema": (0.99, ""), "early_stop": (6, ""), "truncate": (20, ""), "workers": (4, ""),
     "precision": ("bf16", ""), "compile": (True, ""),
     "epochs": (12, ""), "batch_size": (0, ""), "seed": (5, ""), "weight_decay": (0.3, ""), "learning_rate": (0.2, ""),
 }  # fmt: skip
