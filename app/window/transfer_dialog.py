@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QComboBox,
     QDialog,
     QFileDialog,
@@ -46,10 +45,8 @@ class TransferDialog(QDialog):
         self.setWindowTitle("Transfer learning")
         self.resize(620, 560)
         self.changes: dict[Change, QRadioButton] = {}
-        self._group = QButtonGroup(self)
         for change, (title, edit, _) in CHANGES.items():
-            button = self.changes[change] = QRadioButton(f"{title}: {edit[:1].lower()}{edit[1:]}")
-            self._group.addButton(button)
+            self.changes[change] = QRadioButton(f"{title}: {edit[:1].lower()}{edit[1:]}", self)
         self.task = QComboBox()
         for task, title in TASKS.items():
             self.task.addItem(title, task)
@@ -81,7 +78,9 @@ class TransferDialog(QDialog):
             each.setAutoDefault(False)
         self._arrange()
         self.changes["classes"].setChecked(True)
-        self._group.buttonToggled.connect(lambda _button, _on: self._show())
+        self.changes["classes"].setFocus()  # else Tab would lead to the first one, and arrow keys from there
+        for button in self.changes.values():
+            button.toggled.connect(lambda on: self._show() if on else None)
         self.task.currentIndexChanged.connect(lambda _i: self._show())
         self.amount.currentIndexChanged.connect(lambda _i: self._show())
         self.count.valueChanged.connect(lambda _value: self._show())

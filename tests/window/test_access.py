@@ -26,15 +26,18 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QMenuBar,
     QPlainTextEdit,
+    QRadioButton,
     QTabBar,
     QTextBrowser,
     QWidget,
 )
 
 import app.window
+from app.messages.training import Carried
 from app.window import style
 from app.window import theme as themes
 from app.window.canvas import painting
+from app.window.carried_dialog import CarriedDialog
 from app.window.compare_dialog import CompareDialog, Given
 from app.window.consent import ConsentDialog
 from app.window.contrast import MARK, TEXT, ratio
@@ -47,10 +50,12 @@ from app.window.main_window import MainWindow
 from app.window.own_dialog import OwnDialog
 from app.window.panels import PANELS
 from app.window.recovery import RecoveryDialog
+from app.window.run_compare import RunCompare
 from app.window.runs import Runs
 from app.window.shortcuts import ShortcutsDialog
 from app.window.steps import History
 from app.window.theme import CATEGORY_COLOURS, DARK, LIGHT, Tokens, theme
+from app.window.transfer_dialog import TransferDialog
 from app.window.variants_table import VariantsDialog
 from tests.window.canvas_hands import CARDS, CHAIN
 from tests.window.fake_engines import FakeEngines
@@ -109,7 +114,8 @@ def faults(root: QWidget) -> list[str]:
             found.append(f"{at} has no name")
         if isinstance(widget, QAbstractButton) and not widget.text() and not widget.toolTip():
             found.append(f"{at} is a picture alone and has no tooltip")
-        if widget.isEnabled() and not widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+        of_a_set = isinstance(widget, QRadioButton) and not widget.isChecked()  # arrow keys lead from the chosen one
+        if widget.isEnabled() and not of_a_set and not widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
             found.append(f"{at} cannot be reached with Tab")
     return found
 
@@ -141,6 +147,8 @@ def test_dialogs_have_names_too(window: MainWindow, tmp_path: Path) -> None:
         ExportDialog(document, engines, Runs.of(document, engines), window, window.canvas.scene_),
         CompareDialog(Given("one", CHAIN), Given("two", CHAIN), CARDS, engines, window),
         VariantsDialog(document, window.engines, window), RecoveryDialog(left, window),  # type: ignore[arg-type]
+        CarriedDialog(Carried("", "run", ("a",), ("b",), ("c",)), window), RunCompare(window.shelf, [], window),
+        TransferDialog(document, 1257, 10, window),
     ]  # fmt: skip
     assert {type(dialog) for dialog in made} == dialogs(), "a new dialog is to be asked as well"
     for dialog in made:

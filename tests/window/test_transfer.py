@@ -47,7 +47,8 @@ def guide(panel: TrainingPanel, qtbot: Any) -> TransferDialog:
     qtbot.waitUntil(lambda: row.guide.height() > 20)
     QTest.mouseClick(row.guide, LEFT)
     dialog = panel.findChild(TransferDialog)
-    qtbot.waitUntil(dialog.isVisible)
+    dialog.activateWindow()
+    qtbot.waitUntil(dialog.isActiveWindow)
     return dialog
 
 
@@ -70,7 +71,10 @@ def test_the_guide_asks_says_why_and_makes_the_edit_as_one_step(panel: TrainingP
             seen.add((dialog.freezing.text(), dialog.outcome.text()))
         assert dialog.count.isVisible() == (change != "same") and dialog.task.isVisible() == (change == "task")
     assert len(seen) == 12 and document.design is before, "each answer has an outcome of its own; none is made yet"
-    pick(dialog, "classes")
+    pick(dialog, "same")
+    QTest.keyClick(dialog.changes["same"], Qt.Key.Key_Down)
+    QTest.keyClick(dialog.focusWidget(), Qt.Key.Key_Space)
+    assert dialog.plan.change == "classes" and dialog.changes["classes"].hasFocus(), "keys choose too"
     choose(dialog.amount, "some")
     typed(dialog.count, "37")
     dialog.weights.setFocus()
