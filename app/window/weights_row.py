@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFileDialog, QGridLayout, QLineEdit, QSizePolicy, QWidget
+from PySide6.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QLineEdit, QSizePolicy, QWidget
 
 from app.design.values import Recipe
 from app.window import parts
 from app.window.document import Document
+from app.window.get_weights import GetWeightsDialog
 from app.window.rate_edit import mono
 from app.window.transfer_dialog import WEIGHTS, TransferDialog
 
@@ -30,6 +31,7 @@ class WeightsRow(QWidget):
         self.path.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.browse = parts.button("Browse", "", "Choose the file of weights")
         self.guide = parts.button("Transfer learning…", "", "Make the drawing ready for other classes, tasks or data")
+        self.get = parts.button("Get weights…", "", "See what there is for networks of the zoo: source, licence, size")
         label = parts.label("Begin with", "soft")
         label.setBuddy(self.path)
         grid = QGridLayout(self)
@@ -39,10 +41,15 @@ class WeightsRow(QWidget):
         grid.addWidget(label, 0, 0)
         grid.addWidget(self.path, 0, 1)
         grid.addWidget(self.browse, 0, 2)
-        grid.addWidget(self.guide, 1, 1, 1, 2)
+        row = QHBoxLayout()
+        row.setSpacing(8)
+        row.addWidget(self.guide, 1)
+        row.addWidget(self.get, 1)
+        grid.addLayout(row, 1, 0, 1, 3)
         self.path.editingFinished.connect(lambda: self._take(self.path.text().strip()))
         self.browse.clicked.connect(self._browse)
         self.guide.clicked.connect(self.open_guide)
+        self.get.clicked.connect(self.open_offer)
 
     def show_recipe(self, recipe: Recipe) -> None:
         if not (self.path.hasFocus() and self.path.isModified()):
@@ -52,6 +59,14 @@ class WeightsRow(QWidget):
     def open_guide(self) -> TransferDialog:
         """Show the guide over the window."""
         dialog = TransferDialog(self._document, *self._data(), self.window())
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+        return dialog
+
+    def open_offer(self) -> GetWeightsDialog:
+        """Show which weights can be got."""
+        names = (self._document.variant, self._document.title)
+        dialog = GetWeightsDialog(self._take, names, self.window())
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.open()
         return dialog

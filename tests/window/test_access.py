@@ -44,6 +44,7 @@ from app.window.contrast import MARK, TEXT, ratio
 from app.window.explanation import Explanation
 from app.window.export_dialog import FORMATS, ExportDialog
 from app.window.gallery import Gallery
+from app.window.get_weights import GetWeightsDialog
 from app.window.journal import Claim
 from app.window.letters import SizesDialog
 from app.window.main_window import MainWindow
@@ -148,7 +149,7 @@ def test_dialogs_have_names_too(window: MainWindow, tmp_path: Path) -> None:
         CompareDialog(Given("one", CHAIN), Given("two", CHAIN), CARDS, engines, window),
         VariantsDialog(document, window.engines, window), RecoveryDialog(left, window),  # type: ignore[arg-type]
         CarriedDialog(Carried("", "run", ("a",), ("b",), ("c",)), window), RunCompare(window.shelf, [], window),
-        TransferDialog(document, 1257, 10, window),
+        TransferDialog(document, 1257, 10, window), GetWeightsDialog(print, (), window, folder=tmp_path),
     ]  # fmt: skip
     assert {type(dialog) for dialog in made} == dialogs(), "a new dialog is to be asked as well"
     for dialog in made:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from PySide6.QtWidgets import QFileDialog
 from app.design.transfer import CHANGES
 from app.design.values import NodeRule
 from app.messages.recipe import Samples
+from app.window import get_weights
 from app.window.document import Document
+from app.window.get_weights import GetWeightsDialog
 from app.window.training import TrainingPanel
 from app.window.transfer_dialog import TransferDialog
 from blocks import catalogue
@@ -123,3 +126,20 @@ def test_the_file_of_weights_is_typed_or_browsed_for(panel: TrainingPanel, monke
     assert row.path.text() == document.design.recipe.weights == "/data/other.safetensors"
     document.undo_stack.undo()
     assert row.path.text() == document.design.recipe.weights == ""
+
+
+def test_weights_that_are_there_already_are_used_by_a_click(
+    panel: TrainingPanel, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(get_weights, "usual_folder", lambda: tmp_path)
+    (tmp_path / "resnet50-0676ba61.pth").write_bytes(b"here")
+    document, row = panel._document, panel.form.details.weights
+    qtbot.waitUntil(lambda: row.get.height() > 20)
+    QTest.mouseClick(row.get, LEFT)
+    dialog = panel.findChild(GetWeightsDialog)
+    qtbot.waitUntil(dialog.isVisible)
+    assert dialog.chosen.title == "ResNet-50" and dialog.get.text() == "Use", "it knows what is drawn"
+    QTest.mouseClick(dialog.get, LEFT)
+    assert document.design.recipe.weights == row.path.text() == str(tmp_path / "resnet50-0676ba61.pth")
+    document.undo_stack.undo()
+    assert document.design.recipe.weights == ""
