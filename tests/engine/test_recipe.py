@@ -425,6 +425,7 @@ def test_mixed_precision_computes_in_bfloat16_and_keeps_weights_in_32_bits(tmp_p
 
 
 def test_compiling_is_asked_of_torch_and_its_failure_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import lightning_fabric.wrappers  # noqa: F401  (puts its own torch.compile in the place of torch's, once)
     from torch._dynamo.exc import BackendCompilerFailed
 
     def broken(*_arguments: Any) -> Any:
