@@ -16,11 +16,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from app.design.values import Design, End, Node, Recipe, Settings, Wire
+from app.design.values import Design, Node, Recipe, Settings
 from app.engine import together
 from app.engine.launch import OURS
 from app.engine.train import train
-from tests.engine.designs import SHORT, digits
+from tests.engine.designs import SHORT, digits, wire
 from tests.engine.test_resume import after
 
 SECONDS = 60
@@ -32,12 +32,23 @@ EXACT = replace(
 
 
 def plain() -> Design:
-    """The digits' network without batch norm and dropout, with a metric that is counted over all samples."""
+    """The digits' network without batch norm and dropout, with a metric that is counted over all samples, and a second
+    loss against weights that follow the first ones."""
     design = digits(channels=16)
-    nodes = [replace(n, block="Conv2d", settings=Settings(out_channels=16, kernel_size=3)) if n.name == "stem" else
+    conv = Settings(out_channels=16, kernel_size=3)
+    nodes = [replace(n, block="Conv2d", settings=conv) if n.name == "stem" else
              replace(n, settings=Settings(p=0.0)) if n.name == "dropout" else n for n in design.nodes]  # fmt: skip
-    wires = (*design.wires, Wire(End("head", "out"), End("f1", "x")), Wire(End("label", "out"), End("f1", "target")))
-    return replace(design, nodes=(*nodes, Node("f1", block="F1Score")), wires=wires)
+    slow = (
+        Node("slow_stem", block="Conv2d", settings=conv, follows="stem", momentum=0.9),
+        Node("slow_flatten", block="Flatten"),
+        replace(design.by_id["head"], id="slow_head", name="slow_head", follows="head", momentum=0.9),
+        Node("agree", block="MSELoss"), Node("f1", block="F1Score"),
+    )  # fmt: skip
+    wires = (
+        wire("image", "slow_stem"), wire("slow_stem", "slow_flatten"), wire("slow_flatten", "slow_head"),
+        wire("head", "agree"), wire("slow_head", "agree", "target"), wire("head", "f1"), wire("label", "f1", "target"),
+    )  # fmt: skip
+    return replace(design, nodes=(*nodes, *slow), wires=(*design.wires, *wires))
 
 
 def two(folder: Path, *arguments: Any, **options: Any) -> list[int]:

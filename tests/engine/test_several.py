@@ -48,11 +48,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", ["ddp", "fsdp"])
 def test_two_devices_have_the_curve_of_one(runs: Path, name: str) -> None:
-    """With accumulation, penalties, clipping, a moving average, a counted metric, and a last batch of one sample."""
+    """With accumulation, penalties, clipping, a moving average, weights that follow others, a counted metric, and a
+    last batch of one sample."""
     one, two = (read_metrics(runs / which / "metrics.csv") for which in ("one", name))
     assert [r[:4] for r in one] == [r[:4] for r in two]
     assert {r.split for r in one} == {"train", "validation", "test"}
-    assert {r.name for r in one} >= {"loss", "accuracy", "f1", "lr", "grad_norm"}
+    assert {r.name for r in one} >= {"loss", "loss/agree", "accuracy", "f1", "lr", "grad_norm"}
     for a, b in zip(one, two, strict=True):
         assert b.value == pytest.approx(a.value, rel=1e-5, abs=1e-5), a
 
