@@ -122,6 +122,7 @@ class AnswerView(QWidget):
         self.bars = Bars(self)
         self.pictures = Pictures(self)
         self.numbers = parts.label("", "title")
+        self.numbers.setAlignment(Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignLeft)
         self.numbers.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.said = parts.label("", "soft", wrap=True)
         box = QVBoxLayout(self)
@@ -154,7 +155,7 @@ class AnswerView(QWidget):
         if prediction is not None and prediction.said:
             notes.insert(0, prediction.said)
         if any(reading.kind == "tokens" for reading in readings):
-            notes.insert(0, "What may come next:")
+            notes.insert(0, "This may come next.")
         self.said.setText(" ".join(notes))
         self.said.setVisible(bool(notes))
         self.bars.setVisible(bool(answers) or not (lines or self.pictures.tiles))

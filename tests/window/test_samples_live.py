@@ -26,7 +26,7 @@ def trained(window: MainWindow, qtbot: Any, path: Path) -> Any:
     panel = click_tab(window, "Training")
     qtbot.waitUntil(lambda: analysed(window) and window.document.analysis.valid, timeout=10_000)
     click_button(panel, "Start")
-    qtbot.waitUntil(lambda: panel.runs.last is not None and not panel.running, timeout=ENGINE)
+    qtbot.waitUntil(lambda: panel.runs.last is not None and not panel.running, timeout=3 * ENGINE)
     assert panel.runs.last.state == FINISHED, panel.runs.last.message
     return panel
 
@@ -35,12 +35,12 @@ def test_masks_are_seen_to_improve_and_ones_own_picture_and_row_are_tried(
     real_window: MainWindow, qtbot: Any, tmp_path: Path
 ) -> None:
     window = real_window
-    file.save(masks(epochs=3, batch_size=40), tmp_path / "masks.netloom")
+    file.save(masks(epochs=2, batch_size=40), tmp_path / "masks.netloom")
     panel = trained(window, qtbot, tmp_path / "masks.netloom")
     turn(panel, "Samples")
     view = panel.views.samples
     qtbot.waitUntil(view.isVisible)
-    assert view.epoch.text() == "epoch 3" and view.score.text().endswith("% of pixels right")
+    assert view.epoch.text() == "epoch 2" and view.score.text().endswith("% of pixels right")
     assert len(view.grid.samples) == 8 and len(view.grid._tiles[0]) == 2
     last = view.grid.readings
     view.slider.setFocus()

@@ -91,7 +91,7 @@ def test_a_text_is_written_and_gone_on_with(qtbot: Any, tmp_path: Path) -> None:
     reading = Reading("tokens", "next", (Answer("t", 0.8), Answer(" ", 0.1)), text="he cat")
     engines.started[2].finished.emit(Prediction("", (), readings=(reading,), said="Only the last 8 are read."))
     assert [a.label for a in panel.bars.answers] == ["t", "␣"]
-    assert panel.answer.said.text() == "What may come next: Only the last 8 are read."
+    assert panel.answer.said.text() == "This may come next. Only the last 8 are read."
     file = tmp_path / "b.txt"
     file.write_text("of a file")
     data = QMimeData()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 SPLIT_SEED = 0
 """The split never depends on a run's seed: runs with other seeds stay comparable."""
 AHEAD = 2
-"""Batches that are read from disk while the network works."""
+"""Threads that read batches from disk while the network works, and batches that they are ahead."""
 SPLITS = ("train", "validation", "test")
 
 
@@ -143,6 +143,8 @@ class Data:
     """What the cells of a row are."""
     scaling: tuple[tuple[float, float], ...] = ()
     """Of each of these cells what is taken away, and by what the rest is divided, before a network gets it."""
+    workers: int = AHEAD
+    """Threads that read ahead; 0: none."""
 
     def steps(self, split: str, batch_size: int, *, least: int = 1) -> int:
         """How many batches an epoch has. A last batch of fewer than `least` samples is left out, unless it is all."""
@@ -161,7 +163,11 @@ class Data:
         rank: int = 0,
         world: int = 1,
     ) -> Iterator[tuple[torch.Tensor, ...]]:
-        """The batches of an epoch (in file order without one), from the `skip`-th on; of each the share of `rank`."""
+        """The batches of an epoch (in file order without one), from the `skip`-th on; of each the share of `rank`.
+
+        Where that is nothing (`share_of`) its first sample comes in its place, which must not count: every device runs
+        equally often.
+        """
         samples = self.splits[split]
         order = self._order(samples.size, epoch)
         count = self.steps(split, batch_size, least=least)
@@ -169,12 +175,10 @@ class Data:
         def shares() -> Iterator[torch.Tensor]:
             for i in range(skip, count):
                 batch = order[i * batch_size : (i + 1) * batch_size]
-                if world > 1 and epoch is not None:  # equal shares: gradients are averaged over the devices
-                    batch = batch[: len(batch) // world * world]
-                yield batch[rank::world]
+                yield batch[rank::world] if rank < len(batch) else batch[:1]
 
         if any(source.lazy for source in samples.sources):
-            yield from _ahead(samples.take, shares())
+            yield from _ahead(samples.take, shares(), self.workers)
         else:
             yield from map(samples.take, shares())
 
@@ -185,16 +189,24 @@ class Data:
         return torch.from_numpy(shuffled)
 
 
+def share_of(whole: int, rank: int, world: int) -> int:
+    """How many samples of a batch of `whole` the device `rank` of `world` has."""
+    return max(0, (whole - rank + world - 1) // world)
+
+
 def _ahead(
-    take: Callable[[torch.Tensor], tuple[torch.Tensor, ...]], shares: Iterator[torch.Tensor]
+    take: Callable[[torch.Tensor], tuple[torch.Tensor, ...]], shares: Iterator[torch.Tensor], workers: int
 ) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Take batches in order, the next ones in threads meanwhile."""
-    with ThreadPoolExecutor(AHEAD, thread_name_prefix="read") as pool:
+    """Take batches in order, the next ones in threads meanwhile; how many there are changes no batch."""
+    if not workers:
+        yield from map(take, shares)
+        return
+    with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
         waiting: list[Future[tuple[torch.Tensor, ...]]] = []
         try:
             for share in shares:
                 waiting.append(pool.submit(take, share))
-                if len(waiting) > AHEAD:
+                if len(waiting) > workers:
                     yield waiting.pop(0).result()
             while waiting:
                 yield waiting.pop(0).result()
