@@ -42,6 +42,7 @@ from app.messages import (
     decode_reply,
     encode,
 )
+from app.messages.predictions import Predicted
 from app.messages.training import Carried, Note, Pause
 from app.trust import digest
 
@@ -61,6 +62,7 @@ class Hears(NamedTuple):
     on_progress: Callable[[Progress], None]
     cancelled: Callable[[], bool]
     paused: Callable[[], bool]
+    on_samples: Callable[[Predicted], None] = lambda predicted: None
 
 
 class RankError(RuntimeError):
@@ -180,6 +182,8 @@ class _Crew:
                         pass
                     case Progress():
                         hears.on_progress(reply)
+                    case Predicted():
+                        hears.on_samples(reply)
                     case Carried():
                         hears.on_carried(reply)
                     case Note():

@@ -25,13 +25,16 @@ from app.engine.compile import Network
 from app.engine.data import Data
 from app.engine.readings import CELLS, Facts, picture_size, shown_sample
 from app.engine.runs import RunError, RunFolder
+from app.engine.sharding import is_sharded
 from app.messages.predictions import MOST, Predicted, Reading, Shown, thinned
 
 COUNT = 8
 LOOKED_AT = 2000
 """Among so many samples of the split they are chosen."""
+SHARE = 0.01
+"""Of the time of training they may take so much: of short epochs some are passed over."""
 APART = 2.0
-"""Seconds between two predictions at epochs that are not to be kept: those of short epochs would cost too much."""
+"""Seconds between two predictions at epochs that are not to be kept."""
 FOLDER = "samples"
 
 
@@ -43,18 +46,29 @@ class Fixed:
         self._every = max(math.ceil((epochs - 1) / (MOST - 1)), 1)
         self._epochs = epochs
         self._told = -math.inf
+        self.cost = 0.0
+        """Seconds that the last ones took, until they were kept and told."""
         self._batch: tuple[torch.Tensor, ...] = ()
         self._numbers: list[int] = []
         self._shown: tuple[Shown, ...] = ()
 
+    @property
+    def root(self) -> nn.Module:
+        return self._inference.root
+
     def due(self, epoch: int) -> bool:
-        """Whether predictions are made after this epoch: at those to keep, and else if the last ones are old."""
-        planned = (epoch - 1) % self._every == 0 or epoch == self._epochs
-        return planned or time.monotonic() - self._told >= APART
+        """Whether predictions are made after this epoch: after the first and the last one; after those to keep where
+        they cost little; and else if the last ones are old."""
+        since = time.monotonic() - self._told
+        planned = (epoch - 1) % self._every == 0 and self.cost <= SHARE * since
+        return planned or epoch in (1, self._epochs) or since >= APART
+
+    def ended(self, seconds: float) -> None:
+        """Predictions were made just now, in so many seconds."""
+        self._told, self.cost = time.monotonic(), seconds
 
     def look(self, fabric: Any, epoch: int, step: int, job: str = "") -> Predicted | None:
         """What the network says now; None where no Output gives anything to look at."""
-        self._told = time.monotonic()
         with untouched(self._inference.root, fabric.device):
             if not self._batch:
                 self._choose()
@@ -150,13 +164,13 @@ def showing(
 ) -> Callable[[int, int], None]:
     """What a loop is to do after each validation: `(epoch, step)`. The run begins, or goes on, in the epoch `begun`."""
     cut(folder.path, begun)
-    sharded = any(part in type(fabric.strategy).__name__ for part in ("FSDP", "ModelParallel"))
-    off = sharded  # one device has a part of each weight alone
+    off = is_sharded(fixed.root)  # this process has a part of each weight alone
 
     def show(epoch: int, step: int) -> None:
         nonlocal off
         if off or not fixed.due(epoch):
             return
+        began = time.monotonic()
         try:
             told = fixed.look(fabric, epoch, step, job)
         except Exception as error:  # what is shown beside the training must not end it: the log says what is missing
@@ -169,6 +183,7 @@ def showing(
             return
         write(folder.path, told)
         tell(told)
+        fixed.ended(time.monotonic() - began)
 
     return show
 

@@ -93,7 +93,7 @@ def train(
         check_together(device, devices, strategy, recipe)
         request = Train(job, design, recipe, name, device, "", str(place), resume, str(begin_with or ""),
                         str(weights or ""), devices, nodes, strategy)  # fmt: skip
-        hears = ranks.Hears(on_note, on_carried, on_progress, cancelled, paused)
+        hears = ranks.Hears(on_note, on_carried, on_progress, cancelled, paused, on_samples)
         return ranks.train_together(request, devices, nodes, hears)
     fabric, threads = make_fabric(device, devices, nodes, recipe.precision, step_work(design, recipe), strategy)
     place = Path(fabric.broadcast(str(place)))  # its name has the time in it

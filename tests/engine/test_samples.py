@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import time
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,14 @@ from app.messages.predictions import MOST, Predicted, thinned
 from tests.engine.designs import SHORT, digits
 from tests.engine.sample_designs import make_table, make_text, masks, table, text
 from tests.engine.test_resume import after, assert_same
+
+
+@pytest.fixture(autouse=True, scope="module")
+def each_epoch() -> Iterator[None]:
+    """However short the epochs are."""
+    share, samples.SHARE = samples.SHARE, float("inf")
+    yield
+    samples.SHARE = share
 
 
 def told(design: Any, run: Path, **options: Any) -> list[Predicted]:
@@ -174,6 +183,13 @@ def test_a_long_run_of_short_epochs_makes_few(monkeypatch: pytest.MonkeyPatch) -
     assert due[0] == 1 and due[-1] == 400 and len(due) <= MOST + 1
     fixed._told = 97.0
     assert fixed.due(2), "a long epoch is shown though it is none of those"
+    monkeypatch.setattr(samples, "SHARE", 0.01)
+    fixed.ended(0.02)
+    fixed._told = 99.0
+    assert [epoch for epoch in range(1, 401) if fixed.due(epoch)] == [1, 400], "they would cost too much"
+    fixed.ended(0.005)
+    fixed._told = 99.0
+    assert len([epoch for epoch in range(1, 401) if fixed.due(epoch)]) > 20
 
 
 def test_they_are_chosen_by_the_seed() -> None:

@@ -17,7 +17,7 @@ import torch
 from msgspec.structs import replace
 
 from app.design import file
-from app.engine import checkpoint, launch
+from app.engine import checkpoint, launch, samples
 from app.engine.compile import compile_design
 from app.engine.devices import DeviceError, apart, devices, pick
 from app.engine.loop import TrainingError
@@ -72,6 +72,12 @@ def test_the_checkpoints_are_those_of_one_device(runs: Path) -> None:
             assert torch.allclose(was, kept["momentum_buffer"], rtol=1e-3, atol=1e-5)
         assert all(torch.allclose(two["ema"][k], v, rtol=1e-4, atol=1e-5) for k, v in one["ema"].items())
     assert load_run(runs / "fsdp").epoch == EXACT.epochs
+
+
+def test_what_is_said_of_samples_is_kept_by_the_first_process(runs: Path) -> None:
+    """Where each process has whole weights."""
+    one, two, parts = (samples.epochs(runs / name) for name in ("one", "ddp", "fsdp"))
+    assert one and two and one[0] == two[0] == 1 and one[-1] == two[-1] == EXACT.epochs and not parts
 
 
 def test_a_run_goes_on_with_another_number_of_devices(runs: Path) -> None:
