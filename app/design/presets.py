@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from app.design.values import Recipe
 
-KEPT = ("data", "epochs", "batch_size", "seed", "precision", "accumulate", "compile", "early_stop", "nodes")
+KEPT = ("data", "epochs", "batch_size", "seed", "precision", "accumulate", "compile", "early_stop", "nodes", "augment")
 """What a preset leaves as it is: how much is trained, on what, and where."""
 
 

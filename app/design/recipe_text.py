@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from app.design.augment import read_steps
 from app.design.presets import PRESETS, preset, with_preset
 from app.design.values import NodeRule, Recipe
 
@@ -31,6 +32,8 @@ def read_changes(recipe: Recipe, texts: Iterable[str]) -> Recipe:
             raise _unknown(text)
         if key == "preset":
             recipe = with_preset(recipe, _preset(text, value))
+        elif key == "augment":
+            recipe = replace(recipe, augment=_steps(text, value))
         elif key in KEYS:
             recipe = replace(recipe, **{key: _read(text, key, value)})
         else:
@@ -59,6 +62,13 @@ def _preset(text: str, name: str) -> Any:
     if found is None:
         raise RecipeTextError(f"{text}: there is no preset `{name}`: choose one of {', '.join(p.id for p in PRESETS)}")
     return found
+
+
+def _steps(text: str, value: str) -> Any:
+    try:
+        return read_steps(value)
+    except ValueError as error:
+        raise RecipeTextError(f"{text}: {error}") from None
 
 
 def _read(text: str, key: str, value: str) -> Any:

@@ -12,6 +12,7 @@ from torch import fx, nn
 from app.design.names import free_name
 from app.design.values import Design, End
 from app.engine.analysis import Analyser
+from app.engine.fitting import STRETCH, Fit
 from app.engine.walk import Step, Walk, arguments_of, reaching
 from app.messages.reports import Problem
 from blocks import catalogue
@@ -32,6 +33,7 @@ class InputSpec(NamedTuple):
     name: str
     shape: tuple[int, ...]
     dtype: str
+    fit: Fit = STRETCH
 
 
 class TargetSpec(NamedTuple):
@@ -41,6 +43,7 @@ class TargetSpec(NamedTuple):
     field: str
     shape: tuple[int, ...]
     dtype: str
+    fit: Fit = STRETCH
 
 
 class Network(NamedTuple):

@@ -17,6 +17,7 @@ from app.design.file import FileError
 from app.design.values import Design, Recipe, Settings
 from app.engine import checkpoint
 from app.engine import devices as places
+from app.engine.augment.joining import for_training, said_of, with_measured
 from app.engine.carry import carry
 from app.engine.checkpoint import CheckpointError
 from app.engine.compile import shared_analyser
@@ -99,8 +100,9 @@ def train(
     data = open_data(recipe.data, training.inputs, training.targets, recipe.seed, options_of(recipe))
     if state is not None:
         _check_samples(place, data)
+    recipe = with_measured(recipe, data)
     check_data(recipe, data)
-    remarks = [*taken, *data.notes, *rehearse(training, inference, data)]
+    remarks = [*taken, *data.notes, *said_of(data), *rehearse(training, inference, data)]
     remarks += check_rules(design, recipe, training.module, fabric.world_size)
     if not recipe.batch_size:
         recipe, chosen = with_batch(design, recipe, data.splits["train"].size, str(fabric.device))
@@ -115,7 +117,7 @@ def train(
         if folder is not None:
             folder.mark("running", **whose())
         optimizer = make_optimizer(training.module.named_parameters(), recipe)
-        module, optimizer = fabric.setup(_compiled(training.module, recipe), optimizer)
+        module, optimizer = fabric.setup(_compiled(for_training(training, recipe), recipe), optimizer)
         works = Parts(fabric, training, module, optimizer, data, recipe, folder)
         loop = Loop(works, on_progress, cancelled, job, paused)
         if folder is not None:

@@ -63,7 +63,7 @@ def show(
             told = now
             tell(Working(request.job, done, total))
 
-    opened = _open(spec, card, design, options_of(design.recipe), Watch(step, cancelled))
+    opened = _open(spec, card, design, options_of(design.recipe)._replace(steps=()), Watch(step, cancelled))
     data = opened.data
     if not card.classes and card.form != "tokens":
         card = replace(card, classes=data.classes[:NAMED])
