@@ -54,6 +54,12 @@ def size_of(shape: tuple[int, ...]) -> tuple[int, int, int] | None:
     return None
 
 
+def as_seen(shape: tuple[int, ...], sample: tuple[int, ...]) -> tuple[int, ...]:
+    """The picture that an Input of this shape gets: one that takes a row of numbers gets a `sample` flattened."""
+    flat = len(shape) == 1 and len(sample) == 3 and shape[0] == sample[0] * sample[1] * sample[2]
+    return sample if flat else shape
+
+
 def reading_size(steps: Steps, size: tuple[int, int]) -> tuple[int, int]:
     """Height and width at which pictures are read for an Input of this size."""
     for step in steps:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import torch
 from msgspec.structs import replace
 
 from app.design.augment import Steps, live, mixes, steps_words, value_of
-from app.design.augment_check import MAPS, Given, TargetGiven, faults, reading_size, size_of
+from app.design.augment_check import MAPS, Given, TargetGiven, as_seen, faults, reading_size, size_of
 from app.design.values import Settings
 from app.engine.augment import steps as doing
 from app.engine.augment.batch import NO_CLASS, Batch, Part
@@ -47,10 +46,10 @@ class Preparation:
 
     def __init__(
         self, steps: Steps, inputs: tuple[InputSpec, ...], targets: tuple[TargetSpec, ...], card: Dataset | None,
-        seed: int,
+        seed: int, most: int = MEASURED,
     ) -> None:  # fmt: skip
         self.steps = live(steps)
-        self.seed = seed
+        self.seed, self._most = seed, most
         wrong = faults(self.steps, given_of(inputs, targets, card))
         if wrong:
             raise DataError(wrong[0].sentence)
@@ -73,8 +72,7 @@ class Preparation:
     # how it is read ---------------------------------------------------------------------------------------------------
 
     def _input(self, spec: InputSpec, number: int, native: tuple[int, ...] | None) -> InputSpec:
-        shape = native if native is not None and spec.shape == (int(np.prod(native)),) else spec.shape
-        size = size_of(shape)
+        size = size_of(as_seen(spec.shape, native or ()))
         if not self.steps or size is None:
             self._slots.append(Slot(spec.name, "still", spec.shape, spec.shape, spec.dtype))
             return spec
@@ -181,7 +179,7 @@ class Preparation:
     def _measured(self, split: Split) -> Settings:
         """Mean and spread of each channel of the first Input, as it comes out of the steps without chance."""
         steps = tuple(step for step in self.steps if step.kind != "normalise")
-        count = min(split.size, MEASURED)
+        count = min(split.size, self._most)
         numbers = torch.arange(count) * split.size // count
         total = squares = torch.zeros(())
         pixels = 0
@@ -215,11 +213,10 @@ def given_of(
     inputs: tuple[InputSpec, ...], targets: tuple[TargetSpec, ...], card: Dataset | None
 ) -> Given:  # fmt: skip
     """What the steps are held against."""
-    native = card.sample if card is not None and len(card.sample) == 3 else None
-    shapes = [native if native and s.shape == (int(np.prod(native)),) else s.shape for s in inputs]
+    native = card.sample if card is not None else ()
     return Given(
         card.form if card is not None else "", card.title if card is not None else "the data",
-        tuple((spec.name, shape) for spec, shape in zip(inputs, shapes, strict=True)),
+        tuple((spec.name, as_seen(spec.shape, native)) for spec in inputs),
         tuple(TargetGiven(t.name, t.field, t.shape, t.dtype) for t in targets),
     )  # fmt: skip
 
@@ -231,3 +228,11 @@ def _plane(shape: tuple[int, ...]) -> tuple[int, int]:
 def _scaled(own: tuple[int, ...], out: tuple[int, int], read: tuple[int, int]) -> tuple[int, int]:
     """The size at which a map is read for pictures that are read larger."""
     return round(own[0] * read[0] / out[0]), round(own[1] * read[1] / out[1])
+
+
+def as_picture(value: torch.Tensor) -> torch.Tensor:
+    """A sample as C, H, W, whatever the Input's shape: a row of numbers becomes the square that it was."""
+    if value.ndim == 1:
+        side = int(len(value) ** 0.5)
+        return value.view(1, side, side) if side * side == len(value) else value.view(1, 1, -1)
+    return value.unsqueeze(0) if value.ndim == 2 else value
