@@ -125,7 +125,7 @@ def _alone(steps: Steps, at: int, step: DataStep) -> Iterator[Fault]:
     before = [each for each in steps[:at] if not each.off]
     if kind.place == "reading" and (other := next((e for e in before if _place(e) == "reading"), None)):
         said = f"{KINDS[other.kind].title} and {kind.title} both say how pictures are read: keep one of them."
-        yield Fault(at, said, f"Take {kind.title.lower()} out", without(steps, at))
+        yield Fault(at, said, "Take it out", without(steps, at))
     elif any(each.kind == step.kind for each in before) and kind.place in ("values", "views", "batch"):
         said = f"{kind.title} stands in the list twice: once is enough."
         yield Fault(at, said, "Take it out", without(steps, at))
@@ -133,7 +133,7 @@ def _alone(steps: Steps, at: int, step: DataStep) -> Iterator[Fault]:
         place = next((i for i, e in enumerate(steps[:at]) if not e.off and e.kind == "normalise"), None)
         if place is not None:
             said = f"{kind.title} works on values from 0 to 1, but Normalise comes before it: move it up."
-            yield Fault(at, said, f"Move {kind.title.lower()} before Normalise", moved(steps, at, place))
+            yield Fault(at, said, "Move it up", moved(steps, at, place))
 
 
 def _place(step: DataStep) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 from PySide6.QtCore import QPoint
-from PySide6.QtGui import QShowEvent
+from PySide6.QtGui import QHideEvent, QShowEvent
 from PySide6.QtWidgets import QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from app.design import edits
@@ -35,6 +35,7 @@ from app.window.document import Document
 from app.window.notice import Notice, fill
 from app.window.questions import Questions
 from app.window.sentences import plain
+from app.window.theme import theme
 
 WAIT = 250
 """Milliseconds that the preview waits for further edits."""
@@ -51,6 +52,8 @@ class AugmentPanel(QWidget):
         self._questions = Questions(document, engines, self)
         self._turn = 1
         self._asked: object = None
+        """What the samples shown, or under way, hang on."""
+        self._wrong = False
         self.list = StepList(self)
         self.form = StepForm(self)
         self.pairs = PairGrid(self)
@@ -92,13 +95,13 @@ class AugmentPanel(QWidget):
         for small in (self.up, self.down, self.remove):
             tools.addWidget(small)
         left = QWidget(self)
-        left.setFixedWidth(268)
+        left.setFixedWidth(240)
         column = QVBoxLayout(left)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
         column.addLayout(tools)
         column.addWidget(self.list, 1)
-        self.form.setFixedWidth(262)
+        self.form.setFixedWidth(222)
         top = QHBoxLayout()
         top.setSpacing(8)
         top.addWidget(self.said, 1)
@@ -115,7 +118,7 @@ class AugmentPanel(QWidget):
         layout.addWidget(left)
         layout.addWidget(self.form)
         layout.addLayout(right, 1)
-        fill(self, body, 860)
+        fill(self, body, 790)
 
     def _connect(self) -> None:
         document = self._document
@@ -135,6 +138,7 @@ class AugmentPanel(QWidget):
         document.opened.connect(self._follow)
         document.analysed.connect(self._follow)
         self._engines.devices.connect(lambda _devices: self._follow())
+        theme.changed.connect(self._follow)
 
     def _open(self, menu: QMenu, button: QWidget) -> None:
         menu.popup(button.mapToGlobal(QPoint(0, button.height() + 2)))
@@ -201,6 +205,7 @@ class AugmentPanel(QWidget):
     def _follow(self) -> None:
         """Show the steps as they are."""
         wrong = faults(self.steps, self._given())
+        self._wrong = bool(wrong)
         self.list.show_steps(self.steps, frozenset(fault.at for fault in wrong))
         self._show_form()
         self._say(wrong)
@@ -262,20 +267,24 @@ class AugmentPanel(QWidget):
         super().showEvent(event)
         self._ask()
 
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        if self._questions.waiting:
+            self._questions.drop()
+            self._asked = None
+
     def _ask(self) -> None:
         """Ask for the samples where they are looked at; what is shown stays, dimmed, until they come."""
         design = self._document.design
         key = design.nodes, design.wires, design.recipe, self._turn
         if not self.isVisible() or key == self._asked:
             return
-        analysis = self._document.analysis
-        if not design.recipe.data or analysis is None or not analysis.valid:
+        if (why := self._no_samples()) is not None:
             self._asked = None
             self._questions.drop()
             self.pairs.show_pairs(())
             self.another.setEnabled(False)
-            no_data = "No data is chosen: the Training tab has it."
-            self.said.setText(no_data if not design.recipe.data else "Samples are shown once the drawing is valid.")
+            self.said.setText(why)
             return
         self._asked = key
         self.pairs.show_pairs(self.pairs.pairs, old=True)
@@ -283,10 +292,19 @@ class AugmentPanel(QWidget):
             lambda: GetAugmented("", self._document.design, turn=self._turn), self._take, self._fail, wait=WAIT
         )
 
+    def _no_samples(self) -> str | None:
+        """Why there are none to show now; None where they can be asked for."""
+        analysis = self._document.analysis
+        if not self._document.design.recipe.data:
+            return "No data is chosen: choose some to see its samples here."
+        if analysis is None or not analysis.valid:
+            return "Samples are shown once the drawing is valid."
+        return "" if self._wrong else None
+
     def _take(self, told: Augmented) -> None:
         self.another.setEnabled(True)
         self.pairs.show_pairs(told.pairs)
-        self.said.setText(f"Epoch {self._turn} of the train split, as chance has it. {told.measured}".strip())
+        self.said.setText(f"Epoch {self._turn} of the train split. {told.measured}".strip())
 
     def _fail(self, why: str) -> None:
         self.another.setEnabled(True)

@@ -100,7 +100,7 @@ def _measured_words(normal: tuple[tuple[float, ...], tuple[float, ...]] | None) 
     if normal is None:
         return ""
     mean, std = (", ".join(f"{number:.3g}" for number in numbers) for numbers in normal)
-    return f"Normalised with mean {mean} and spread {std}; shown as before."
+    return f"Mean {mean}; spread {std}."
 
 
 def _sample(
