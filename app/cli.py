@@ -66,7 +66,8 @@ def parser() -> argparse.ArgumentParser:
     takes_design(train)
     train.add_argument("--data", metavar="KIND[:PATH]", help="digits, shapes, images:FOLDER, table:FILE.csv …")
     train.add_argument("--recipe", metavar="KEY=VALUE", action="append", default=[],
-                       help="change the recipe; preset=NAME takes an advised one, NODE.rate=0.1 is for one node")
+                       help="change the recipe; preset=NAME takes an advised one, NODE.rate=0.1 is for one node, "
+                            "augment=\"flip; crop padding=4; normalise\" is done to samples")
     train.add_argument("--epochs", type=int, metavar="N")
     train.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1, mps")
     train.add_argument("--devices", type=int, default=1, metavar="N", help="how many devices of that kind")

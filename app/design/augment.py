@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from msgspec.structs import replace
 
-from app.design.values import DataStep, Settings, SettingValue
+from app.design.values import DataStep, Design, Settings, SettingValue
 from blocks.card import Setting, SettingType, Value
 
 Steps = tuple[DataStep, ...]
@@ -148,6 +148,8 @@ _ALL = (
 KINDS: dict[str, StepKind] = {kind.id: kind for kind in _ALL}
 ORDER: tuple[Place, ...] = ("reading", "views", "shape", "pixels", "values", "batch")
 """Where a step that is added goes by itself."""
+SIDE = 32
+"""Of pictures whose size is not known."""
 COVERS = "erase"
 """Works on any numbers, so it may follow Normalise."""
 
@@ -277,6 +279,16 @@ def step_preset(id: str) -> StepPreset | None:
     return next((each for each in STEP_PRESETS if each.id == id), None)
 
 
+def side_of(design: Design) -> int:
+    """The shorter side of the pictures that the design's first Input takes; SIDE where that is not known."""
+    for node in design.nodes:
+        size = node.settings.get("size")
+        if node.block == "Input" and isinstance(size, tuple) and len(size) in (2, 3):
+            sides = [n for n in size[-2:] if isinstance(n, int)]
+            return min(sides) if len(sides) == 2 else SIDE
+    return SIDE
+
+
 # as text --------------------------------------------------------------------------------------------------------------
 
 
@@ -297,7 +309,7 @@ def _written(value: SettingValue) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def read_steps(text: str, side: int = 32) -> Steps:
+def read_steps(text: str, side: int = SIDE) -> Steps:
     """A preset's name, or `flip; crop padding=4; normalise mean=0.5,0.5,0.5 std=0.2,0.2,0.2`. Raises ValueError."""
     if (known := step_preset(text.strip())) is not None:
         return known.make(side)

@@ -23,8 +23,9 @@ class RecipeTextError(ValueError):
     """A change that cannot be read; one sentence."""
 
 
-def read_changes(recipe: Recipe, texts: Iterable[str]) -> Recipe:
-    """The recipe with the changes made in order, so that what follows a preset changes it. Raises RecipeTextError."""
+def read_changes(recipe: Recipe, texts: Iterable[str], side: int = 32) -> Recipe:
+    """The recipe with the changes made in order, so that what follows a preset changes it. `side` is that of the
+    pictures. Raises RecipeTextError."""
     for text in texts:
         key, sign, value = text.partition("=")
         key, value = key.strip(), value.strip()
@@ -33,7 +34,7 @@ def read_changes(recipe: Recipe, texts: Iterable[str]) -> Recipe:
         if key == "preset":
             recipe = with_preset(recipe, _preset(text, value))
         elif key == "augment":
-            recipe = replace(recipe, augment=_steps(text, value))
+            recipe = replace(recipe, augment=_steps(text, value, side))
         elif key in KEYS:
             recipe = replace(recipe, **{key: _read(text, key, value)})
         else:
@@ -64,9 +65,9 @@ def _preset(text: str, name: str) -> Any:
     return found
 
 
-def _steps(text: str, value: str) -> Any:
+def _steps(text: str, value: str, side: int) -> Any:
     try:
-        return read_steps(value)
+        return read_steps(value, side)
     except ValueError as error:
         raise RecipeTextError(f"{text}: {error}") from None
 

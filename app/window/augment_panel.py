@@ -20,10 +20,11 @@ from app.design.augment import (
     added,
     changed,
     moved,
+    side_of,
     with_value,
     without,
 )
-from app.design.augment_check import Fault, Given, TargetGiven, as_seen, faults, size_of
+from app.design.augment_check import Fault, Given, TargetGiven, as_seen, faults
 from app.design.values import Design, Expression
 from app.messages.augment import Augmented, GetAugmented
 from app.messages.data import Dataset
@@ -39,8 +40,6 @@ from app.window.theme import theme
 
 WAIT = 250
 """Milliseconds that the preview waits for further edits."""
-SIDE = 32
-"""Of the pictures that a preset is for, where the drawing has no Input yet."""
 
 
 class AugmentPanel(QWidget):
@@ -164,7 +163,7 @@ class AugmentPanel(QWidget):
 
     def use(self, preset: StepPreset) -> None:
         """Put a usual list in the place of this one."""
-        self._edit(f"Use the steps {preset.title}", lambda _steps: preset.make(self._side()))
+        self._edit(f"Use the steps {preset.title}", lambda _steps: preset.make(side_of(self._document.design)))
 
     def _move(self, start: int, end: int) -> None:
         if 0 <= start < len(self.steps) and 0 <= end < len(self.steps):
@@ -251,11 +250,6 @@ class AugmentPanel(QWidget):
         if dataset is None:
             return Given(inputs=inputs, targets=targets)
         return Given(dataset.form, dataset.title, inputs, targets)
-
-    def _side(self) -> int:
-        """The shorter side of what the first Input takes."""
-        sizes = [size for _, shape in self._given().inputs if (size := size_of(shape)) is not None]
-        return min(sizes[0][1:]) if sizes else SIDE
 
     # samples ----------------------------------------------------------------------------------------------------------
 

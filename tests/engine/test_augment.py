@@ -111,6 +111,14 @@ def test_a_crop_from_a_larger_picture_is_the_middle_in_use_and_exact_in_training
         assert len(places) == 1
 
 
+def test_masks_of_fewer_pixels_are_cut_by_the_same_share() -> None:
+    half = TargetSpec("half", "mask", (16, 16), "int64")
+    for words, least in (("resize height=40 width=40; crop padding=0", 0.95), ("zoom", 0.93), ("flip", 0.96)):
+        whole, small = opened(words, targets=(MASK, half)).splits["train"].take(SOME, 1)[1:]
+        nearest = torch.nn.functional.interpolate(whole[:, None].float(), size=(16, 16), mode="nearest-exact")[:, 0]
+        assert small.shape[1:] == (16, 16) and (nearest == small).float().mean() >= least, words
+
+
 def _padded(picture: torch.Tensor, by: int) -> torch.Tensor:
     return torch.nn.functional.pad(picture, (by,) * 4)
 

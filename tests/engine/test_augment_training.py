@@ -20,12 +20,14 @@ from app.design.values import DataStep, Design, Node, Settings
 from app.engine import checkpoint
 from app.engine.augment.mixing import for_mixed, mix
 from app.engine.checkpoint import CheckpointError
-from app.engine.compile import compile_design
+from app.engine.compile import compile_design, shared_analyser
 from app.engine.data import DataError, open_data, options_of
 from app.engine.export import export
 from app.engine.predict import predict
+from app.engine.preview import preview
 from app.engine.runs import load_run
 from app.engine.train import evaluate_run, train
+from app.messages.preview import GetPreview
 from tests.engine.designs import SHORT, digits, wire
 from tests.engine.test_resume import after, assert_same
 
@@ -167,6 +169,14 @@ def test_use_agrees_with_training(tmp_path: Path) -> None:
             own = loaded.network.module(split.take(torch.tensor([number]))[0]).softmax(1)[0]
         assert [said[str(i)] for i in range(10)] == pytest.approx(own.tolist(), abs=0.02)
 
+    told = preview(shared_analyser(), digits(), GetPreview("", digits(), run=str(run), sample=0))
+    grey = next(p.looks[0] for p in told.outputs if p.id == "image")
+    picture = io.BytesIO()
+    Image.frombytes("L", (grey.width, grey.height), grey.pixels).save(picture, "PNG")
+    (said_of_it,) = predict(loaded, [picture.getvalue()])
+    top = {a.label: a.probability for a in told.answers}
+    assert {a.label: a.probability for a in said_of_it.answers if a.label in top} == pytest.approx(top, abs=0.02)
+
     report = export(loaded.design, "onnx", run, tmp_path)
     wanted = "values from 0 to 1, then normalise mean=0.304882 std=0.375835"
     assert any(wanted in line for line in report.lines)
@@ -191,6 +201,9 @@ def test_the_command_line_takes_steps_and_says_what_is_wrong(
     run = tmp_path / "run"
     assert main([*call, "--recipe", "augment=rotate degrees=5; normalise; mixup", "--run", str(run)]) == 0
     assert steps_words(load_run(run).design.recipe.augment).startswith("rotate degrees=5; normalise mean=0.3")
+    light = tmp_path / "light"
+    assert main([*call, "--recipe", "augment=light", "--run", str(light)]) == 0
+    assert load_run(light).design.recipe.augment[0].settings["padding"] == 1, "an eighth of 8 pixels"
     capsys.readouterr()
     assert main([*call, "--recipe", "augment=spin", "--run", str(tmp_path / "no")]) == 2
     assert "there is no step `spin`: choose of resize, letterbox, crop" in capsys.readouterr().err

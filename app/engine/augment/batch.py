@@ -62,9 +62,12 @@ def flip(batch: Batch, chosen: torch.Tensor, axis: int) -> None:
     if not chosen.any():
         return
 
+    which = chosen.nonzero()[:, 0]
+
     def mirrored(part: Part) -> torch.Tensor:
-        where = chosen.view(-1, 1, 1, 1)
-        return torch.where(where, part.values.flip(axis), part.values)
+        whole = part.values.clone()
+        whole[which] = part.values[which].flip(axis)
+        return whole
 
     def boxes(part: Part) -> torch.Tensor:
         low, high, length = (0, 2, batch.size[1]) if axis == 3 else (1, 3, batch.size[0])
@@ -82,22 +85,15 @@ def cut(batch: Batch, top: torch.Tensor, left: torch.Tensor, padding: int, fill:
 
     No pixel is mixed with another: the piece is exact. Maps of another resolution move by the same share.
     """
-    high, wide = batch.size
     out_high, out_wide = batch.out
 
     def piece(part: Part) -> torch.Tensor:
-        own = part.values.shape[2:]
-        rows = _places(top, padding, high, out_high, own[0])
-        columns = _places(left, padding, wide, out_wide, own[1])
-        outside = ((rows < 0) | (rows >= own[0]))[:, :, None] | ((columns < 0) | (columns >= own[1]))[:, None, :]
-        number = torch.arange(len(part.values)).view(-1, 1, 1, 1)
-        channel = torch.arange(part.values.shape[1]).view(1, -1, 1, 1)
-        row = rows.clamp(0, own[0] - 1)[:, None, :, None]
-        column = columns.clamp(0, own[1] - 1)[:, None, None, :]
-        taken = part.values[number, channel, row, column]
-        if not outside.any():
-            return taken
-        return taken.masked_fill(outside[:, None], part.empty if part.role == "map" else fill)
+        empty = part.empty if part.role == "map" else fill
+        if part.values.shape[2:] != batch.size:
+            return _scaled_piece(part.values, batch, top, left, padding, empty)
+        padded = functional.pad(part.values, (padding,) * 4, value=empty) if padding else part.values
+        places = zip(padded, top.tolist(), left.tolist(), strict=True)
+        return torch.stack([one[:, y : y + out_high, x : x + out_wide] for one, y, x in places])
 
     def boxes(part: Part) -> torch.Tensor:
         shift = torch.stack([left - padding, top - padding, left - padding, top - padding], -1)[:, None].float()
@@ -107,13 +103,28 @@ def cut(batch: Batch, top: torch.Tensor, left: torch.Tensor, padding: int, fill:
     batch.change("boxes", boxes)
 
 
-def _places(start: torch.Tensor, padding: int, whole: int, out: int, own: int) -> torch.Tensor:
-    """From which rows (or columns) of a part with `own` of them those of its piece come: (B, n)."""
-    if own == whole:
-        return (start - padding)[:, None] + torch.arange(out)
-    count = round(out * own / whole)  # a mask of fewer pixels than the picture
+def _scaled_piece(
+    values: torch.Tensor, batch: Batch, top: torch.Tensor, left: torch.Tensor, padding: int, empty: float
+) -> torch.Tensor:  # fmt: skip
+    """As `cut`, of maps that have another number of pixels than the picture."""
+    own = values.shape[2:]
+    rows, columns = (
+        _places(start - padding, batch.size[axis], batch.out[axis], own[axis])
+        for axis, start in enumerate((top, left))
+    )
+    outside = ((rows < 0) | (rows >= own[0]))[:, :, None] | ((columns < 0) | (columns >= own[1]))[:, None, :]
+    number = torch.arange(len(values)).view(-1, 1, 1, 1)
+    channel = torch.arange(values.shape[1]).view(1, -1, 1, 1)
+    row = rows.clamp(0, own[0] - 1)[:, None, :, None]
+    column = columns.clamp(0, own[1] - 1)[:, None, None, :]
+    return values[number, channel, row, column].masked_fill(outside[:, None], empty)
+
+
+def _places(start: torch.Tensor, whole: int, out: int, own: int) -> torch.Tensor:
+    """From which rows (or columns) of a map with `own` of them those of its piece come: (B, n)."""
+    count = round(out * own / whole)
     centre = (torch.arange(count) + 0.5) * (out / count)
-    return ((start - padding)[:, None] + centre).mul(own / whole).floor().long()
+    return (start[:, None] + centre).mul(own / whole).floor().long()
 
 
 def warp(

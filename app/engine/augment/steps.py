@@ -13,6 +13,7 @@ from app.design.values import DataStep
 from app.engine.augment import colour
 from app.engine.augment.batch import Batch, Part, cut, flip, warp
 from app.engine.augment.draws import Draws
+from app.engine.augment.normal import normalised
 from app.engine.augment.policies import auto_augment, rand_augment, turned
 
 TRIES = 10
@@ -155,8 +156,7 @@ def normalise(batch: Batch, mean: tuple[float, ...], std: tuple[float, ...]) -> 
     """Take away the mean and divide by the spread: a number for each channel, or one for all."""
     if not mean:
         return
-    middle_, spread = (torch.tensor(numbers, dtype=torch.float32).view(1, -1, 1, 1) for numbers in (mean, std))
-    batch.change(("picture", "clean"), lambda part: (part.values - middle_) / spread)
+    batch.change(("picture", "clean"), lambda part: normalised(part.values, (mean, std)))
     batch.normal = True
 
 
