@@ -24,7 +24,7 @@ from app.design.augment import (
     with_value,
     without,
 )
-from app.design.augment_check import Fault, Given, TargetGiven, as_seen, faults
+from app.design.augment_check import Fault, Given, TargetGiven, as_seen, faults, size_of
 from app.design.values import Design, Expression
 from app.messages.augment import Augmented, GetAugmented
 from app.messages.data import Dataset
@@ -163,7 +163,7 @@ class AugmentPanel(QWidget):
 
     def use(self, preset: StepPreset) -> None:
         """Put a usual list in the place of this one."""
-        self._edit(f"Use the steps {preset.title}", lambda _steps: preset.make(side_of(self._document.design)))
+        self._edit(f"Use the steps {preset.title}", lambda _steps: preset.make(self._side()))
 
     def _move(self, start: int, end: int) -> None:
         if 0 <= start < len(self.steps) and 0 <= end < len(self.steps):
@@ -250,6 +250,11 @@ class AugmentPanel(QWidget):
         if dataset is None:
             return Given(inputs=inputs, targets=targets)
         return Given(dataset.form, dataset.title, inputs, targets)
+
+    def _side(self) -> int:
+        """The shorter side of what the first Input takes."""
+        sizes = [size for _, shape in self._given().inputs if (size := size_of(shape)) is not None]
+        return min(sizes[0][1:]) if sizes else side_of(self._document.design)
 
     # samples ----------------------------------------------------------------------------------------------------------
 
