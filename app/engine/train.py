@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import logging
 import os
 import platform
@@ -23,6 +25,7 @@ from app.engine.checkpoint import CheckpointError
 from app.engine.compile import shared_analyser
 from app.engine.data import Data, DataError, open_data, options_of
 from app.engine.evaluation import evaluate, has_batch_norm
+from app.engine.following import loading
 from app.engine.loop import Loop, Parts, TrainingError
 from app.engine.optim import make_optimizer
 from app.engine.recipe import HALF_NEEDS_GPU, PRECISIONS, check_data, check_recipe, check_rules, explain, with_batch
@@ -39,6 +42,7 @@ from app.engine.runs import (
     sample_counts,
 )
 from app.engine.settled import going_on
+from app.engine.truncation import truncate
 from app.engine.weights import load as load_file
 from app.messages import Progress, Trained
 from app.messages.training import Carried
@@ -83,27 +87,36 @@ def train(
     state = checkpoint.load_state(place / "checkpoints" / "last") if resume and not again else None
     if again:
         weights, begin_with = begun_with(place)
+    if weights is None and begin_with is None and recipe.weights:
+        weights = Path(recipe.weights)
     if state is not None:
         recipe = going_on(recipe, state)
     checkpoint.seed_all(recipe.seed)
     training, inference = compile_both(design)
     if state is not None:
         checkpoint.fill(training.root, checkpoint.load_weights(place / "checkpoints" / "last"), str(place))
-    taken = load_file(training.root, weights, partly=True) if weights is not None and state is None else ()
+    taken: tuple[str, ...] = ()
+    if weights is not None and state is None:
+        spare = tuple(follower.path for follower in training.followers)
+        load = functools.partial(load_file, training.root, weights, partly=True, spare=spare)
+        taken = loading(training.root, training.followers, load)
     for line in taken if is_first() else ():
         on_note(line)
     if begin_with is not None and state is None:
-        carried = carry(training.root, design, begin_with)
+        continued = functools.partial(carry, training.root, design, begin_with)
+        carried = loading(training.root, training.followers, continued)
         taken = (*taken, f"Continues {begin_with}: {carried.summary}.", *_carried_lines(carried))
         if is_first():
             on_carried(carried)
     data = open_data(recipe.data, training.inputs, training.targets, recipe.seed, options_of(recipe))
+    data = dataclasses.replace(data, workers=recipe.workers)
     if state is not None:
         _check_samples(place, data)
     recipe = with_measured(recipe, data)
     check_data(recipe, data)
     remarks = [*taken, *data.notes, *said_of(data), *rehearse(training, inference, data)]
     remarks += check_rules(design, recipe, training.module, fabric.world_size)
+    remarks += truncate(training.root, recipe.truncate)
     if not recipe.batch_size:
         recipe, chosen = with_batch(design, recipe, data.splits["train"].size, str(fabric.device))
         recipe = replace(recipe, batch_size=fabric.broadcast(recipe.batch_size))
