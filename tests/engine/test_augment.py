@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -78,6 +79,10 @@ def test_batches_of_an_epoch_can_begin_anywhere() -> None:
     rest = list(islice(data.batches("train", 64, epoch=3, skip=2), 2))
     for one, other in zip(all_of_them[2:], rest, strict=True):
         assert len(one) == len(other) == 4 and all(map(torch.equal, one, other))
+    for workers in (0, 1, 5):
+        others = islice(replace(data, workers=workers).batches("train", 64, epoch=3), 4)
+        for one, other in zip(all_of_them, others, strict=True):
+            assert all(map(torch.equal, one, other)), workers
 
 
 # what steps do --------------------------------------------------------------------------------------------------------

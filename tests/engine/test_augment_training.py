@@ -72,6 +72,17 @@ def test_the_loss_of_a_mixed_batch_is_that_of_soft_labels(words: str) -> None:
         torch.testing.assert_close(values["accuracy"], right.mean(), rtol=1e-5, atol=1e-6)
 
 
+def test_a_counted_metric_sees_the_class_of_the_larger_share() -> None:
+    design = digits()
+    nodes = tuple(replace(n, block="F1Score") if n.id == "accuracy" else n for n in design.nodes)
+    network = compile_design(replace(design, nodes=nodes), "training")
+    module = for_mixed(network).eval()
+    x, first, second = torch.rand(4, 1, 8, 8), torch.arange(4), torch.arange(4) + 4
+    for share in (0.3, 0.5, 0.8):
+        _scores, seen = module(x, first, second, torch.tensor(share))["accuracy"]
+        assert torch.equal(seen, first if share >= 0.5 else second)
+
+
 def test_samples_are_mixed_in_the_share_that_is_said() -> None:
     for number in range(4):
         plain, labels = plain_batch(number)
