@@ -198,8 +198,12 @@ class AugmentPanel(QWidget):
     # showing ----------------------------------------------------------------------------------------------------------
 
     def _changed(self, before: Design, after: Design) -> None:
+        if self._questions.waiting:
+            self._asked = None  # an answer to another drawing is dropped
         if before.recipe != after.recipe or before.nodes != after.nodes:
             self._follow()
+        else:
+            self._ask()
 
     def _follow(self) -> None:
         """Show the steps as they are."""
@@ -275,7 +279,8 @@ class AugmentPanel(QWidget):
     def _ask(self) -> None:
         """Ask for the samples where they are looked at; what is shown stays, dimmed, until they come."""
         design = self._document.design
-        key = design.nodes, design.wires, design.recipe, self._turn
+        nodes = tuple(replace(node, x=0.0, y=0.0) for node in design.nodes)
+        key = nodes, design.wires, design.groups, design.recipe, self._turn
         if not self.isVisible() or key == self._asked:
             return
         if (why := self._no_samples()) is not None:
@@ -287,6 +292,8 @@ class AugmentPanel(QWidget):
             return
         self._asked = key
         self.pairs.show_pairs(self.pairs.pairs, old=True)
+        if not self.pairs.pairs:
+            self.said.setText("The samples are on their way.")
         self._questions.ask(
             lambda: GetAugmented("", self._document.design, turn=self._turn), self._take, self._fail, wait=WAIT
         )

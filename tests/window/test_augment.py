@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QApplication, QMenu, QStyle, QStyleOptionViewItem,
 
 from app.design.augment import read_steps, steps_words
 from app.design.usual import usual_loss
+from app.design.values import About
 from app.messages import Analysis
 from app.messages.augment import Augmented, GetAugmented, Pair
 from app.messages.data import Dataset, ShownSample
@@ -272,7 +273,13 @@ def test_samples_stand_before_and_after_with_masks_and_boxes(made: Any, qtbot: A
 
 def test_another_asks_for_the_next_epoch_and_dims_what_is_old(made: Any, qtbot: Any) -> None:
     document, engines, panel = made
-    first = asked(engines, qtbot)
+    lost = asked(engines, qtbot)
+    assert panel.said.text() == "The samples are on their way."
+    document.edit("Describe", lambda d: replace(d, about=About(title="Digits")))
+    lost.finished.emit(told(lost.request.job))
+    assert not panel.pairs.pairs, "the window takes no answer to another drawing, and asks anew"
+    first = asked(engines, qtbot, 2)
+    engines.started.pop()
     first.finished.emit(told(first.request.job, views=2))
     assert panel.pairs.place(0, 2).bottom() <= panel.pairs.height(), "two views fit too"
     QTest.mouseClick(panel.another, LEFT)
