@@ -53,7 +53,6 @@ class Preparation:
         wrong = faults(self.steps, given_of(inputs, targets, card))
         if wrong:
             raise DataError(wrong[0].sentence)
-        self._pictures = not self.steps or card is None or card.form == "pictures"
         native = card.sample if card is not None and len(card.sample) == 3 else None
         self._views = any(step.kind == "views" for step in self.steps)
         self._slots: list[Slot] = []
