@@ -5,7 +5,7 @@ Each batch gets its targets twice, as they are and as the partners have them, an
 with soft labels, and every other loss keeps its meaning. The network itself is run once.
 
 The partner of a sample is that half a batch on: batches are shuffled, so it is by chance, and devices that share a
-batch find the same pairs as one alone.
+batch evenly, an even number of samples each, find the same pairs as one alone.
 """
 
 from __future__ import annotations
