@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from PIL import Image, ImageOps
 
 from app.engine import readings
+from app.engine.augment.joining import preparation_of
 from app.engine.compile import Network
 from app.engine.data import DATASETS
 from app.engine.data.fit import DataError, Frame, fit_picture, fit_tensor, frame_of, read_picture
@@ -54,8 +55,9 @@ def picture_frames(run: Run) -> list[Frame]:
     if run.data.kind in readings.NO_PICTURES:
         raise RunError(f"{run.path} was trained on {run.data.kind}: only networks trained on pictures answer samples.")
     native = picture_size(run.design.recipe.data)
+    prepared = preparation_of(run.design.recipe, network.inputs)
     try:
-        return [frame_of(spec, "the sample", native) for spec in network.inputs]
+        return [frame_of(spec, "the sample", native) for spec in (prepared.inputs if prepared else network.inputs)]
     except DataError:
         raise RunError(f"{run.path} was trained on {run.data.kind}: its network takes no pictures.") from None
 
@@ -69,7 +71,9 @@ def network_of(run: Run) -> Network:
 
 def _of_picture(run: Run, frames: Sequence[Frame], source: bytes | Path, job: str) -> Prediction:
     seen = see(run.data.kind, frames, read_picture(source))
-    (made,) = answer(run, seen.inputs, job)
+    prepared = preparation_of(run.design.recipe, network_of(run).inputs)
+    given = prepared(seen.inputs, torch.zeros(1, dtype=torch.int64), None) if prepared else seen.inputs
+    (made,) = answer(run, given, job)
     height, width = seen.grey.shape
     return replace(made, width=width, height=height, seen=bytes(seen.grey.numpy().tobytes()))
 
