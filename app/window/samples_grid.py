@@ -243,7 +243,8 @@ class SamplesGrid(QWidget):
         tiles = [tile.what for tile in self._tiles[index]]
         if len(tiles) > 1:
             named = {"truth": "the truth", "found": "what is found", "made": "what is made", "sample": "the sample"}
-            parts.append(" beside ".join(named[tile] for tile in tiles))
+            beside = " beside ".join(named[tile] for tile in tiles)
+            parts.append(beside[:1].upper() + beside[1:])
         return re.sub(" +", " ", ". ".join([*parts, *others]).replace("%", " %"))
 
     def _point(self, index: int | None) -> None:

@@ -36,6 +36,7 @@ class SamplesView(QWidget):
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         scroll.setWidget(self.grid)
+        self._scroll = scroll
         bar = QHBoxLayout()
         bar.setSpacing(10)
         bar.addWidget(self.epoch)
@@ -91,6 +92,9 @@ class SamplesView(QWidget):
 
     def _pointed(self, said: str) -> None:
         history = self._history
+        if self.grid.at is not None and not self.grid.underMouse():  # a key chose it
+            place = self.grid.place(self.grid.at).toRect()
+            self._scroll.ensureVisible(place.center().x(), place.center().y(), 0, place.height() // 2 + 4)
         of = f" of {history.of:,}" if history.of else ""
         broken = "What was said at this epoch cannot be read: choose another."
         usual = f"{len(history.samples)}{of} validation samples, always the same." if self.grid.readings else broken
