@@ -108,7 +108,15 @@ def answer(kind: type, do: Any) -> list[str]:
     timer = QTimer(QApplication.instance())
     timer.timeout.connect(drive)
     timer.start(20)
-    QTimer.singleShot(5000, timer, lambda: [w.close() for w in QApplication.topLevelWidgets() if w.isModal()])
+
+    def give_up() -> None:
+        if timer.isActive():  # else the dialog was answered, and what is open by now is another test's
+            timer.stop()
+            for window in QApplication.topLevelWidgets():
+                if window.isModal():
+                    window.close()
+
+    QTimer.singleShot(5000, timer, give_up)
     return heard
 
 
