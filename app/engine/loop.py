@@ -22,6 +22,7 @@ from app.engine.pace import Pace, gpu_memory, hold, memory
 from app.engine.runs import RunFolder
 from app.engine.settled import settled
 from app.engine.stepping import Average, Plateau, Stepper, set_training
+from app.engine.watch import Watch
 from app.messages import Progress
 from app.messages.confusion import Confusion
 
@@ -38,6 +39,14 @@ GO, SAVE, STOP, PAUSE = 0, 1, 2, 3
 
 class TrainingError(RuntimeError):
     """Training that cannot begin or go on; one or two sentences for the user."""
+
+
+class NotFiniteError(TrainingError):
+    """The loss or a weight is no number any more. `what` says where, without its cause."""
+
+    def __init__(self, what: str, rate: float) -> None:
+        super().__init__(f"{what}: try a lower learning rate ({rate:g}). The last checkpoint from before is kept.")
+        self.what = what
 
 
 @dataclass
@@ -66,6 +75,7 @@ class Parts(NamedTuple):
     recipe: Recipe
     folder: RunFolder | None
     """None on ranks other than the first, which write nothing."""
+    watch: Watch | None = None
 
 
 class Loop:
@@ -138,7 +148,10 @@ class Loop:
         for batch in batches:
             ends = at.batch + 1 == self.batches  # the epoch
             steps = ends or (at.batch + 1) % together == 0
-            values, loss = self._descend(batch, steps)
+            writes = steps and (ends or -(-(at.batch + 1) // together) % every == 0)
+            watch = self.parts.watch if writes and self.parts.watch and self.parts.watch.due(at.step) else None
+            with watch.listening() if watch is not None else contextlib.nullcontext():
+                values, loss = self._descend(batch, steps)
             at.batch += 1
             self._add(values, loss, len(batch[0]))
             self._epoch_samples += len(batch[0]) * self._world
@@ -147,9 +160,8 @@ class Loop:
             rate = rate_at(recipe, at.step, self.total) * (self._plateau.factor if self._plateau else 1.0)
             stepper.set_rate(rate)
             now = time.monotonic()
-            writes = ends or -(-at.batch // together) % every == 0
             tells = ends or now - self._reported >= REPORT_SECONDS
-            norm = stepper.step(measure=writes or tells)
+            norm = stepper.step(measure=writes or tells, look=watch.see if watch is not None else None)
             at.step += 1
             self._done += 1
             if self._average is not None:
@@ -159,6 +171,8 @@ class Loop:
                 means = {**self._means(fresh=writes), "lr": rate, "grad_norm": float(norm)}
             if writes:
                 self._write("train", means)
+                if watch is not None:
+                    watch.tell(at.epoch, at.step)
             if tells:
                 self._reported = now
                 self._report("train", means)
@@ -273,12 +287,8 @@ class Loop:
             batch = self.at.batch - len(finite) + finite.index(False)
             step = (self.at.epoch - 1) * self.steps + max(batch, 0) // self.parts.recipe.accumulate + 1
             what = f"The loss is not a number any more at epoch {self.at.epoch}, step {step}"
-            raise TrainingError(self._not_finite(what))
+            raise NotFiniteError(what, self.parts.recipe.learning_rate / 10)
         self._losses.clear()
-
-    def _not_finite(self, what: str) -> str:
-        lower = self.parts.recipe.learning_rate / 10
-        return f"{what}: try a lower learning rate ({lower:g}). The last checkpoint from before is kept."
 
     # telling and keeping ----------------------------------------------------------------------------------------------
 
@@ -345,7 +355,8 @@ class Loop:
         weights = checkpoint.weights_of(self.parts.network.root)
         bad = next((k for k, v in weights.items() if v.is_floating_point() and not torch.isfinite(v).all()), None)
         if bad is not None:
-            raise TrainingError(self._not_finite(f"`{bad}` is not a number any more at epoch {self.at.epoch}"))
+            what = f"`{bad}` is not a number any more at epoch {self.at.epoch}"
+            raise NotFiniteError(what, self.parts.recipe.learning_rate / 10)
         return weights
 
     def save(self) -> None:

@@ -19,10 +19,10 @@ from app.engine import checkpoint
 from app.engine import devices as places
 from app.engine.carry import carry
 from app.engine.checkpoint import CheckpointError
-from app.engine.compile import shared_analyser
+from app.engine.compile import Network, shared_analyser
 from app.engine.data import Data, DataError, open_data, options_of
 from app.engine.evaluation import evaluate, has_batch_norm
-from app.engine.loop import Loop, Parts, TrainingError
+from app.engine.loop import Loop, NotFiniteError, Parts, TrainingError
 from app.engine.optim import make_optimizer
 from app.engine.recipe import HALF_NEEDS_GPU, PRECISIONS, check_data, check_recipe, check_rules, explain, with_batch
 from app.engine.rehearsal import rehearse
@@ -38,9 +38,13 @@ from app.engine.runs import (
     sample_counts,
 )
 from app.engine.settled import going_on
+from app.engine.watch import CLOSELY, LIGHTLY, OFF, Watch
+from app.engine.watch import cut as cut_watch
+from app.engine.watch_replay import Start, explained
 from app.engine.weights import load as load_file
 from app.messages import Progress, Trained
 from app.messages.training import Carried
+from app.messages.watch import Watched
 
 __all__ = ["TrainingError", "evaluate_run", "is_first", "train"]
 
@@ -64,11 +68,14 @@ def train(
     cancelled: Callable[[], bool] = lambda: False,
     paused: Callable[[], bool] = lambda: False,
     job: str = "",
+    watch: str = LIGHTLY,
+    on_watched: Callable[[Watched], None] = lambda watched: None,
 ) -> Trained:
     """Train `design` by `recipe` into the run folder `run` (none: a new one under runs), or go on with `resume`.
 
     It begins with the `weights` of a file as far as they fit, and `on_note` hears what was taken; or with those of
-    another run's folder, `begin_with`, and `on_carried` hears it. While `paused` it holds. Raises TrainingError,
+    another run's folder, `begin_with`, and `on_carried` hears it. While `paused` it holds. `on_watched` hears how the
+    nodes fare: `watch` says how closely (off, lightly, closely). Raises TrainingError,
     DataError, DeviceError, RunError, WeightsError or CheckpointError, each with a sentence for the user, and
     InvalidDesignError where the design cannot be compiled.
     """
@@ -116,8 +123,13 @@ def train(
             folder.mark("running", **whose())
         optimizer = make_optimizer(training.module.named_parameters(), recipe)
         module, optimizer = fabric.setup(_compiled(training.module, recipe), optimizer)
-        works = Parts(fabric, training, module, optimizer, data, recipe, folder)
+        eye = None
+        if folder is not None and watch != OFF:
+            eye = Watch(training, design, recipe, folder, on_watched, closely=watch == CLOSELY, job=job)
+        works = Parts(fabric, training, module, optimizer, data, recipe, folder, eye)
         loop = Loop(works, on_progress, cancelled, job, paused)
+        if eye is not None:
+            eye.spread_over(loop.total)
         if folder is not None:
             on = {"device": str(fabric.device), "devices": devices, "nodes": nodes, "threads": threads}
             begun = {"weights": weights, "begin_with": begin_with}
@@ -126,14 +138,23 @@ def train(
         if again and folder is not None:
             folder.log("It ended before its first checkpoint: it begins again.")
             folder.cut(0, 0)
+            cut_watch(folder.path, 0)
         if state is not None:
             loop.restore(state)
             if folder is not None:
                 folder.cut(state["rows"], state["step"])
+                cut_watch(folder.path, state["step"])
             checkpoint.restore_random(state["random"])
         if fabric.global_rank:  # every device its own dropout
             checkpoint.seed_all(recipe.seed + fabric.global_rank + loop.at.step * fabric.world_size)
-        ended = _run(loop, place, job)
+        begun_as = Start(
+            lambda: _begin_weights(training, design, recipe, weights, begin_with), checkpoint.random_state(),
+            fabric.strategy.precision.state_dict(),
+        )  # fmt: skip
+        try:
+            ended = _run(loop, place, job)
+        except NotFiniteError as error:
+            raise TrainingError(explained(error, works, loop.at, design, begun_as, cancelled)) from error
         how, message = "stopped" if ended.stopped else "finished", ""
         return ended
     except (TrainingError, DataError) as error:  # a sample may turn out to be unreadable in the midst of a run
@@ -155,6 +176,19 @@ def train(
             with contextlib.suppress(FileError):  # a full disk, say: what ended the run is the sentence that counts
                 folder.mark(how, **({"message": message} if message else {}))
             folder.close()
+
+
+def _begin_weights(
+    network: Network, design: Design, recipe: Recipe, weights: Path | None, begin_with: Path | None
+) -> None:
+    """Give a network the weights again with which its run began."""
+    checkpoint.seed_all(recipe.seed)
+    first = compile_both(design)[0].root
+    if weights is not None:
+        load_file(first, weights, partly=True)
+    if begin_with is not None:
+        carry(first, design, begin_with)
+    checkpoint.fill(network.root, first.state_dict(), "the beginning")
 
 
 def _run(loop: Loop, place: Path, job: str) -> Trained:
