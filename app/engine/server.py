@@ -238,6 +238,8 @@ class Server:
             device=request.device,
             run=Path(request.run) if request.run else None,
             resume=request.resume,
+            watch=request.watch,
+            on_watched=self.send,
             begin_with=Path(request.begin_with) if request.begin_with else None,
             on_carried=lambda carried: self.send(msgspec.structs.replace(carried, job=request.job)),
             on_progress=progress,

@@ -26,11 +26,9 @@ from app.design.expand import Call
 from app.design.values import Recipe
 from app.engine.watch_listen import Heard
 from app.messages.reports import Fix
-from app.messages.watch import LayerWatch, Trouble
+from app.messages.watch import EXPLODING, VANISHING, LayerWatch, Trouble
 from blocks import catalogue
 
-VANISHING = 1e-4
-EXPLODING = 1e3
 GROWTH = 1e4
 DEAD = 0.75
 SATURATED = 0.75

@@ -185,8 +185,8 @@ class _Replay(Loop):
             return None
         node = next(n for n in self.nodes if n.call.id == most)
         message = (
-            f"`{node.call.name}`: the outputs explode, most here ({gains[most]:.2g} times), until `{at.call.name}` gave "
-            f"what is no number ({what}). Begin with `he` or `xavier` weights, or put a norm behind it."
+            f"`{node.call.name}`: the outputs explode, most here ({gains[most]:.2g} times), until `{at.call.name}` "
+            f"gave what is no number ({what}). Begin with `he` or `xavier` weights, or put a norm behind it."
         )
         return _told(node, message, (at.call.id,), (rate_fix(recipe),))
 

@@ -27,6 +27,7 @@ from app.messages.symbols import CheckSizes, GetSymbols, SizesChecked, Symbols
 from app.messages.totals import GetTotals, Totals
 from app.messages.training import Carried, Pause
 from app.messages.trial import TriedOut, TryOut
+from app.messages.watch import Watched
 from blocks.card import Card, Page
 
 CHUNK_BYTES = 256 * 1024
@@ -68,6 +69,8 @@ class Train(msgspec.Struct, frozen=True, tag=True):
     variant: str = ""
     run: str = ""
     resume: bool = False
+    watch: str = "lightly"
+    """How closely its nodes are watched: off, lightly (for a hundredth of its time) or closely."""
     begin_with: str = ""
     """A run folder whose last weights it begins with, as far as they fit: a Carried says which did."""
 
@@ -324,7 +327,7 @@ Answers = (
 """What comes back for each Question."""
 Reply = (
     Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Working | Progress | Carried | Trained
-    | Exported
+    | Exported | Watched
     | Chunk | Prediction | Failed
 )  # fmt: skip
 

@@ -49,6 +49,9 @@ class LayerWatch(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.gradient / max(self.weight, LEAST_WEIGHT)
 
 
+VANISHING, EXPLODING = 1e-4, 1e3
+"""A gradient beside its weights: this share of the strongest one has vanished, this many times as large explodes.
+`app.engine.watch_judge` says where the limits come from."""
 LEAST_WEIGHT = 0.01
 """A gradient is set beside weights of at least this size: those that begin at 0 would make any gradient look large."""
 

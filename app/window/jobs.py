@@ -22,6 +22,7 @@ from app.messages import (
 )
 from app.messages.profile import GetProfile
 from app.messages.training import Carried, Pause
+from app.messages.watch import Watched
 from app.window.engine_process import EngineProcess
 
 GRACE = 10.0
@@ -35,6 +36,8 @@ class Job(QObject):
     """Progress"""
     carried = Signal(object)
     """Carried: what became of the weights that a run began with"""
+    watched = Signal(object)
+    """Watched: how a run's nodes fare"""
     finished = Signal(object)
     """Trained, Exported, Prediction or the answer to a Question"""
     failed = Signal(str)
@@ -95,6 +98,8 @@ class Job(QObject):
                 self.progress.emit(reply)
             case Carried():
                 self.carried.emit(reply)
+            case Watched():
+                self.watched.emit(reply)
             case Chunk():
                 data = self._files.setdefault(reply.file, bytearray())
                 if len(data) < reply.offset:

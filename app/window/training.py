@@ -28,9 +28,10 @@ from app.window.curves import Curves, in_words
 from app.window.document import Document
 from app.window.notice import Button, Notice, fill
 from app.window.recipe_form import RecipeForm
-from app.window.runs import FAILED, FINISHED, Run, Runs
+from app.window.runs import CLOSELY, FAILED, FINISHED, LIGHTLY, Run, Runs
 from app.window.shelf import Shelf
 from app.window.theme import theme
+from app.window.watch_page import CURVES, LAYERS, Pages, WatchPage
 
 REDRAW = 80
 """Milliseconds between two drawings of the curves: reports come faster than one can see."""
@@ -75,6 +76,8 @@ class TrainingPanel(QWidget):
     """The user wants to see the problems that keep the design from being trained."""
     try_wanted = Signal()
     export_wanted = Signal()
+    node_wanted = Signal(str)
+    """The path of a node that the user wants to see."""
 
     def __init__(
         self, document: Document, engines: Any, parent: QWidget | None = None, shelf: Shelf | None = None
@@ -84,6 +87,8 @@ class TrainingPanel(QWidget):
         self.runs = Runs.of(document, engines)
         self._was_running = False
         self.curves: Curves | None = None
+        self.layers = WatchPage(self)
+        self._page = CURVES
         self.form = RecipeForm(document, self)
         self.start_button = parts.button("Start", "primary", "Train the drawing with this recipe")
         self.pause_button = parts.button("Pause", "", "Hold the run between two steps; its checkpoint is written")
@@ -104,6 +109,9 @@ class TrainingPanel(QWidget):
         for rate in (self.form.learning_rate, self.form.weight_decay):
             rate.marked.connect(self._refresh)
         self.runs.changed.connect(self._run_changed)
+        self.runs.looked.connect(lambda run: self._redraw.start() if run is self.runs.last else None)
+        self.layers.chosen.connect(self.node_wanted)
+        self.layers.pages.wanted.connect(self.show_page)
         document.changed.connect(lambda *_: self._refresh())
         document.opened.connect(self._opened)
         document.analysed.connect(self._refresh)
@@ -148,6 +156,7 @@ class TrainingPanel(QWidget):
         progress.addWidget(self.bar, 1)
         progress.addWidget(self.status)
         self._pages.addWidget(self.empty)
+        self._pages.addWidget(self.layers)
         right = QVBoxLayout()
         right.setSpacing(8)
         right.addWidget(self._progress)
@@ -181,14 +190,14 @@ class TrainingPanel(QWidget):
         if self.running or self._missing() is not None:
             self._refresh()
             return False
-        self.runs.start(self._document.design.recipe, self.form.device)
+        self.runs.start(self._document.design.recipe, self.form.device, watch=self._watch)
         return True
 
     def resume(self) -> bool:
         """Go on with the last run from its last checkpoint."""
         if self.running or self.runs.last is None:
             return False
-        self.runs.start(self._document.design.recipe, self.form.device, resume=True)
+        self.runs.start(self._document.design.recipe, self.form.device, resume=True, watch=self._watch)
         return True
 
     def carry_on(self) -> bool:
@@ -197,7 +206,7 @@ class TrainingPanel(QWidget):
         if self.running or last is None or self._missing() is not None:
             self._refresh()
             return False
-        self.runs.start(self._document.design.recipe, self.form.device, begin_with=last.folder)
+        self.runs.start(self._document.design.recipe, self.form.device, begin_with=last.folder, watch=self._watch)
         return True
 
     def pause(self) -> None:
@@ -217,6 +226,18 @@ class TrainingPanel(QWidget):
             "Add the usual loss",
             lambda design: usual_loss(design, self.form.dataset, self._document.catalogue),
         )
+
+    @property
+    def _watch(self) -> str:
+        return CLOSELY if self.layers.closely.isChecked() else LIGHTLY
+
+    def show_page(self, name: str) -> None:
+        """Show the curves, or the layers."""
+        self._page = name
+        self._draw()
+        pages = self.layers.pages if name == LAYERS else self.curves and self.curves.tools.findChild(Pages)
+        if pages:
+            pages.chips[name].setFocus()
 
     # what is shown ----------------------------------------------------------------------------------------------------
 
@@ -276,7 +297,8 @@ class TrainingPanel(QWidget):
         else:
             self.notice.hide()
             self.empty.say(said[0], said[1], *said[2])
-        self._pages.setCurrentWidget(self.curves if curves and self.curves is not None else self.empty)
+        page = self.layers if self._page == LAYERS else self.curves
+        self._pages.setCurrentWidget(page if curves and page is not None else self.empty)
         if had_focus and focused is not None and not focused.isVisible():
             # The button that was pressed is gone: the keys must not fall to some other part of the window.
             (self.stop_button if running else self.start_button).setFocus()
@@ -391,5 +413,10 @@ class TrainingPanel(QWidget):
             self.curves = Curves(self._pages)
             self._pages.addWidget(self.curves)
             self._lay_over()
+            pages = Pages(CURVES, self.curves.tools)
+            pages.wanted.connect(self.show_page)
+            self.curves.tools.layout().insertWidget(0, pages)  # type: ignore[union-attr]
         self.curves.show_points(run.points, run.recipe.epochs, run.name)
+        if self._page == LAYERS:
+            self.layers.show_run(run)
         self._refresh()

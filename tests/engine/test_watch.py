@@ -4,6 +4,7 @@ ones, of which nothing is said."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,9 @@ from blocks import catalogue
 from tests.engine.designs import digits, wire
 from tests.engine.test_resume import after, assert_same
 
-RECIPE = Recipe(data="digits", epochs=2, batch_size=64, learning_rate=0.01, optimizer="sgd", schedule="constant", seed=3)
+RECIPE = Recipe(
+    data="digits", epochs=2, batch_size=64, learning_rate=0.01, optimizer="sgd", schedule="constant", seed=3
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +47,7 @@ def chain(*blocks: tuple[str, str, dict[str, object]], recipe: Recipe = RECIPE) 
     """Digits through these nodes into a cross-entropy, or whatever `loss` stands last."""
     nodes = [Node("image", block="Input", settings=Settings(size=(1, 8, 8))), Node("flat", block="Flatten")]
     nodes += [Node(name, block=block, settings=Settings(settings)) for name, block, settings in blocks]
-    wires = [wire(a.id, b.id, "a" if b.block == "Code" else "x") for a, b in zip(nodes, nodes[1:], strict=False)]
+    wires = [wire(a.id, b.id, "a" if b.block == "Code" else "x") for a, b in pairwise(nodes)]
     last = nodes[-1].id
     nodes += [Node("label", block="Target"), Node("loss", block="CrossEntropy")]
     wires += [wire(last, "loss"), wire("label", "loss", "target")]

@@ -1,0 +1,127 @@
+"""The page "Layers" of the training panel: how each node of a run fares, while it trains and after."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from app.messages.watch import LayerWatch
+from app.window import parts
+from app.window.runs import Run
+from app.window.sentences import plain
+from app.window.watch_pictures import FlowPicture, StripPicture, columns, words_of
+
+CURVES, LAYERS = "Curves", "Layers"
+
+
+class Pages(QWidget):
+    """Two chips that choose what stands beside the recipe: the curves, or the layers."""
+
+    wanted = Signal(str)
+
+    def __init__(self, shown: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("pages")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(2)
+        self.chips = {}
+        for name, tip in (
+            (CURVES, "Losses, metrics and the machine over time"),
+            (LAYERS, "Weights and gradients of each node, and where training goes wrong"),
+        ):
+            chip = self.chips[name] = parts.button(name, "chip", tip)
+            chip.setCheckable(True)
+            chip.setChecked(name == shown)
+            chip.clicked.connect(lambda _on=False, name=name: self._chose(shown, name))
+            row.addWidget(chip)
+
+    def _chose(self, shown: str, name: str) -> None:
+        for each, chip in self.chips.items():
+            chip.setChecked(each == shown)  # the page that comes has chips of its own
+        if name != shown:
+            self.wanted.emit(name)
+
+
+class WatchPage(QWidget):
+    """The gradient from the first node to the last, and how one node's weights and gradients are spread."""
+
+    chosen = Signal(str)
+    """The path of a node: the user wants to see it on the canvas."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._run: Run | None = None
+        self.current = ""
+        self.pages = Pages(LAYERS, self)
+        self.said = parts.label("", "monosoft")
+        self.said.setSizePolicy(self.said.sizePolicy().Policy.Ignored, self.said.sizePolicy().Policy.Preferred)
+        self.closely = parts.button("Closely", "chip", "")
+        self.closely.setCheckable(True)
+        self.closely.setAccessibleName("Watch the layers closely")
+        self.closely.setToolTip(
+            "From the next run on, measure at every point of the curves: it may cost some per cent of the speed.\n"
+            "Without it the layers are measured as often as a hundredth of the time allows."
+        )
+        self.flow = FlowPicture(self)
+        self.weights, self.gradients = StripPicture("Weights", self), StripPicture("Gradients", self)
+        head = QHBoxLayout()
+        head.setSpacing(10)
+        head.addWidget(self.pages)
+        head.addWidget(self.said, 1)
+        head.addWidget(self.closely)
+        strips = QHBoxLayout()
+        strips.setSpacing(8)
+        strips.addWidget(self.weights)
+        strips.addWidget(self.gradients)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(6)
+        column.addLayout(head)
+        column.addWidget(self.flow, 1)
+        column.addLayout(strips, 1)
+        self.flow.chosen.connect(self._choose)
+
+    def show_run(self, run: Run | None) -> None:
+        """Show what was measured of a run."""
+        if run is not self._run:
+            self._run, self.current = run, ""
+        layers = self._layers()
+        if not any(at.id == self.current for at in layers):
+            ill = list(self._ill())
+            self.current = next((at.id for at in layers if at.id in ill), layers[0].id if layers else "")
+        self.flow.show_layers(layers, self._ill(), self.current)
+        self._show_current()
+
+    def _layers(self) -> list[LayerWatch]:
+        """Those with weights, of the last measurement."""
+        watched = self._run.watched if self._run is not None else []
+        return [at for at in watched[-1].layers if at.weights is not None] if watched else []
+
+    def _ill(self) -> dict[str, str]:
+        watched = self._run.watched if self._run is not None else []
+        troubles = watched[-1].troubles if watched else ()
+        found: dict[str, str] = {}
+        for trouble in reversed(troubles):
+            found.update(dict.fromkeys((*trouble.others, trouble.id), trouble.severity))
+        return found
+
+    def _choose(self, id: str) -> None:
+        self.current = id
+        self._show_current()
+        self.chosen.emit(id)
+
+    def _show_current(self) -> None:
+        watched = self._run.watched if self._run is not None else []
+        layer = next((at for at in self._layers() if at.id == self.current), None)
+        if layer is None:
+            said = "Nothing was measured yet: the first figures come with the first points of the curves."
+        else:
+            said = f"{layer.name}   {words_of(layer)}"
+        self.said.setText(said)
+        trouble = next((t for t in (watched[-1].troubles if watched else ())
+                        if self.current == t.id or self.current in t.others), None)  # fmt: skip
+        self.said.setToolTip(plain(trouble.message) if trouble is not None else said)
+        name = layer.name if layer is not None else "no node"
+        for picture, kind in ((self.weights, "weights"), (self.gradients, "gradients")):
+            picture.show_points(columns(watched, self.current, kind), name)
