@@ -37,7 +37,7 @@ POINTS = 400
 SAMPLE = 4096
 """Values of a weight that histograms look at."""
 BINS = 40
-LOG_LOW, LOG_HIGH = -12.0, 4.0
+LOG_LOW, LOG_HIGH = -16.0, 4.0
 """Gradients are spread over these powers of ten."""
 
 
@@ -75,6 +75,7 @@ class Watch:
         self._limits: dict[str, float] = {}
         self._last, self._made = -(10**9), 0
         self._spent, self._began = 0.0, time.monotonic()
+        """Seconds that it took so far, and when it began."""
         self._layers: list[LayerWatch] = []
 
     # what the loop calls ----------------------------------------------------------------------------------------------
@@ -89,7 +90,13 @@ class Watch:
             return False
         if self._closely or self._made < FIRST:
             return True
-        return self._spent <= SHARE * (time.monotonic() - self._began)
+        next_one = self._spent / self._made
+        return self._spent + next_one <= SHARE * (time.monotonic() - self._began)
+
+    @property
+    def share(self) -> float:
+        """Of the time since it began, what watching took."""
+        return self._spent / max(time.monotonic() - self._began, 1e-9)
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[None]:
@@ -97,8 +104,10 @@ class Watch:
         if self._ear is None:
             yield
             return
+        before = self._ear.seconds
         with self._ear.listening():
             yield
+        self._spent += self._ear.seconds - before
 
     def see(self) -> None:
         """Look at weights and gradients, between the backward pass and the step."""

@@ -6,6 +6,7 @@ It looks at what passes and changes nothing of it: no hook returns a value, no r
 from __future__ import annotations
 
 import contextlib
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -61,6 +62,8 @@ class Ear(TorchFunctionMode):
         self._calls = calls
         self._tops: dict[Unit, deque[tuple[torch.Tensor, torch.Tensor]]] = {}
         self._limits: dict[Unit, float] = {}
+        self.seconds = 0.0
+        """What listening has taken so far."""
         self._begin()
 
     def _begin(self) -> None:
@@ -100,23 +103,29 @@ class Ear(TorchFunctionMode):
         self._at.pop()
 
     def _size(self, value: Any, *, inward: bool) -> None:
+        began = time.perf_counter()
         if isinstance(value, torch.Tensor) and value.is_floating_point() and value.numel():
             with torch.no_grad(), torch._C.DisableTorchFunction():
                 seen = _some(value.detach())
                 self._norms[self._at[-1], inward] = torch.linalg.vector_norm(seen, dtype=torch.float32), seen.numel()
+        self.seconds += time.perf_counter() - began
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         limit = SILENT.get(func) if self._at else None
         if limit is not None and args and isinstance(args[0], torch.Tensor):
+            began = time.perf_counter()
             self._silence(args[0], limit)  # before it may be overwritten in place
+            self.seconds += time.perf_counter() - began
         given = func(*args, **(kwargs or {}))
         if self._at and func in SATURATED and isinstance(given, torch.Tensor):
+            began = time.perf_counter()
             middle, far = SATURATED[func]
             with torch.no_grad():
                 share = ((_some(given.detach()) - middle).abs() > far).float().mean()
             self._full[self._next()] = share
+            self.seconds += time.perf_counter() - began
         return given
 
     def _next(self) -> Unit:

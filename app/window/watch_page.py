@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from PySide6.QtGui import QResizeEvent
+from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QVBoxLayout, QWidget
 
 from app.messages.watch import LayerWatch
 from app.window import parts
 from app.window.runs import Run
-from app.window.sentences import plain
+from app.window.sentences import Elided
 from app.window.watch_pictures import FlowPicture, StripPicture, columns, words_of
 
 CURVES, LAYERS = "Curves", "Layers"
+BESIDE = 640
+"""Pixels from which the pictures stand beside each other where there is little height."""
 
 
 class Pages(QWidget):
@@ -54,8 +57,7 @@ class WatchPage(QWidget):
         self._run: Run | None = None
         self.current = ""
         self.pages = Pages(LAYERS, self)
-        self.said = parts.label("", "monosoft")
-        self.said.setSizePolicy(self.said.sizePolicy().Policy.Ignored, self.said.sizePolicy().Policy.Preferred)
+        self.said = Elided("monosoft", "")
         self.closely = parts.button("Closely", "chip", "")
         self.closely.setCheckable(True)
         self.closely.setAccessibleName("Watch the layers closely")
@@ -78,9 +80,19 @@ class WatchPage(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(6)
         column.addLayout(head)
-        column.addWidget(self.flow, 1)
-        column.addLayout(strips, 1)
+        self._pictures = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._pictures.setSpacing(6)
+        self._pictures.addWidget(self.flow, 1)
+        self._pictures.addLayout(strips, 1)
+        column.addLayout(self._pictures, 1)
         self.flow.chosen.connect(self._choose)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        beside = self.width() > BESIDE and self.width() > 2 * self.height()
+        way = QBoxLayout.Direction.LeftToRight if beside else QBoxLayout.Direction.TopToBottom
+        self._pictures.setDirection(way)
+        self._pictures.setSpacing(8 if beside else 6)
 
     def show_run(self, run: Run | None) -> None:
         """Show what was measured of a run."""
@@ -117,11 +129,9 @@ class WatchPage(QWidget):
         if layer is None:
             said = "Nothing was measured yet: the first figures come with the first points of the curves."
         else:
-            said = f"{layer.name}   {words_of(layer)}"
+            ills = [t.code for t in watched[-1].troubles if self.current == t.id or self.current in t.others]
+            said = " · ".join([layer.name, *ills, words_of(layer)])
         self.said.setText(said)
-        trouble = next((t for t in (watched[-1].troubles if watched else ())
-                        if self.current == t.id or self.current in t.others), None)  # fmt: skip
-        self.said.setToolTip(plain(trouble.message) if trouble is not None else said)
         name = layer.name if layer is not None else "no node"
         for picture, kind in ((self.weights, "weights"), (self.gradients, "gradients")):
             picture.show_points(columns(watched, self.current, kind), name)

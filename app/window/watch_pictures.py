@@ -4,6 +4,7 @@ gradients of one node are spread over time."""
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from PySide6.QtCore import QEvent, QLineF, QPointF, QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFontMetricsF, QImage, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen
@@ -57,7 +58,7 @@ class _Picture(QWidget):
     @property
     def plot(self) -> QRectF:
         """Where values are drawn."""
-        return QRectF(self.rect()).adjusted(LEFT + 8, HEAD + 6, -10, -FOOT - 4)
+        return QRectF(self.rect()).adjusted(LEFT + 8, HEAD + 10, -10, -FOOT - 5)
 
     def _ground(self, painter: QPainter, title: str, more: str = "") -> None:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
@@ -77,7 +78,10 @@ class _Picture(QWidget):
         painter.drawText(head, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, shown)
 
     def _mark(self, painter: QPainter, y: float, text: str) -> None:
-        painter.setFont(font(10, mono=True))
+        """A number at the left: none where it would run into the title."""
+        if y < HEAD + 8:
+            return
+        painter.setFont(font(10))
         painter.setPen(theme.color("soft"))
         place = QRectF(2, y - 7, LEFT, 14)
         painter.drawText(place, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
@@ -142,9 +146,12 @@ class FlowPicture(_Picture):
 
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
-        self._ground(painter, "Gradient flow", "gradient ÷ weights, first to last node")
         low, high = self.span
         plot = self.plot
+        limit = math.log10(max((at.relative or 0.0 for at in self.layers), default=0.0) * VANISHING or 1e-30)
+        faint = low < limit < high
+        more = "; below the dashes it has vanished" if faint else ", first to last node"
+        self._ground(painter, "Gradient flow", f"gradient ÷ weights{more}")
 
         def height(value: float) -> float:
             return plot.bottom() - plot.height() * (value - low) / (high - low)
@@ -154,8 +161,7 @@ class FlowPicture(_Picture):
             painter.setPen(QPen(theme.color("dots" if theme.dark else "line"), 1))
             painter.drawLine(QLineF(plot.left(), height(exponent), plot.right(), height(exponent)))
             self._mark(painter, height(exponent), power(exponent))
-        limit = math.log10(max((at.relative or 0.0 for at in self.layers), default=0.0) * VANISHING or 1e-30)
-        if low < limit < high:
+        if faint:
             painter.setPen(QPen(theme.color("warn"), 1, Qt.PenStyle.DashLine))
             painter.drawLine(QLineF(plot.left(), height(limit), plot.right(), height(limit)))
         painter.setPen(Qt.PenStyle.NoPen)
@@ -292,13 +298,10 @@ class StripPicture(_Picture):
         low, high, log = self.reach
         image = self._drawn()
         steps = [step for step, _ in self._points]
-        whole = max(steps[-1] - steps[0], 1)
-        edges = [plot.left() + plot.width() * (step - steps[0]) / whole for step in steps]
-        if len(steps) == 1:
-            edges = [plot.left()]
-        for x, left in enumerate(edges):  # each stands until the next
-            right = edges[x + 1] if x + 1 < len(edges) else plot.right()
-            left, right = (left, right) if len(steps) == 1 else (left if x else plot.left(), right)
+        whole = max(steps[-1], 1)
+        edges = [round(plot.left()), *(round(plot.left() + plot.width() * step / whole) for step in steps)]
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
+        for x, (left, right) in enumerate(pairwise(edges)):  # each stands for the steps before it
             if right > left:
                 painter.drawImage(QRectF(left, plot.top(), right - left, plot.height()), image,
                                   QRectF(x, 0, 1, image.height()))  # fmt: skip
@@ -312,7 +315,7 @@ class StripPicture(_Picture):
             painter.setPen(QPen(line, 1))
             painter.drawLine(QLineF(plot.left(), y, plot.right(), y))
             self._mark(painter, y, text)
-        self._below(painter, f"step {steps[0]:,}", f"{steps[-1]:,}" if len(steps) > 1 else "")
+        self._below(painter, "step 0", f"{steps[-1]:,}")
         painter.end()
 
 

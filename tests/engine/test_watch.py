@@ -24,6 +24,7 @@ from app.engine.compile import compile_design, shared_analyser
 from app.engine.data import TensorSource
 from app.engine.loop import TrainingError
 from app.engine.train import train
+from app.engine.watch import FIRST, SHARE, Watch
 from app.messages.watch import NAME, Trouble, Watched, read
 from app.trust import Everything
 from blocks import catalogue
@@ -228,6 +229,23 @@ def test_watching_changes_no_number_of_the_training(tmp_path: Path) -> None:
     assert_same(tmp_path / "off", run)
     assert [t.step for t in read(run)] == [t.step for t in read(tmp_path / "closely")]
     assert [t.layers[0].weights for t in read(run)] == [t.layers[0].weights for t in read(tmp_path / "closely")]
+
+
+def test_lightly_takes_a_hundredth_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Watch] = []
+    begin = Watch.__init__
+
+    def noted(self: Watch, *arguments: object, **options: object) -> None:
+        begin(self, *arguments, **options)  # type: ignore[arg-type]
+        made.append(self)
+
+    monkeypatch.setattr(Watch, "__init__", noted)
+    recipe = replace(RECIPE, epochs=16)
+    heard: list[Watched] = []
+    train(digits(), recipe, run=tmp_path / "run", device="cpu", on_watched=heard.append)
+    (watch,) = made
+    assert FIRST <= len(heard) < 16 * 4, "64 points of the curve, not all of them are measured"
+    assert len(heard) == FIRST or watch.share <= SHARE, "after the first ones nothing is measured that costs more"
 
 
 def test_what_is_kept_tells_how_weights_and_gradients_are_spread(tmp_path: Path) -> None:

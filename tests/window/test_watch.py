@@ -24,7 +24,6 @@ from app.window.canvas import painting
 from app.window.canvas.tips import tip
 from app.window.document import Document
 from app.window.main_window import MainWindow
-from app.window.problems import ProblemRow
 from app.window.runs import FAILED, FINISHED
 from app.window.theme import theme
 from app.window.training import TrainingPanel
@@ -32,6 +31,7 @@ from app.window.watch_page import WatchPage
 from app.window.watch_pictures import power
 from tests.window.conftest import ENGINE
 from tests.window.fake_engines import CARDS, FakeEngines, small_design
+from tests.window.test_access import faults
 
 LEFT = Qt.MouseButton.LeftButton
 BY_ID = {card.id: card for card in CARDS}
@@ -81,7 +81,7 @@ def train(qtbot: Any, window: MainWindow, design: Design) -> Any:
     return panel
 
 
-def test_a_gradient_that_vanishes_lights_its_node_while_training_and_after(qtbot: Any, real_window: MainWindow) -> None:
+def test_nodes_that_fare_ill_are_lit_while_training_and_after(qtbot: Any, real_window: MainWindow) -> None:
     window, document = real_window, real_window.document
     panel = train(qtbot, window, sigmoids(12))
     run = panel.runs.last
@@ -111,20 +111,19 @@ def test_a_gradient_that_vanishes_lights_its_node_while_training_and_after(qtbot
     assert page.isVisible() and [at.id for at in page.flow.layers] == [*(f"fc{i}" for i in range(1, 13)), "head"]
     assert page.current == "fc1" and page.flow.ill["fc1"] == "warning" and "head" not in page.flow.ill
     assert page.flow.span[0] <= -8
+    assert faults(panel) == [], "names, tips and keys"
     click_bar(page, "fc7")
     assert window.canvas.selected_ids() == ["fc7"], "a click on a bar selects its node"
     page.flow.setFocus()
     QTest.keyClick(page.flow, Qt.Key.Key_Right)
-    assert window.canvas.selected_ids() == ["fc8"] and page.said.text().startswith("fc8   gradient ")
+    assert window.canvas.selected_ids() == ["fc8"] and page.said.text().startswith("fc8 · vanishing · gradient ")
 
     document.edit("Wider", lambda d: edits.set_setting(d, "", "fc1", "out_features", 48, document.catalogue))
     assert window.canvas.scene_.nodes["fc1"].face.trouble == "", "it is another node now"
     document.undo_stack.undo()
     assert window.canvas.scene_.nodes["fc1"].face.trouble
 
-
-def test_a_loss_that_is_no_number_lights_the_node_that_broke_it(qtbot: Any, real_window: MainWindow) -> None:
-    window = real_window
+    # a loss that is no number lights the node that broke it
     steep = replace(sigmoids(1), recipe=replace(RECIPE, learning_rate=1e38))
     panel = train(qtbot, window, steep)
     assert panel.runs.last.state == FAILED and "not a number any more at epoch 1" in panel.runs.last.message
@@ -209,7 +208,7 @@ def test_closely_is_asked_for_by_a_switch(made: Any, qtbot: Any) -> None:
     click(panel.notice.button("Start again"))
     assert engines.started[-1].request.watch == "closely"
     engines.started[-1].tell(1, 5, "train", loss=2.0)
-    qtbot.waitUntil(lambda: panel.layers.isVisible())
+    qtbot.waitUntil(panel.layers.isVisible)
     QTest.mouseClick(panel.layers.pages.chips["Curves"], LEFT)
     assert panel.curves.isVisible() and not panel.layers.isVisible()
 
