@@ -38,7 +38,7 @@ from app.engine.runs import (
     sample_counts,
 )
 from app.engine.settled import going_on
-from app.engine.watch import CLOSELY, LIGHTLY, OFF, Watch
+from app.engine.watch import CLOSELY, LIGHTLY, OFF, Watch, can_watch
 from app.engine.watch import cut as cut_watch
 from app.engine.watch_replay import Start, explained
 from app.engine.weights import load as load_file
@@ -124,7 +124,7 @@ def train(
         optimizer = make_optimizer(training.module.named_parameters(), recipe)
         module, optimizer = fabric.setup(_compiled(training.module, recipe), optimizer)
         eye = None
-        if folder is not None and watch != OFF:
+        if folder is not None and watch != OFF and can_watch(fabric):
             eye = Watch(training, design, recipe, folder, on_watched, closely=watch == CLOSELY, job=job)
         works = Parts(fabric, training, module, optimizer, data, recipe, folder, eye)
         loop = Loop(works, on_progress, cancelled, job, paused)

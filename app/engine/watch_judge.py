@@ -99,7 +99,8 @@ class Judge:
             return
         first, last = self._order.index(weak[0].id), self._order.index(strongest.id)
         between = self._order[first:last]
-        if any(heard.dead.get(id, 0.0) > 0.99 for id in between):
+        full = [id for id in between if heard.saturated.get(id, 0.0) >= SATURATED and not self._places[id].last]
+        if full or any(heard.dead.get(id, 0.0) > 0.99 for id in between):
             return  # those stop it, and are named
         bends = [SQUASHERS[block] for id in between if (block := self._places[id].call.block) in SQUASHERS]
         if bends:

@@ -67,6 +67,7 @@ def find_cause(parts: Parts, design: Design, start: Start, cancelled: Callable[[
     """Why the loss of a run is no number; None where it does not happen again."""
     if parts.fabric.world_size > 1 or parts.folder is None:
         return None  # the other devices have gone
+    parts.folder.log("The loss is no number: it is trained again from the last checkpoint, to find out why.")
     last = parts.folder.last
     state = checkpoint.load_state(last) if checkpoint.place(last) else None
     if state is None:

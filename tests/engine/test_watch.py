@@ -3,6 +3,7 @@ ones, of which nothing is said."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from safetensors.torch import save_file
 
 import examples
+from app.cli import main
 from app.design import file
 from app.design.paths import apply_variant
 from app.design.usual import usual_loss
@@ -25,6 +27,7 @@ from app.engine.data import TensorSource
 from app.engine.loop import TrainingError
 from app.engine.train import train
 from app.engine.watch import FIRST, SHARE, Watch
+from app.engine.watch_causes import Probe, forward_words
 from app.messages.watch import NAME, Trouble, Watched, read
 from app.trust import Everything
 from blocks import catalogue
@@ -190,6 +193,35 @@ def test_the_cause_is_found_from_a_checkpoint_in_the_midst_of_a_run(tmp_path: Pa
     assert epoch > 1 and checkpoint.place(tmp_path / "run" / "checkpoints" / "last")
 
 
+def test_the_cause_is_found_with_the_weights_that_the_run_began_with(tmp_path: Path) -> None:
+    design = chain(("fc1", "Linear", {"out_features": 10}), ("calc", "Code", {"source": "torch.log(9 - a.abs())"}))
+    checkpoint.seed_all(0)
+    weights = compile_design(design, "training").root.state_dict()
+    save_file({name: 50 * value for name, value in weights.items()}, tmp_path / "large.safetensors")
+    with pytest.raises(TrainingError, match=r"step 1\. `calc` gave what is no number: the logarithm of a negative"):
+        train(design, RECIPE, run=tmp_path / "run", device="cpu", weights=tmp_path / "large.safetensors")
+
+
+def test_the_terminal_tells_each_trouble_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = tmp_path / "sigmoids.netloom"
+    file.save(chain(*layers(12, "Sigmoid")), place)
+    given = ["train", str(place), "--run", str(tmp_path / "run"), "--device", "cpu", "--epochs", "1", "--json"]
+    assert main([*given, "--watch", "closely"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    (trouble,) = [each for each in told if each["event"] == "trouble"]
+    assert (trouble["code"], trouble["node"]) == ("vanishing", "fc1") and "12 sigmoids" in trouble["message"]
+
+
+def test_an_overflow_of_half_precision_is_told_from_others() -> None:
+    large = torch.full((2,), 300.0)
+    for dtype, kind in ((torch.float16, "half"), (torch.float32, "")):
+        probe = Probe({})
+        probe.run(lambda dtype=dtype: large.to(dtype) * large.to(dtype))  # type: ignore[misc]
+        found = probe.forward_culprit()
+        assert (forward_words(found)[0] if found is not None else "") == kind
+    assert found is None
+
+
 def test_a_bad_sample_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened = training.open_data
 
@@ -262,6 +294,8 @@ def test_what_is_kept_tells_how_weights_and_gradients_are_spread(tmp_path: Path)
     assert 990 <= sum(head.gradients.parts) <= 1010 and head.gradients.log
     assert replace(last, job="") == read(tmp_path / "run")[-1]
     assert (tmp_path / "run" / NAME).stat().st_size < 40_000
+    events = b"".join(path.read_bytes() for path in (tmp_path / "run" / "events").iterdir())
+    assert b"head/gradients" in events and b"stem/weights" in events, "TensorBoard has them too"
 
 
 # healthy ones ---------------------------------------------------------------------------------------------------------
