@@ -138,7 +138,8 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     `id` never changes and is what wires name; `name` is what people read and the key in the state_dict. Exactly one of
     `block` (a card's id) and `group` (a Group's name) is set. `repeat` chains a Group N times, each with weights of
     its own; `shares` names the node of the same graph whose weights this one uses (a repeated Group that names itself
-    uses one set of weights in every repetition).
+    uses one set of weights in every repetition). `follows` names the node whose weights this one's follow: they are not
+    trained, but after each step of training keep the share `momentum` of what they are and take the rest from there.
     """
 
     id: str
@@ -150,6 +151,8 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     y: float = 0.0
     repeat: int | Expression = 1
     shares: str = ""
+    follows: str = ""
+    momentum: float = 0.99
     frozen: bool = False
 
     def __post_init__(self) -> None:
@@ -297,12 +300,18 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """The largest number in a gradient; 0: any."""
     accumulate: int = 1
     """Batches whose gradients are averaged for one step of the optimizer."""
+    truncate: int = 0
+    """Steps that recurrent layers pass the gradient back through time at most; 0: all."""
     ema: float = 0.0
     """How slowly the moving average of the weights, which is then what is evaluated, forgets: 0.999, say; 0: none."""
     compile: bool = False
     """Whether torch.compile makes kernels for the network before it is trained."""
     early_stop: int = 0
     """Epochs without a better validation loss after which training ends; 0: it goes on to its last epoch."""
+    workers: int = 2
+    """Threads that read samples from disk ahead of the network; 0: none. They change no batch."""
+    weights: str = ""
+    """A file whose weights a new run begins with, as far as they fit; empty: it begins with new ones."""
     nodes: tuple[NodeRule, ...] = ()
     """What is trained otherwise than the rest."""
     validation_share: float = 0.1

@@ -159,7 +159,10 @@ class RunFolder:
         from tensorboardX import SummaryWriter  # only where a run is written: it takes a while to import
 
         purge = None if step is None else step + 1
-        self._events = SummaryWriter(str(self.path / "events"), purge_step=purge, flush_secs=20)
+        folder = self.path / "events"
+        # A file's name has its second and host alone: one that is opened in the same second would overwrite another.
+        number = len(list(folder.glob("events.*"))) if folder.is_dir() else 0
+        self._events = SummaryWriter(str(folder), purge_step=purge, flush_secs=20, filename_suffix=f".{number:04}")
 
     def _close_events(self) -> None:
         if self._events is not None:

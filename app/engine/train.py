@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import logging
 import os
 import platform
@@ -22,6 +24,7 @@ from app.engine.checkpoint import CheckpointError
 from app.engine.compile import Network, shared_analyser
 from app.engine.data import Data, DataError, open_data, options_of
 from app.engine.evaluation import evaluate, has_batch_norm
+from app.engine.following import loading
 from app.engine.loop import Loop, NotFiniteError, Parts, TrainingError
 from app.engine.optim import make_optimizer
 from app.engine.recipe import HALF_NEEDS_GPU, PRECISIONS, check_data, check_recipe, check_rules, explain, with_batch
@@ -38,6 +41,7 @@ from app.engine.runs import (
     sample_counts,
 )
 from app.engine.settled import going_on
+from app.engine.truncation import truncate
 from app.engine.watch import CLOSELY, LIGHTLY, OFF, Watch, can_watch
 from app.engine.watch import cut as cut_watch
 from app.engine.watch_replay import Start, explained
@@ -75,9 +79,9 @@ def train(
 
     It begins with the `weights` of a file as far as they fit, and `on_note` hears what was taken; or with those of
     another run's folder, `begin_with`, and `on_carried` hears it. While `paused` it holds. `on_watched` hears how the
-    nodes fare: `watch` says how closely (off, lightly, closely). Raises TrainingError,
-    DataError, DeviceError, RunError, WeightsError or CheckpointError, each with a sentence for the user, and
-    InvalidDesignError where the design cannot be compiled.
+    nodes fare: `watch` says how closely (off, lightly, closely). Raises TrainingError, DataError, DeviceError,
+    RunError, WeightsError or CheckpointError, each with a sentence for the user, and InvalidDesignError where the
+    design cannot be compiled.
     """
     recipe = replace(recipe, precision=precision or recipe.precision)
     check_recipe(recipe)
@@ -89,26 +93,32 @@ def train(
     state = checkpoint.load_state(place / "checkpoints" / "last") if resume and not again else None
     if again:
         weights, begin_with = begun_with(place)
+    if weights is None and begin_with is None and recipe.weights:
+        weights = Path(recipe.weights)
     if state is not None:
         recipe = going_on(recipe, state)
     checkpoint.seed_all(recipe.seed)
     training, inference = compile_both(design)
     if state is not None:
         checkpoint.fill(training.root, checkpoint.load_weights(place / "checkpoints" / "last"), str(place))
-    taken = load_file(training.root, weights, partly=True) if weights is not None and state is None else ()
+    taken: tuple[str, ...] = ()
+    if weights is not None and state is None:
+        taken = _load(training, weights)
     for line in taken if is_first() else ():
         on_note(line)
     if begin_with is not None and state is None:
-        carried = carry(training.root, design, begin_with)
+        carried = _carry(training, design, begin_with)
         taken = (*taken, f"Continues {begin_with}: {carried.summary}.", *_carried_lines(carried))
         if is_first():
             on_carried(carried)
     data = open_data(recipe.data, training.inputs, training.targets, recipe.seed, options_of(recipe))
+    data = dataclasses.replace(data, workers=recipe.workers)
     if state is not None:
         _check_samples(place, data)
     check_data(recipe, data)
     remarks = [*taken, *data.notes, *rehearse(training, inference, data)]
     remarks += check_rules(design, recipe, training.module, fabric.world_size)
+    remarks += truncate(training.root, recipe.truncate)
     if not recipe.batch_size:
         recipe, chosen = with_batch(design, recipe, data.splits["train"].size, str(fabric.device))
         recipe = replace(recipe, batch_size=fabric.broadcast(recipe.batch_size))
@@ -183,12 +193,22 @@ def _begin_weights(
 ) -> None:
     """Give a network the weights again with which its run began."""
     checkpoint.seed_all(recipe.seed)
-    first = compile_both(design)[0].root
+    first = compile_both(design)[0]
     if weights is not None:
-        load_file(first, weights, partly=True)
+        _load(first, weights)
     if begin_with is not None:
-        carry(first, design, begin_with)
-    checkpoint.fill(network.root, first.state_dict(), "the beginning")
+        _carry(first, design, begin_with)
+    checkpoint.fill(network.root, first.root.state_dict(), "the beginning")
+
+
+def _load(network: Network, weights: Path) -> tuple[str, ...]:
+    spare = tuple(follower.path for follower in network.followers)
+    load = functools.partial(load_file, network.root, weights, partly=True, spare=spare)
+    return loading(network.root, network.followers, load)
+
+
+def _carry(network: Network, design: Design, begin_with: Path) -> Carried:
+    return loading(network.root, network.followers, functools.partial(carry, network.root, design, begin_with))
 
 
 def _run(loop: Loop, place: Path, job: str) -> Trained:

@@ -207,7 +207,7 @@ class Actions(dict[str, QAction]):
             action.setCheckable(True)
         menu.aboutToShow.connect(self._check_panels)
         menu.addSeparator()
-        for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview", "History", "Runs")):
+        for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview", "History", "Runs", "Data")):
             self.add(menu, f"tab {tab}", tab, partial(window.bottom.show_tab, tab), f"Alt+{i + 1}")
         menu.addSeparator()
         for name, text, by, both in (
@@ -251,6 +251,8 @@ class Actions(dict[str, QAction]):
         menu.addSeparator()
         carry_on = self.add(menu, "continue", "Continue with the changed design", partial(run_deeds.carry_on, window))
         carry_on.setToolTip("Start a run with the last run's weights, as far as they fit what is drawn now")
+        guide = self.add(menu, "transfer", "Transfer learning…", partial(run_deeds.transfer, window))
+        guide.setToolTip("Make the drawing ready for other classes, another task or another kind of data")
 
     def _help(self) -> None:
         menu = self.menus.addMenu("Help")

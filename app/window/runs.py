@@ -18,8 +18,10 @@ from app.messages import Progress, Train, Trained
 from app.messages.training import Carried
 from app.messages.watch import Watched
 from app.messages.watch import read as read_watched
+from app.window import run_tables
 from app.window.document import Document
 from app.window.run_folder import MB, Kept
+from app.window.run_tables import Counted
 from app.window.series import GPU_MEMORY, MACHINE, MEMORY, RATE, Line, Points
 
 STARTING, RUNNING, FINISHED, STOPPED, FAILED = "starting", "running", "finished", "stopped", "failed"
@@ -61,6 +63,8 @@ class Run:
     points: Points = field(default_factory=dict)
     watched: list[Watched] = field(default_factory=list)
     """How its nodes fared, oldest first."""
+    tables: tuple[Counted, ...] = ()
+    """Its confusion matrices, the newest of each split."""
     values: Settings = NONE
     """Of the test split, once it ended."""
     epochs: int = 0
@@ -92,6 +96,8 @@ class Run:
         self.state, self.progress = RUNNING, progress
         self.paused = progress.paused and self.pausing
         self.rate = progress.rate or self.rate
+        if progress.confusions:
+            self.tables = run_tables.taken(self.tables, progress.split, progress.epoch, progress.confusions)
         machine = {RATE: progress.rate, MEMORY: progress.memory / MB, GPU_MEMORY: progress.gpu_memory / MB}
         values = [(progress.split, name, value) for name, value in progress.values.items()]
         if progress.split == "train" and not progress.paused:
@@ -165,6 +171,7 @@ class Runs(QObject):
             run = Run(last.folder, last.design, last.recipe, last.device, True)
             run.points = {key: line.copy() for key, line in last.points.items()}
             run.watched = list(last.watched)
+            run.tables = last.tables
         else:
             run = Run(self._new_folder(), self._document.design, recipe, device, begun_with=begin_with)
         run.drawing = self._document.number
@@ -211,6 +218,7 @@ class Runs(QObject):
         run = Run(str(kept.path), kept.design, kept.recipe, state=state, message=kept.message or NO_WEIGHTS)
         run.points = {key: line.copy() for key, line in kept.points.items()}
         run.watched = read_watched(kept.path)
+        run.tables = kept.tables
         run.drawing, run.values, run.epochs = self._document.number, Settings(kept.test), kept.epoch
         self._every.append(run)
         self.changed.emit(run)

@@ -28,10 +28,10 @@ from app.window.curves import Curves, in_words
 from app.window.document import Document
 from app.window.notice import Button, Notice, fill
 from app.window.recipe_form import RecipeForm
+from app.window.run_pages import RunPages
 from app.window.runs import CLOSELY, FAILED, FINISHED, LIGHTLY, Run, Runs
 from app.window.shelf import Shelf
 from app.window.theme import theme
-from app.window.watch_page import CURVES, LAYERS, Pages, WatchPage
 
 REDRAW = 80
 """Milliseconds between two drawings of the curves: reports come faster than one can see."""
@@ -87,9 +87,9 @@ class TrainingPanel(QWidget):
         self.runs = Runs.of(document, engines)
         self._was_running = False
         self.curves: Curves | None = None
-        self.layers = WatchPage(self)
-        self._page = CURVES
-        self.form = RecipeForm(document, self)
+        self.views: RunPages | None = None
+        """The curves, the confusion matrices, and the layers."""
+        self.form = RecipeForm(document, engines, self)
         self.start_button = parts.button("Start", "primary", "Train the drawing with this recipe")
         self.pause_button = parts.button("Pause", "", "Hold the run between two steps; its checkpoint is written")
         self.stop_button = parts.button("Stop", "", "Write a checkpoint and end the run; best and last weights stay")
@@ -106,12 +106,9 @@ class TrainingPanel(QWidget):
         self.start_button.clicked.connect(self.start)
         self.pause_button.clicked.connect(self.pause)
         self.stop_button.clicked.connect(self.stop)
-        for rate in (self.form.learning_rate, self.form.weight_decay):
-            rate.marked.connect(self._refresh)
+        self.form.refusal_changed.connect(self._refresh)
         self.runs.changed.connect(self._run_changed)
         self.runs.looked.connect(lambda run: self._redraw.start() if run is self.runs.last else None)
-        self.layers.chosen.connect(self.node_wanted)
-        self.layers.pages.wanted.connect(self.show_page)
         document.changed.connect(lambda *_: self._refresh())
         document.opened.connect(self._opened)
         document.analysed.connect(self._refresh)
@@ -123,6 +120,7 @@ class TrainingPanel(QWidget):
         engines.devices.connect(self._devices)
         self._devices(engines.last_devices)
         self._paint()
+        self._draw()  # a run that was opened from the list, say, before this panel was made
 
     def _arrange(self) -> None:
         left = QWidget(self)
@@ -156,7 +154,6 @@ class TrainingPanel(QWidget):
         progress.addWidget(self.bar, 1)
         progress.addWidget(self.status)
         self._pages.addWidget(self.empty)
-        self._pages.addWidget(self.layers)
         right = QVBoxLayout()
         right.setSpacing(8)
         right.addWidget(self._progress)
@@ -229,15 +226,7 @@ class TrainingPanel(QWidget):
 
     @property
     def _watch(self) -> str:
-        return CLOSELY if self.layers.closely.isChecked() else LIGHTLY
-
-    def show_page(self, name: str) -> None:
-        """Show the curves, or the layers."""
-        self._page = name
-        self._draw()
-        pages = self.layers.pages if name == LAYERS else self.curves and self.curves.tools.findChild(Pages)
-        if pages:
-            pages.chips[name].setFocus()
+        return CLOSELY if self.views is not None and self.views.layers.closely.isChecked() else LIGHTLY
 
     # what is shown ----------------------------------------------------------------------------------------------------
 
@@ -297,8 +286,7 @@ class TrainingPanel(QWidget):
         else:
             self.notice.hide()
             self.empty.say(said[0], said[1], *said[2])
-        page = self.layers if self._page == LAYERS else self.curves
-        self._pages.setCurrentWidget(page if curves and page is not None else self.empty)
+        self._pages.setCurrentWidget(self.views if curves and self.views is not None else self.empty)
         if had_focus and focused is not None and not focused.isVisible():
             # The button that was pressed is gone: the keys must not fall to some other part of the window.
             (self.stop_button if running else self.start_button).setFocus()
@@ -409,14 +397,13 @@ class TrainingPanel(QWidget):
         run = self.runs.last
         if run is None or not run.points:
             return
-        if self.curves is None:
+        if self.curves is None or self.views is None:
             self.curves = Curves(self._pages)
-            self._pages.addWidget(self.curves)
+            self.views = RunPages(self.curves, self._pages)
+            self._pages.addWidget(self.views)
             self._lay_over()
-            pages = Pages(CURVES, self.curves.tools)
-            pages.wanted.connect(self.show_page)
-            self.curves.tools.layout().insertWidget(0, pages)  # type: ignore[union-attr]
+            self.views.layers.chosen.connect(self.node_wanted)
+        self.views.show_tables(run.tables)
+        self.views.show_layers(run)
         self.curves.show_points(run.points, run.recipe.epochs, run.name)
-        if self._page == LAYERS:
-            self.layers.show_run(run)
         self._refresh()

@@ -1,4 +1,4 @@
-"""The page "Layers" of the training panel: how each node of a run fares, while it trains and after."""
+"""The page "Layers" of a run: how each node of a run fares, while it trains and after."""
 
 from __future__ import annotations
 
@@ -12,38 +12,8 @@ from app.window.runs import Run
 from app.window.sentences import Elided
 from app.window.watch_pictures import FlowPicture, StripPicture, columns, words_of
 
-CURVES, LAYERS = "Curves", "Layers"
 BESIDE = 640
 """Pixels from which the pictures stand beside each other where there is little height."""
-
-
-class Pages(QWidget):
-    """Two chips that choose what stands beside the recipe: the curves, or the layers."""
-
-    wanted = Signal(str)
-
-    def __init__(self, shown: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.setObjectName("pages")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(2)
-        self.chips = {}
-        for name, tip in (
-            (CURVES, "Losses, metrics and the machine over time"),
-            (LAYERS, "Weights and gradients of each node, and where training goes wrong"),
-        ):
-            chip = self.chips[name] = parts.button(name, "chip", tip)
-            chip.setCheckable(True)
-            chip.setChecked(name == shown)
-            chip.clicked.connect(lambda _on=False, name=name: self._chose(shown, name))
-            row.addWidget(chip)
-
-    def _chose(self, shown: str, name: str) -> None:
-        for each, chip in self.chips.items():
-            chip.setChecked(each == shown)  # the page that comes has chips of its own
-        if name != shown:
-            self.wanted.emit(name)
 
 
 class WatchPage(QWidget):
@@ -56,7 +26,6 @@ class WatchPage(QWidget):
         super().__init__(parent)
         self._run: Run | None = None
         self.current = ""
-        self.pages = Pages(LAYERS, self)
         self.said = Elided("monosoft", "")
         self.closely = parts.button("Closely", "chip", "")
         self.closely.setCheckable(True)
@@ -69,7 +38,6 @@ class WatchPage(QWidget):
         self.weights, self.gradients = StripPicture("Weights", self), StripPicture("Gradients", self)
         head = QHBoxLayout()
         head.setSpacing(10)
-        head.addWidget(self.pages)
         head.addWidget(self.said, 1)
         head.addWidget(self.closely)
         strips = QHBoxLayout()

@@ -72,6 +72,16 @@ def click_bar(page: WatchPage, id: str) -> None:
     QTest.mouseClick(page.flow, LEFT, pos=page.flow.bar(index).center().toPoint())
 
 
+def layers_page(qtbot: Any, panel: TrainingPanel) -> WatchPage:
+    """Click the tab of the layers, once there is one."""
+    qtbot.waitUntil(lambda: panel.views is not None and panel.views.tabs.isVisible())
+    tabs = panel.views.tabs
+    qtbot.waitUntil(lambda: bool(tabs.isTabVisible(2)))
+    QTest.mouseClick(tabs, LEFT, pos=tabs.tabRect(2).center())
+    assert panel.views.layers.isVisible()
+    return panel.views.layers
+
+
 def train(qtbot: Any, window: MainWindow, design: Design) -> Any:
     window.document.load(design, None)
     panel = click_tab(window, "Training")
@@ -106,8 +116,7 @@ def test_nodes_that_fare_ill_are_lit_while_training_and_after(qtbot: Any, real_w
     assert window.canvas.selected_ids() == ["fc1"], "a click on the problem leads there"
 
     click_tab(window, "Training")
-    click(panel.curves.tools.findChild(QWidget, "pages").chips["Layers"])
-    page = panel.layers
+    page = layers_page(qtbot, panel)
     assert page.isVisible() and [at.id for at in page.flow.layers] == [*(f"fc{i}" for i in range(1, 13)), "head"]
     assert page.current == "fc1" and page.flow.ill["fc1"] == "warning" and "head" not in page.flow.ill
     assert page.flow.span[0] <= -8
@@ -199,18 +208,21 @@ def test_closely_is_asked_for_by_a_switch(made: Any, qtbot: Any) -> None:
     click(panel.start_button)
     engines.started[-1].tell(1, 5, "train", loss=2.0)
     qtbot.waitUntil(lambda: panel.curves is not None and panel.curves.isVisible())
-    panel.show_page("Layers")
-    assert panel.layers.isVisible() and panel.layers.said.text().startswith("Nothing was measured yet")
+    assert not panel.views.tabs.isVisible(), "nothing was measured yet"
     engines.started[-1].watched.emit(told(5, count=40))
-    qtbot.waitUntil(lambda: len(panel.layers.flow.layers) == 40)
-    click(panel.layers.closely)
+    page = layers_page(qtbot, panel)
+    assert len(page.flow.layers) == 40
+    click(page.closely)
     engines.started[-1].failed.emit("It broke.")
     click(panel.notice.button("Start again"))
     assert engines.started[-1].request.watch == "closely"
     engines.started[-1].tell(1, 5, "train", loss=2.0)
-    qtbot.waitUntil(panel.layers.isVisible)
-    QTest.mouseClick(panel.layers.pages.chips["Curves"], LEFT)
-    assert panel.curves.isVisible() and not panel.layers.isVisible()
+    qtbot.waitUntil(panel.curves.isVisible)
+    assert not panel.views.tabs.isVisible() and not page.isVisible(), "of the new run nothing was measured yet"
+    engines.started[-1].watched.emit(told(5))
+    qtbot.waitUntil(page.isVisible)
+    QTest.mouseClick(panel.views.tabs, LEFT, pos=panel.views.tabs.tabRect(0).center())
+    assert panel.curves.isVisible() and not page.isVisible()
 
 
 def test_the_pictures_say_what_they_show(made: Any, qtbot: Any) -> None:
@@ -218,13 +230,12 @@ def test_the_pictures_say_what_they_show(made: Any, qtbot: Any) -> None:
     click(panel.start_button)
     engines.started[-1].tell(1, 5, "train", loss=2.0)
     qtbot.waitUntil(lambda: panel.curves is not None and panel.curves.isVisible())
-    panel.show_page("Layers")
     for step in (5, 10, 20):
         engines.started[-1].watched.emit(
             Watched("", 1, step, (layer("linear", 1e-9), layer("more"), LayerWatch("act", "act", dead=0.5)), (DEAD,))
         )
-    page = panel.layers
-    qtbot.waitUntil(lambda: len(page.flow.layers) == 2)
+    page = layers_page(qtbot, panel)
+    assert len(page.flow.layers) == 2
     assert "weakest at linear with 1e-08 of the weights" in page.flow.accessibleName()
     assert page.gradients.accessibleName() == "Gradients of linear over 3 measurements"
     assert page.gradients.reach == (-8.0, 0.0, True) and page.weights.reach == (-1.0, 1.0, False)
