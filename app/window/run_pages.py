@@ -3,7 +3,7 @@ matrices."""
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QStackedWidget, QTabBar, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QStackedWidget, QTabBar, QVBoxLayout, QWidget
 
 from app.window.curves import Curves
 from app.window.run_matrix import MatrixView
@@ -35,7 +35,11 @@ class RunPages(QWidget):
         box = QVBoxLayout(self)
         box.setContentsMargins(0, 0, 0, 0)
         box.setSpacing(6)
-        box.addWidget(self.tabs)
+        above = QHBoxLayout()
+        above.setSpacing(12)
+        above.addWidget(self.tabs)
+        above.addWidget(self.layers.head, 1)
+        box.addLayout(above)
         box.addWidget(self._stack, 1)
         self.tabs.currentChanged.connect(lambda _index: self._turn())
 
@@ -63,5 +67,6 @@ class RunPages(QWidget):
         self.tabs.setVisible(any(there[1:]))
         shown = (self.curves, matrix, self.layers)[at] if there[at] else self.curves
         self._stack.setCurrentWidget(shown or self.curves)
+        self.layers.head.setVisible(shown is self.layers)
         if shown is self.layers:
             self.layers.show_run(run)

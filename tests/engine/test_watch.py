@@ -263,21 +263,20 @@ def test_watching_changes_no_number_of_the_training(tmp_path: Path) -> None:
     assert [t.layers[0].weights for t in read(run)] == [t.layers[0].weights for t in read(tmp_path / "closely")]
 
 
-def test_lightly_takes_a_hundredth_of_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[Watch] = []
-    begin = Watch.__init__
-
-    def noted(self: Watch, *arguments: object, **options: object) -> None:
-        begin(self, *arguments, **options)  # type: ignore[arg-type]
-        made.append(self)
-
-    monkeypatch.setattr(Watch, "__init__", noted)
-    recipe = replace(RECIPE, epochs=16)
-    heard: list[Watched] = []
-    train(digits(), recipe, run=tmp_path / "run", device="cpu", on_watched=heard.append)
-    (watch,) = made
-    assert FIRST <= len(heard) < 16 * 4, "64 points of the curve, not all of them are measured"
-    assert len(heard) == FIRST or watch.share <= SHARE, "after the first ones nothing is measured that costs more"
+def test_lightly_takes_a_hundredth_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    design = digits()
+    network = compile_design(design, "training")
+    watch = Watch(network, design, RECIPE, None, lambda told: None)
+    watch.spread_over(4000)
+    clock = watch._began
+    monkeypatch.setattr("app.engine.watch.time.monotonic", lambda: clock)
+    assert watch.due(0), "the first ones are made whatever they cost"
+    watch._made, watch._spent, watch._last = FIRST, 0.01 * FIRST, 100
+    clock += 0.01 * FIRST / SHARE
+    assert not watch.due(200), "one more would take more than its share"
+    clock += 0.01 / SHARE
+    assert watch.due(200) and not watch.due(109) and watch.due(110), "nor is more written than 400 points"
+    assert watch.share == pytest.approx(0.8 * SHARE)
 
 
 def test_what_is_kept_tells_how_weights_and_gradients_are_spread(tmp_path: Path) -> None:
