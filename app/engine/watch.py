@@ -153,12 +153,6 @@ class Watch:
         self.write(Watched(self._job, epoch, step, tuple(self._layers), (trouble, *kept)))
 
 
-def can_watch(fabric: Any) -> bool:
-    """Whether the process that speaks for the run holds the whole network: where its weights lie in shards on several
-    devices, none does."""
-    return fabric.world_size == 1 or "DDP" in type(fabric.strategy).__name__
-
-
 # the nodes ------------------------------------------------------------------------------------------------------------
 
 

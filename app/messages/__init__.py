@@ -25,7 +25,7 @@ from app.messages.reports import Memory, Named, NodeReport, Problem, Uncounted
 from app.messages.solving import Solve, Solved
 from app.messages.symbols import CheckSizes, GetSymbols, SizesChecked, Symbols
 from app.messages.totals import GetTotals, Totals
-from app.messages.training import Carried, Pause
+from app.messages.training import Carried, Note, Pause
 from app.messages.trial import TriedOut, TryOut
 from app.messages.watch import Watched
 from blocks.card import Card, Page
@@ -69,10 +69,15 @@ class Train(msgspec.Struct, frozen=True, tag=True):
     variant: str = ""
     run: str = ""
     resume: bool = False
-    watch: str = "lightly"
-    """How closely its nodes are watched: off, lightly (for a hundredth of its time) or closely."""
     begin_with: str = ""
     """A run folder whose last weights it begins with, as far as they fit: a Carried says which did."""
+    weights: str = ""
+    """A file of weights that it begins with."""
+    devices: int = 1
+    nodes: int = 1
+    strategy: str = "auto"
+    watch: str = "lightly"
+    """How closely its nodes are watched: off, lightly (for a hundredth of its time) or closely."""
 
 
 class Export(msgspec.Struct, frozen=True, tag=True):
@@ -328,7 +333,8 @@ Answers = (
 )  # fmt: skip
 """What comes back for each Question."""
 Reply = (
-    Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Working | Progress | Carried | Trained
+    Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Working | Progress | Carried | Note
+    | Trained
     | Exported | Watched
     | Chunk | Prediction | Failed
 )  # fmt: skip
