@@ -44,6 +44,7 @@ from app.messages import (
     encode,
 )
 from app.messages.training import Carried, Note, Pause
+from app.messages.watch import Watched
 from app.trust import digest
 
 GLANCE = 0.1
@@ -62,6 +63,7 @@ class Hears(NamedTuple):
     on_progress: Callable[[Progress], None]
     cancelled: Callable[[], bool]
     paused: Callable[[], bool]
+    on_watched: Callable[[Watched], None] = lambda watched: None
 
 
 class RankError(RuntimeError):
@@ -185,6 +187,8 @@ class _Crew:
                         hears.on_carried(reply)
                     case Note():
                         hears.on_note(reply.line)
+                    case Watched():
+                        hears.on_watched(reply)
                 local, reply = self._queue.get_nowait()
         except queue.Empty:
             return None
