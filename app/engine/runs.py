@@ -149,10 +149,15 @@ class RunFolder:
             self._csv.flush()
         except OSError as error:
             raise RunError(f"{self.metrics} cannot be written: {error.strerror or error}.") from None
+        events = self.events()
+        for name, value in values.items():
+            events.add_scalar(f"{name}/{split}", value, step)
+
+    def events(self) -> Any:
+        """The writer of TensorBoard's events."""
         if self._events is None:
             self._start_events(None)
-        for name, value in values.items():
-            self._events.add_scalar(f"{name}/{split}", value, step)
+        return self._events
 
     def _start_events(self, step: int | None) -> None:
         from tensorboardX import SummaryWriter  # only where a run is written: it takes a while to import

@@ -30,6 +30,7 @@ from app.messages.symbols import CheckSizes, GetSymbols, SizesChecked, Symbols
 from app.messages.totals import GetTotals, Totals
 from app.messages.training import Carried, Note, Pause
 from app.messages.trial import TriedOut, TryOut
+from app.messages.watch import Watched
 from blocks.card import Card, Page
 
 CHUNK_BYTES = 256 * 1024
@@ -78,6 +79,8 @@ class Train(msgspec.Struct, frozen=True, tag=True):
     devices: int = 1
     nodes: int = 1
     strategy: str = "auto"
+    watch: str = "lightly"
+    """How closely its nodes are watched: off, lightly (for a hundredth of its time) or closely."""
 
 
 class Export(msgspec.Struct, frozen=True, tag=True):
@@ -310,7 +313,7 @@ Answers = (
 Reply = (
     Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Working | Progress | Carried | Note
     | Trained
-    | Exported
+    | Exported | Watched
     | Chunk | Prediction | Predicted | SampleForm | Failed
 )  # fmt: skip
 

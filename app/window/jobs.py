@@ -22,6 +22,7 @@ from app.messages.data import Working
 from app.messages.predictions import OfOwn, Predict, Predicted, Prediction, SampleForm
 from app.messages.profile import GetProfile
 from app.messages.training import Carried, Pause
+from app.messages.watch import Watched
 from app.window.engine_process import EngineProcess
 
 GRACE = 10.0
@@ -37,6 +38,8 @@ class Job(QObject):
     """Carried: what became of the weights that a run began with"""
     samples = Signal(object)
     """Predicted: what the network says of some samples by now"""
+    watched = Signal(object)
+    """Watched: how a run's nodes fare"""
     finished = Signal(object)
     """Trained, Exported, Prediction, SampleForm or the answer to a Question"""
     failed = Signal(str)
@@ -99,6 +102,8 @@ class Job(QObject):
                 self.samples.emit(reply)
             case Carried():
                 self.carried.emit(reply)
+            case Watched():
+                self.watched.emit(reply)
             case Chunk():
                 data = self._files.setdefault(reply.file, bytearray())
                 if len(data) < reply.offset:

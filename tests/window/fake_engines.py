@@ -45,6 +45,7 @@ class FakeJob(QObject):
     progress = Signal(object)
     samples = Signal(object)
     carried = Signal(object)
+    watched = Signal(object)
     finished = Signal(object)
     failed = Signal(str)
 
