@@ -145,20 +145,22 @@ class RunFolder:
             self._csv.flush()
         except OSError as error:
             raise RunError(f"{self.metrics} cannot be written: {error.strerror or error}.") from None
-        if self._events is None:
-            self._start_events(None)
-        for name, value in values.items():
-            self._events.add_scalar(f"{name}/{split}", value, step)
+        try:
+            if self._events is None:
+                self._start_events(None)
+            self._events.add_point({f"{name}/{split}": value for name, value in values.items()}, step)
+        except OSError as error:
+            raise RunError(f"{self.path / 'events'} cannot be written: {error.strerror or error}.") from None
 
     def _start_events(self, step: int | None) -> None:
-        from tensorboardX import SummaryWriter  # only where a run is written: it takes a while to import
+        from app.engine.events import Events  # only where a run is written: it takes a while to import
 
-        purge = None if step is None else step + 1
-        self._events = SummaryWriter(str(self.path / "events"), purge_step=purge, flush_secs=20)
+        self._events = Events(self.path / "events", step)
 
     def _close_events(self) -> None:
         if self._events is not None:
-            self._events.close()
+            with contextlib.suppress(OSError):  # the curves are whole in metrics.csv
+                self._events.close()
             self._events = None
 
     def log(self, line: str) -> None:
