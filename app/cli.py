@@ -64,7 +64,9 @@ def parser() -> argparse.ArgumentParser:
 
     train = command("train", "train a design and leave a run folder")
     takes_design(train)
-    train.add_argument("--data", metavar="KIND[:PATH]", help="digits, shapes, images:FOLDER, table:FILE.csv …")
+    train.add_argument("--data", metavar="KIND[:PATH]", help="digits, images:FOLDER, masks:FOLDER, table:FILE, "
+                       "arrays:FILE, idx:FOLDER, cifar:FOLDER, characters:FILE, words:FILE, python:FILE.py, "
+                       "shapes, spirals or sequences")  # fmt: skip
     train.add_argument("--recipe", metavar="KEY=VALUE", action="append", default=[],
                        help="change the recipe; preset=NAME takes an advised one, NODE.rate=0.1 is for one node")
     train.add_argument("--epochs", type=int, metavar="N")

@@ -30,9 +30,9 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "Convolution", "Linear", "Pooling", "Normalisation", "Activation", "Dropout", "Scale", "Form", "Recurrent",
         "Positions and tokens", "Feed-forward", "Parts",
     ),
-    "Connector": ("Join", "Part", "Levels", "Form", "Channels", "Values", "Measures"),
+    "Connector": ("Join", "Part", "Levels", "Form", "Channels", "Values", "Measures", "Views and pairs"),
     "Loss": ("Classification", "Segmentation", "Regression", "Boxes", "Embeddings", "Distributions", "Images"),
-    "Metric": ("Classification", "Segmentation", "Regression", "Sequences"),
+    "Metric": ("Classification", "Segmentation", "Regression", "Sequences", "Verification"),
 }  # fmt: skip
 """How a category with many blocks is divided in the palette. `Parts` are what composites open up into."""
 

@@ -62,6 +62,7 @@ _MEMBERS: dict[str, dict[str, str]] = {
         "Channels": "layers.channels ScalePlaces",
         "Values": "code StopGradient Constant Parameter BoxesToRegions",
         "Measures": "preparation GramMatrix CosineSimilarity L2Normalise Mean",
+        "Views and pairs": "connectors.views",
     },
     "Loss": {
         "Classification": "losses.classes",
@@ -77,6 +78,7 @@ _MEMBERS: dict[str, dict[str, str]] = {
         "Segmentation": "metrics.masks",
         "Regression": "metrics.quantities",
         "Sequences": "metrics.sequences",
+        "Verification": "metrics.verification",
     },
 }
 """Ids, last words of ids (`*Stage`), and modules below `blocks` with all that is in them."""

@@ -34,10 +34,10 @@ BEGIN, END = "<!-- the table of `python -m tests.results` -->", "<!-- its end --
 
 HEAD = """# Trained from the drawing
 
-What Netloom's own training makes of drawings, by the recipe in the file of each, on the CPU with one seed. The numbers are
-those of the test split, measured once, with the weights that were best in validation. All of it is made by
-`python -m tests.results` (`python -m tests.results NAME...` measures some anew); `netloom train
-examples/training/digits_lenet.netloom` trains one. Times are those of one slow core that had other work too.
+What Netloom's own training makes of drawings, by the recipe in the file of each, on the CPU with one seed. The
+numbers are those of the test split, measured once, with the weights that were best in validation. All of it is made
+by `python -m tests.results` (with names it measures those anew); `netloom train digits_lenet` trains one. Times are
+those of a share of one slow core.
 
 """
 
@@ -58,7 +58,10 @@ ACCURACY = Wish("accuracy", 0.97, "test accuracy {:.1%}")
 WISHES: dict[str, Wish] = {
     **dict.fromkeys(("digits_lenet", "digits_resnet", "digits_mobilenet", "digits_vit", "digits_convnext"), ACCURACY),
     **dict.fromkeys(("shapes_unet", "shapes_fpn", "shapes_segformer"), Wish("miou", 0.9, "test mIoU {:.3f}")),
-    "characters": Wish("perplexity", 10.0, "test perplexity {:.2f}", most=True),
+    "characters": Wish("perplexity", 12.0, "test perplexity {:.2f}", most=True),
+    "autoencoder": Wish("error", 0.06, "test error {:.3f} a pixel", most=True),
+    "auxiliary": ACCURACY,
+    "two_tasks": ACCURACY,
 }  # fmt: skip
 
 
@@ -121,9 +124,14 @@ def table(found: dict[str, dict[str, Any]], beside: Path) -> str:
         place = Path(os.path.relpath(drawing(name), beside)).as_posix()
         lines.append(
             f"| [{name}]({place}) | {row['data']} | {row['parameters']:,} | {row['epochs']} | {row['seconds']} s "
-            f"| {words.format(row['value'])} | {words.split()[-1].format(row['first'])} |"
+            f"| {words.format(row['value'])} | {number(words).format(row['first'])} |"
         )
     return "\n".join(lines)
+
+
+def number(words: str) -> str:
+    """The number alone out of the words around it."""
+    return words[words.index("{") : words.index("}") + 1]
 
 
 def page(found: dict[str, dict[str, Any]]) -> str:
@@ -136,7 +144,8 @@ Digits of the test split above, below what comes out of the 12 numbers that its 
 ![Sixteen digits, and the same ones as the autoencoder paints them]({PICTURE.name})
 """
     recipes = "\n".join(f"- **{name}**: {about(name)}" for name in WISHES if name in found)
-    return HEAD + table(found, FOLDER) + "\n\n## The designs\n\n" + recipes + "\n" + (shown if "autoencoder" in found else "")
+    end = shown if "autoencoder" in found else ""
+    return f"{HEAD}{table(found, FOLDER)}\n\n## The designs\n\n{recipes}\n{end}"
 
 
 def about(name: str) -> str:

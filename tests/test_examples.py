@@ -29,8 +29,9 @@ def blocks_of(design: Design) -> set[str]:
     return {shared_analyser().cards[n.block].category for g in graphs for n in g.nodes if n.block}
 
 
-def test_both_examples_are_there() -> None:
-    assert {"digits", "pyramid"} <= set(names())
+def test_the_examples_are_there() -> None:
+    objectives = {"siamese", "simclr", "moco", "rotation", "auxiliary", "two_tasks", "autoencoder"}
+    assert {"digits", "pyramid", *objectives} <= set(names())
 
 
 @pytest.mark.parametrize("name", names())

@@ -12,7 +12,7 @@ from app.design.values import Design, End, Node, Settings, Wire
 PITCH = 260.0
 """Scene units from one node of a chain to the next."""
 
-_FIELDS = ("name", "repeat", "shares", "frozen")
+_FIELDS = ("name", "repeat", "shares", "follows", "momentum", "frozen")
 
 
 def node(id: str, block: str = "", *, group: str = "", at: tuple[float, float] = (0, 0), **settings: Any) -> Node:

@@ -305,6 +305,10 @@ class _Walk:
             details.append(Detail("setting", "frozen", words[mine.frozen], words[theirs.frozen]))
         if same.get(mine.shares, mine.shares) != theirs.shares:
             details.append(Detail("setting", "shares weights with", mine.shares or "none", theirs.shares or "none"))
+        if same.get(mine.follows, mine.follows) != theirs.follows:
+            details.append(Detail("setting", "follows weights of", mine.follows or "none", theirs.follows or "none"))
+        if mine.momentum != theirs.momentum:
+            details.append(Detail("setting", "momentum", show_value(mine.momentum), show_value(theirs.momentum)))
         return details
 
     def _settings(self, mine: Node, theirs: Node) -> list[Detail]:

@@ -17,6 +17,7 @@ from app.design.borders import PORT_BLOCKS, drop_loose, drop_misfits, rename_por
 from app.design.names import check_name, free_name
 from app.design.nesting import NestingError, check_nesting
 from app.design.ports import Catalogue
+from app.design.ties import MOMENTUM, check_momentum, leader_of, misfollowing, retied
 from app.design.values import (
     About,
     Design,
@@ -103,7 +104,7 @@ def add_node(design: Design, where: str, node: Node) -> Design:
     check_name(node.name, graph.by_name)
     if bool(node.block) == bool(node.group):
         raise EditError(f"{node.name} needs either a block or a Group, and exactly one")
-    if node.shares:
+    if node.shares or node.follows:
         raise EditError(f"{node.name} cannot come with another node's weights: share them once it is placed")
     _check_place(node.x, node.y)
     check_repeat(node.repeat)
@@ -141,7 +142,7 @@ def remove(design: Design, where: str, nodes: Collection[str] = (), wires: Colle
     """Take away nodes with all their wires, and further wires. Nodes that shared their weights get their own."""
     graph, before = _graph(design, where), design
     gone = set(nodes)
-    kept = tuple(replace(n, shares="") if n.shares in gone else n for n in graph.nodes if n.id not in gone)
+    kept = tuple(retied(n, lambda id: "" if id in gone else id) for n in graph.nodes if n.id not in gone)
     left = tuple(
         w for w in graph.wires if w.source.node not in gone and w.target.node not in gone and w not in wires
     )
@@ -230,7 +231,7 @@ def set_frozen(design: Design, where: str, id: str, frozen: bool) -> Design:
 
 
 def set_shares(design: Design, where: str, id: str, other: str) -> Design:
-    """Use the weights of the node `other` ("" for own weights); a repeated Group may name itself."""
+    """Use the weights of the node `other` ("" for own, trained weights); a repeated Group may name itself."""
     graph = _graph(design, where)
     node = _node(graph, id)
     if other:
@@ -244,10 +245,40 @@ def set_shares(design: Design, where: str, id: str, other: str) -> Design:
     # Nodes that used this one's weights would be left with none: they follow to the other node.
     owner = source.id if other and source is not node else ""
     nodes = tuple(
-        replace(n, shares=other) if n is node else replace(n, shares=owner) if owner and n.shares == id else n
+        replace(n, shares=other, follows="", momentum=MOMENTUM) if n is node
+        else replace(n, shares=owner) if owner and n.shares == id else n
         for n in graph.nodes
-    )
-    return design if nodes == graph.nodes else _on(design, where, nodes=nodes)
+    )  # fmt: skip
+    return design if nodes == graph.nodes else _tied(_on(design, where, nodes=nodes), where)
+
+
+def set_follows(design: Design, where: str, id: str, other: str) -> Design:
+    """Let a node's weights be the moving average of those of the node `other`; "" for own, trained weights."""
+    graph = _graph(design, where)
+    node = _node(graph, id)
+    if not other:
+        return _change(design, where, id, lambda n: replace(n, follows="", momentum=MOMENTUM))
+    _node(graph, other)
+    if node.shares == id:
+        raise EditError(f"{node.name} has one set of weights for all repeats: give each repeat its own first")
+    return _tied(_change(design, where, id, lambda n: replace(n, shares="", follows=other)), where)
+
+
+def set_momentum(design: Design, where: str, id: str, momentum: float) -> Design:
+    """What a node that follows another keeps of its weights at each step, from 0 to below 1."""
+    node = _node(_graph(design, where), id)
+    if not node.follows:
+        raise EditError(f"{node.name} follows no other node's weights: choose one first")
+    if wrong := check_momentum(momentum):
+        raise EditError(f"{node.name}: {wrong}")
+    return _change(design, where, id, lambda n: replace(n, momentum=float(momentum)))
+
+
+def _tied(design: Design, where: str) -> Design:
+    """The design, unless its nodes follow each other in a way that cannot be."""
+    if wrong := misfollowing(design.graph(where)):
+        raise EditError(wrong)
+    return design
 
 
 # wires ----------------------------------------------------------------------------------------------------------------
@@ -302,7 +333,7 @@ def paste(
         taken[name] = node
         new[node.id] = name
         added.append(replace(node, id=name, name=name, x=node.x + dx, y=node.y + dy))
-    added = [replace(n, shares=new.get(n.shares) or _owner(graph, n)) for n in added]
+    added = [retied(n, lambda id, n=n: new.get(id) or _partner(graph, n, id)) for n in added]  # type: ignore[misc]
     joined = [
         Wire(End(new[w.source.node], w.source.port), End(new[w.target.node], w.target.port))
         for w in wires
@@ -314,11 +345,13 @@ def paste(
     return _nested(design, where, added), tuple(new.values())
 
 
-def _owner(graph: Graph, node: Node) -> str:
-    """Whose weights a pasted node may go on sharing: the same node's, where it is here too and has its own."""
-    owner = graph.by_id.get(node.shares)
-    same = owner is not None and (owner.block, owner.group) == (node.block, node.group)
-    return owner.id if owner is not None and same and owner.shares in ("", owner.id) else ""
+def _partner(graph: Graph, node: Node, id: str) -> str:
+    """Whose weights a pasted node may go on using or following: the same node's, where it is here and has its own."""
+    other = graph.by_id.get(id)
+    same = other is not None and (other.block, other.group) == (node.block, node.group)
+    if other is None or not same or (node.follows and leader_of(graph, other)):
+        return ""
+    return other.id if node.follows or other.shares in ("", other.id) else ""
 
 
 # the whole design -----------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import msgspec
 
 from app.design.expressions import ExpressionError, resolve
 from app.design.nesting import MAX_DEPTH
+from app.design.ties import leader_of
 from app.design.values import Design, End, Expression, Graph, Node, Settings, SettingValue
 from blocks.card import Setting
 
@@ -27,7 +28,8 @@ class Call(msgspec.Struct, frozen=True):
     """One run of one block. `id` is the path of ids (`encoder/stage2/0/conv`), `name` that of names.
 
     `module` is where its weights are: the state_dict's prefix (`encoder.stage2.0.conv`); calls that share weights have
-    the same. `where` and `node` say which drawn node it is. `settings` hold no expressions any more.
+    the same. `where` and `node` say which drawn node it is. `settings` hold no expressions any more. `follows` is where
+    the weights are that those of this call follow with `momentum`; they are not trained then. Empty: none.
     """
 
     id: str
@@ -38,6 +40,8 @@ class Call(msgspec.Struct, frozen=True):
     settings: Settings
     module: str
     frozen: bool
+    follows: str = ""
+    momentum: float = 0.0
 
 
 class GroupCall(msgspec.Struct, frozen=True):
@@ -95,6 +99,8 @@ class _Place(NamedTuple):
     names: str = ""
     module: str = ""
     frozen: bool = False
+    follows: str = ""
+    momentum: float = 0.0
 
 
 class _Work:
@@ -122,7 +128,7 @@ class _Work:
                 exits[node.name] = feeds.get("x")
             elif node.group:
                 owner = graph.by_id.get(node.shares, node)
-                for port, end in self.group(node, at, feeds, owner).items():
+                for port, end in self.group(node, at, feeds, owner, _followed(graph, owner, at)).items():
                     given[End(node.id, port)] = end
             else:
                 id = at.ids + node.id
@@ -130,15 +136,20 @@ class _Work:
                 settings = self.resolve(node, at)
                 if len(self.calls) >= MAX_CALLS:
                     raise TooLargeError(f"the design runs more than {MAX_CALLS:,} blocks: lower a Group's repeat")
-                home, frozen = at.module + owner.name, at.frozen or node.frozen
-                call = Call(id, at.names + node.name, at.where, node.id, node.block, settings, home, frozen)
+                home, (leader, momentum) = at.module + owner.name, _followed(graph, owner, at)
+                frozen = at.frozen or node.frozen or bool(leader)
+                call = Call(
+                    id, at.names + node.name, at.where, node.id, node.block, settings, home, frozen, leader, momentum
+                )
                 self.calls.append(call)
                 self.sources[id] = {port: end for port, end in feeds.items() if end is not None}
                 for wire in graph.out_of.get(node.id, ()):
                     given[wire.source] = End(id, wire.source.port)
         return exits
 
-    def group(self, node: Node, at: _Place, feeds: dict[str, End | None], owner: Node) -> dict[str, End | None]:
+    def group(
+        self, node: Node, at: _Place, feeds: dict[str, End | None], owner: Node, followed: tuple[str, float]
+    ) -> dict[str, End | None]:
         id, name = at.ids + node.id, at.names + node.name
         group = self.design.group_by_name.get(node.group)
         if group is None:
@@ -162,8 +173,10 @@ class _Work:
                 entries = {**entries, **{a: exits.get(b) for a, b in zip(inputs, outputs, strict=False)}}
             step = f"{i}/" if node.repeat != 1 else ""
             own = f"{i}." if node.repeat != 1 and owner.shares != owner.id else ""
-            home, frozen = f"{at.module}{owner.name}.{own}", at.frozen or node.frozen
-            inside = _Place(node.group, values, f"{id}/{step}", f"{name}/{step}", home, frozen)
+            home, (leader, momentum) = f"{at.module}{owner.name}.{own}", followed
+            frozen = at.frozen or node.frozen or bool(leader)
+            leads = f"{leader}.{own}" if leader else ""
+            inside = _Place(node.group, values, f"{id}/{step}", f"{name}/{step}", home, frozen, leads, momentum)
             exits = self.graph(group, inside, entries)
         self.depth -= 1
         members = tuple(call.id for call in self.calls[first:])
@@ -209,6 +222,15 @@ class _Work:
 
     def trouble(self, node: Node, at: _Place, code: str, message: str) -> None:
         self.troubles.append(Trouble(at.ids + node.id, at.where, node.id, code, message))
+
+
+def _followed(graph: Graph, owner: Node, at: _Place) -> tuple[str, float]:
+    """Where the weights are that those of `owner` follow, and with which momentum; ("", 0): they follow none. Inside a
+    Group that follows another each node follows the same node there."""
+    if at.follows:
+        return at.follows + owner.name, at.momentum
+    leader = leader_of(graph, owner)
+    return (at.module + leader.name, owner.momentum) if leader is not None else ("", 0.0)
 
 
 def ordered(graph: Graph) -> list[Node]:

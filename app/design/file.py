@@ -15,6 +15,7 @@ from app.design.frames import check_frames
 from app.design.names import NamingError, check_name
 from app.design.nesting import check_nesting
 from app.design.ports import Catalogue, Ports
+from app.design.ties import misfollowing
 from app.design.values import Design, Expression, Graph, Group, Settings, check_exposed
 from app.design.wires import UnknownPortError, WiringError, check_wire, find_cycle
 
@@ -172,6 +173,8 @@ def _check_graph(design: Design, graph: Graph, place: str) -> None:
             raise ValueError(f"the node `{node.id}` shares the weights of `{node.shares}`, which is another block")
         if owner.shares not in ("", owner.id):
             raise ValueError(f"the node `{node.id}` shares the weights of `{node.shares}`, which has none of its own")
+    if wrong := misfollowing(graph):
+        raise ValueError(wrong)
     ends = Counter(wire.target for wire in graph.wires)
     if double := next((end for end, count in ends.items() if count > 1), None):
         raise ValueError(f"{ends[double]} wires end at {double}: an input takes one")

@@ -14,6 +14,7 @@ from app.design.frames import add_copies
 from app.design.names import free_name
 from app.design.nesting import NestingError, check_nesting
 from app.design.ports import Catalogue, ports
+from app.design.ties import retied
 from app.design.values import Design, End, Expression, Group, Node, Settings, SettingValue, Wire
 
 
@@ -83,7 +84,7 @@ def collapse(
     # What the nodes' expressions use of the Group around them comes in through settings of the same names.
     used = {name for n in inside for value in (*n.settings.values(), n.repeat) for name in _used(value)}
     exposed = tuple(s for s in graph.settings if s.name in used) if isinstance(graph, Group) else ()
-    inside = [n if n.shares in chosen else replace(n, shares="") for n in inside]
+    inside = [retied(n, lambda id: id if id in chosen else "") for n in inside]
     within = tuple(f for f in graph.frames if f.id in set(frames))
     group = Group(
         name=group_name, settings=exposed, nodes=(*inside, *port_nodes), wires=tuple(inner), frames=within
@@ -92,7 +93,7 @@ def collapse(
         id=node_id, group=group_name, x=sum(n.x for n in inside) / len(inside),
         y=sum(n.y for n in inside) / len(inside), settings=Settings({s.name: Expression(s.name) for s in exposed}),
     )  # fmt: skip
-    nodes = tuple(replace(n, shares="") if n.shares in chosen else n for n in graph.nodes if n.id not in chosen)
+    nodes = tuple(retied(n, lambda id: "" if id in chosen else id) for n in graph.nodes if n.id not in chosen)
     design = replace(design, groups=(*design.groups, group))
     around = tuple(f for f in graph.frames if f not in within)
     before = design
@@ -130,7 +131,7 @@ def ungroup(design: Design, where: str, id: str) -> tuple[Design, tuple[str, ...
         raise EditError(f"{node.name} is not a Group")
     if node.repeat != 1:
         raise EditError(f"{node.name} repeats: set its repeat to 1 first")
-    if node.shares:
+    if node.shares or node.follows:
         raise EditError(f"{node.name} uses the weights of another node: give it weights of its own first")
     values: dict[str, SettingValue] = {}
     for s in group.settings:
@@ -161,7 +162,7 @@ def ungroup(design: Design, where: str, id: str) -> tuple[Design, tuple[str, ...
         frozen = part.frozen or node.frozen
         part = replace(part, id=name, name=name, settings=settings, repeat=repeat, frozen=frozen, **place)
         placed.append(part)
-    placed = [replace(n, shares=new.get(n.shares, "")) for n in placed]
+    placed = [retied(n, lambda id: new.get(id, "")) for n in placed]
     fed = {w.target.port: w.source for w in graph.wires if w.target.node == id}
     names = {n.id: n.name for n in group.nodes}
 
@@ -180,7 +181,8 @@ def ungroup(design: Design, where: str, id: str) -> tuple[Design, tuple[str, ...
         start = exits.get(wire.source.port)
         if start is not None:
             joined.append(Wire(start, wire.target))
-    nodes = (*(replace(n, shares="") if n.shares == id else n for n in graph.nodes if n.id != id), *placed)
+    left = (retied(n, lambda other: "" if other == id else other) for n in graph.nodes if n.id != id)
+    nodes = (*left, *placed)
     before = design
     design = _on(design, where, nodes=nodes, wires=tuple(joined))
     design = variants.rules_ungrouped(design, before, where, id, new)
@@ -200,6 +202,8 @@ def open_into(design: Design, where: str, id: str, group: Group) -> Design:
         raise EditError(f"{node.name} is a Group already")
     if node.shares or any(n.shares == id for n in graph.nodes):
         raise EditError(f"{node.name} shares its weights with another node: give each weights of its own first")
+    if node.follows or any(n.follows == id for n in graph.nodes):
+        raise EditError(f"{node.name} follows another node's weights, or one follows its: end that first")
     name = free_name(group.name, design.group_by_name)
     design = replace(design, groups=(*design.groups, replace(group, name=name)))
     design = variants.without_node(design, where, id)

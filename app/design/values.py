@@ -138,7 +138,8 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     `id` never changes and is what wires name; `name` is what people read and the key in the state_dict. Exactly one of
     `block` (a card's id) and `group` (a Group's name) is set. `repeat` chains a Group N times, each with weights of
     its own; `shares` names the node of the same graph whose weights this one uses (a repeated Group that names itself
-    uses one set of weights in every repetition).
+    uses one set of weights in every repetition). `follows` names the node whose weights this one's follow: they are not
+    trained, but after each step of training keep the share `momentum` of what they are and take the rest from there.
     """
 
     id: str
@@ -150,6 +151,8 @@ class Node(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     y: float = 0.0
     repeat: int | Expression = 1
     shares: str = ""
+    follows: str = ""
+    momentum: float = 0.99
     frozen: bool = False
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from torch import fx, nn
 from app.design.names import free_name
 from app.design.values import Design, End
 from app.engine.analysis import Analyser
+from app.engine.following import Follower, begin
 from app.engine.walk import Step, Walk, arguments_of, reaching
 from app.messages.reports import Problem
 from blocks import catalogue
@@ -61,6 +62,8 @@ class Network(NamedTuple):
     counted: Mapping[str, str] = MappingProxyType({})
     """The metrics that are counted over a whole split, and where in `root` their block is. In the dict that `module`
     gives they have what is wired to them, in the place of a scalar: see `app.engine.meters`."""
+    followers: tuple[Follower, ...] = ()
+    """Whose weights follow others at each step of training."""
 
 
 Purpose = Literal["inference", "training"]
@@ -138,7 +141,25 @@ def build_root(
             if step.call.frozen:
                 module.requires_grad_(False)
             parent.add_module(name, module)
+    begin(root, [f for f in _followers(walk) if {f.path, f.leader} <= set(_homes(walk, needed))])
     return root
+
+
+def _homes(walk: Walk, needed: Collection[str] | None) -> set[str]:
+    return {step.call.module for id, step in walk.steps.items() if needed is None or id in needed}
+
+
+def _followers(walk: Walk) -> tuple[Follower, ...]:
+    """Every module that follows another which is made alike, once."""
+    first: dict[str, Step] = {}
+    for step in walk.steps.values():
+        if step.measured is not None and not _is_end(step):
+            first.setdefault(step.call.module, step)
+    return tuple(
+        Follower(home, step.call.follows, step.call.momentum)
+        for home, step in first.items()
+        if (leader := first.get(step.call.follows)) is not None and arguments_of(step) == arguments_of(leader)
+    )
 
 
 def _parent(root: nn.Module, path: str) -> tuple[nn.Module, str]:
@@ -161,7 +182,14 @@ def _category(step: Step) -> str:
 def _goals(walk: Walk, purpose: Purpose) -> list[str]:
     if purpose == "inference":
         return [id for id, step in walk.steps.items() if step.call.block == "Output"]
-    return [id for id, step in walk.steps.items() if _category(step) in ("Loss", "Metric")]
+    return [id for id, step in walk.steps.items() if _category(step) in ("Loss", "Metric") and _judges(walk, id)]
+
+
+def _judges(walk: Walk, id: str) -> bool:
+    """Whether a loss or metric has its target: one that may be left open, and is, only answers."""
+    card = walk.steps[id].card
+    open_target = card is not None and any(port.name == "target" and port.optional for port in card.inputs)
+    return not open_target or _category(walk.steps[id]) == "Loss" or "target" in walk.expanded.sources[id]
 
 
 def _trace(walk: Walk, needed: set[str], goals: list[str], root: nn.Module, purpose: Purpose) -> Network:
@@ -218,7 +246,9 @@ def _trace(walk: Walk, needed: set[str], goals: list[str], root: nn.Module, purp
     metrics = tuple(walk.steps[g].call.name for g in goals if _category(walk.steps[g]) == "Metric")
     names = tuple(results) if purpose == "inference" else ()
     meters = {walk.steps[id].call.name: path for id, path in counted.items()}
-    return Network(module, root, tuple(inputs), tuple(targets), names, losses, metrics, meters)
+    homes = {step.call.module for step in steps}
+    followers = tuple(f for f in _followers(walk) if f.path in homes) if purpose == "training" else ()
+    return Network(module, root, tuple(inputs), tuple(targets), names, losses, metrics, meters, followers)
 
 
 def _counted(walk: Walk, needed: set[str], goals: list[str]) -> dict[str, str]:

@@ -44,7 +44,8 @@ def evaluate(
 ) -> dict[str, float]:  # fmt: skip
     """Losses and metrics of a whole split, in eval mode, with Fabric's precision and device.
 
-    `meters`, which have seen nothing, count the metrics that are no mean over samples; their tables are read there.
+    `meters`, which have seen nothing, count the metrics that are no mean over samples; their tables are read there. The
+    validation split also sets what a block takes from a whole split: the threshold of Verify.
     """
     names, meters = value_names(network), meters or Meters(network, fabric.device)
     kind = torch.float32 if fabric.device.type == "mps" else torch.float64
@@ -64,6 +65,8 @@ def evaluate(
             meters.show(values)
     if world > 1:
         sums = fabric.all_reduce(sums, reduce_op="sum")
+    if split == "validation":
+        meters.settle(together=world > 1)
     *totals, count = sums.tolist()
     means = {name: value / count for name, value in zip(names, totals, strict=True)}
     return {**means, **meters.read(together=world > 1)}

@@ -26,7 +26,9 @@ class _Straight:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         os.makedirs(folder, exist_ok=True)
-        self._file = EventsWriter(os.path.join(folder, "events"))
+        # A file's name has its second and host alone: one that is opened in the same second would overwrite another.
+        number = sum(name.startswith("events.") for name in os.listdir(folder))
+        self._file = EventsWriter(os.path.join(folder, "events"), f".{number:04}")
         self._flushed = 0.0
 
     def get_logdir(self) -> str:

@@ -16,6 +16,7 @@ from app.engine import checkpoint, confusions
 from app.engine.compile import Network
 from app.engine.data import Data
 from app.engine.evaluation import evaluate, has_batch_norm, row_of, total_loss, value_names
+from app.engine.following import Following
 from app.engine.meters import Meters
 from app.engine.optim import own_options, set_frozen
 from app.engine.pace import Pace, gpu_memory, hold, memory
@@ -89,7 +90,8 @@ class Loop:
         self.steps = -(-self.batches // recipe.accumulate)
         """Of the optimizer, in an epoch."""
         self.total = self.steps * recipe.epochs
-        self._weights_by_name = tuple(network.module.named_parameters())
+        self._following = Following(network.root, network.followers)
+        self._weights_by_name = self._following.others(network.module.named_parameters())
         self._begun_frozen = frozenset(name for name, weight in self._weights_by_name if not weight.requires_grad)
         # Fabric's wrapper has nothing to do here, which takes a small network a hundredth of its time
         bare = self._world == 1 and recipe.precision == "32" and not recipe.compile
@@ -155,6 +157,7 @@ class Loop:
             norm = stepper.step(measure=writes or tells)
             at.step += 1
             self._done += 1
+            self._following.step()
             if self._average is not None:
                 self._average.update(at.step)
             if writes or tells:

@@ -54,12 +54,13 @@ class Meters:
     def show(self, results: Mapping[str, Any]) -> None:
         """Count a batch, as the training graph gives it. Raises DataError where a metric does not fit the data."""
         for name, meter in self._meters.items():
-            x, target = results[self._nodes[name]]
+            given = results[self._nodes[name]]
             try:
                 with torch.no_grad():
-                    meter.update(*self._blocks[name].prepare(x.detach(), target))
+                    self._blocks[name].count(meter, *(value.detach() for value in given))
             except (RuntimeError, IndexError, ValueError) as error:
                 said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+                x = given[0]
                 scores = f"scores of {x.shape[1]} classes" if x.ndim > 1 else "one number a sample"
                 raise DataError(f"The metric `{name}` got {scores} and does not fit the data: {said}") from error
 
@@ -76,6 +77,14 @@ class Meters:
             elif math.isfinite(number := value.item()):
                 self.values[name] = number
         return self.values
+
+    def settle(self, *, together: bool = False) -> None:
+        """Let blocks that go by what they saw take it over, such as the threshold of Verify; all devices alike."""
+        for name, meter in self._meters.items():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                with meter.sync_context(should_sync=together), torch.no_grad():
+                    self._blocks[name].settle(meter)
 
     def confusions(self, classes: Sequence[str]) -> tuple[Confusion, ...]:
         """The tables that were read last, with the names of the data's classes where there are as many."""

@@ -23,6 +23,7 @@ def find(design: Design, walk: Walk) -> tuple[Problem, ...]:
     for step in walk.steps.values():
         found += _of_step(design, walk, step)
     found += _of_sharing(walk)
+    found += _of_following(walk)
     found += _of_whole(design, walk)
     found += habits.find(design, walk)
     # A node that failed because of an expression would be named twice, the second time without the cause.
@@ -115,6 +116,36 @@ def _of_sharing(walk: Walk) -> list[Problem]:
                 f"it uses the weights of {owner.call.name}, but {values}; make them equal or give it weights of its own"
             )
             found.append(problem(step, "error", "shares", message, blame=owner.call.id))
+    return found
+
+
+def _of_following(walk: Walk) -> list[Problem]:
+    """Weights that follow others need a leader that is there, and is built alike."""
+    found: list[Problem] = []
+    first: dict[str, Step] = {}
+    for step in walk.steps.values():
+        first.setdefault(step.call.module, step)
+    said: set[tuple[str, ...]] = set()
+    for step in walk.steps.values():
+        ran = step.measured is not None and step.measured.refusal is None
+        drawn = step.call.where, step.call.node, step.call.follows.split(".")[0]
+        if not step.call.follows or not ran or drawn in said:
+            continue
+        said.add(drawn)
+        leader = first.get(step.call.follows)
+        if leader is None:
+            wanted = step.call.follows.replace(".", "/")
+            message = f"it follows the weights of {wanted}, which is not there; repeat both alike, or train its own"
+            found.append(problem(step, "error", "follows", message))
+            continue
+        if leader.measured is None or leader.measured.refusal is not None:
+            continue  # the leader's own problem says why
+        own, other = arguments_of(step), arguments_of(leader)
+        differing = next((name for name in own if own[name] != other[name]), None)
+        if differing is not None:
+            values = f"{differing} is {own[differing]} here and {other[differing]} there"
+            message = f"it follows the weights of {leader.call.name}, but {values}; make them equal or train its own"
+            found.append(problem(step, "error", "follows", message, blame=leader.call.id))
     return found
 
 

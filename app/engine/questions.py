@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.design.paths import apply_variant
 from app.engine.compile import shared_analyser
 from app.messages import Answers, OpenedUp, OpenUp, Question, Survey, Surveyed
-from app.messages.data import GetData, Working
+from app.messages.data import FindKind, GetData, KindFound, Working
 from app.messages.forecast import ForecastMemory
 from app.messages.parts import Fields, GetFields, GetParts, OutputFields, Parts
 from app.messages.preview import GetPreview
@@ -108,6 +109,10 @@ def answer(
             from app.engine.data.show import show
 
             return show(request, design, tell, cancelled)
+        case FindKind(job=job, path=path):
+            from app.engine.data.guess import kind_of
+
+            return KindFound(job, kind_of(Path(path).expanduser()), path)
         case GetPreview():
             from app.engine.preview import preview
 

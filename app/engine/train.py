@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import os
 import platform
@@ -22,6 +23,7 @@ from app.engine.checkpoint import CheckpointError
 from app.engine.compile import shared_analyser
 from app.engine.data import Data, DataError, open_data, options_of
 from app.engine.evaluation import evaluate, has_batch_norm
+from app.engine.following import loading
 from app.engine.loop import Loop, Parts, TrainingError
 from app.engine.optim import make_optimizer
 from app.engine.recipe import HALF_NEEDS_GPU, PRECISIONS, check_data, check_recipe, check_rules, explain, with_batch
@@ -88,11 +90,16 @@ def train(
     training, inference = compile_both(design)
     if state is not None:
         checkpoint.fill(training.root, checkpoint.load_weights(place / "checkpoints" / "last"), str(place))
-    taken = load_file(training.root, weights, partly=True) if weights is not None and state is None else ()
+    taken: tuple[str, ...] = ()
+    if weights is not None and state is None:
+        spare = tuple(follower.path for follower in training.followers)
+        load = functools.partial(load_file, training.root, weights, partly=True, spare=spare)
+        taken = loading(training.root, training.followers, load)
     for line in taken if is_first() else ():
         on_note(line)
     if begin_with is not None and state is None:
-        carried = carry(training.root, design, begin_with)
+        continued = functools.partial(carry, training.root, design, begin_with)
+        carried = loading(training.root, training.followers, continued)
         taken = (*taken, f"Continues {begin_with}: {carried.summary}.", *_carried_lines(carried))
         if is_first():
             on_carried(carried)

@@ -166,13 +166,20 @@ def compare(needed: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor
     }
 
 
-def load(root: nn.Module, path: str | Path, *, partly: bool = False) -> tuple[str, ...]:
+def load(
+    root: nn.Module, path: str | Path, *, partly: bool = False, spare: tuple[str, ...] = ()
+) -> tuple[str, ...]:
     """Load a file's weights; returns what was done, a line each. Raises WeightsError.
 
-    With `partly`, what the file lacks stays new, above all a classifier of another number of classes.
+    With `partly`, what the file lacks stays new, above all a classifier of another number of classes. It may also hold
+    nothing of the `spare` modules.
     """
-    needed = root.state_dict()
-    found = fit(needed, read(path))
+    needed, given = root.state_dict(), read(path)
+    found = fit(needed, given)
+    if found.unfit and spare:
+        without = tuple(f"{path}." for path in spare)
+        needed = {name: tensor for name, tensor in needed.items() if not name.startswith(without)}
+        found = fit(needed, given)
     name = Path(path).name
     advice = "`netloom check DESIGN --weights FILE` lists what differs"
     if found.unfit:

@@ -11,6 +11,11 @@ from app.messages.preview import Look
 
 PathKind = Literal["", "file", "folder", "either"]
 Form = Literal["pictures", "numbers", "tokens"]
+PROBLEM_CODES = (
+    "class-count", "sample-size", "sample-dtype", "target-field", "target-size", "target-dtype", "vocabulary",
+    "value-range", "one-sample",
+)  # fmt: skip
+"""The codes of the problems that say how a drawing and its data do not fit each other."""
 
 
 class DataField(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -46,6 +51,8 @@ class Dataset(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a Target may name besides `input`; the first is the usual one."""
     more_fields: str = ""
     """What else a Target may name, in words, where names differ with the data ("a column's name")."""
+    divided: bool = False
+    """It has its train, validation and test samples already, whatever shares are asked for."""
     vocabulary: int = 0
     """How many tokens there are, where samples are tokens."""
     high: float = 0.0
@@ -61,6 +68,25 @@ class GetData(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     split: str = "train"
     start: int = 0
     count: int = 24
+    anew: bool = False
+    """Read it from the disk again, though it was looked at before."""
+
+
+class FindKind(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
+    """Ask which kind of data a file or folder is."""
+
+    job: str
+    design: Design
+    path: str
+    variant: str = ""
+
+
+class KindFound(msgspec.Struct, frozen=True, tag=True):
+    """The answer to FindKind."""
+
+    job: str
+    kind: str
+    path: str
 
 
 class Working(msgspec.Struct, frozen=True, tag=True):
@@ -108,3 +134,5 @@ class DataShown(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     """What samples measure, in words."""
     masks: str = ""
     """Of which field the masks shown are."""
+    code: str = ""
+    """The data is Python that nobody has allowed to run: its text. Nothing else is known then."""

@@ -207,7 +207,7 @@ class Actions(dict[str, QAction]):
             action.setCheckable(True)
         menu.aboutToShow.connect(self._check_panels)
         menu.addSeparator()
-        for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview", "History", "Runs")):
+        for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview", "History", "Runs", "Data")):
             self.add(menu, f"tab {tab}", tab, partial(window.bottom.show_tab, tab), f"Alt+{i + 1}")
         menu.addSeparator()
         for name, text, by, both in (

@@ -227,7 +227,8 @@ class Chart(QFrame):
         if self.view.axis == "time" and len(x) and math.isnan(x[-1]):  # an older run, which kept no time
             item.setData([], [])
             return math.inf, -math.inf
-        x, y = thin(x, y, left, right, max(self.plot.width(), 200))
+        columns = max(self.plot.width(), 200)
+        x, y = thin(x, y, left, right, columns)
         if self.view.log:
             good = y > 0
             x, y = x[good], numpy.log10(y[good])
@@ -236,7 +237,7 @@ class Chart(QFrame):
             return math.inf, -math.inf
         few = len(x) <= 200
         item.setSymbol("o" if (split == "validation" and few) or len(line) == 1 else None)  # one point is no line
-        item.setData(x, y)
+        item.setData(x, y, antialias=len(x) <= columns)  # smooth edges of a dense band cost a second and show nothing
         return float(y.min()), float(y.max())
 
     def end(self) -> float:

@@ -81,19 +81,22 @@ def _codes(document: Document) -> Iterator[tuple[str, Setting, object]]:
 
 
 class ConsentDialog(QDialog):
-    """Shows all code in the drawing that is not allowed yet, and allows it."""
+    """Shows all code in the drawing that is not allowed yet, or the `pieces` of its data, and allows it."""
 
-    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, document: Document, parent: QWidget | None = None, pieces: list[tuple[str, str]] | None = None
+    ) -> None:
         super().__init__(parent)
         self._document = document
-        self.pieces = waiting(document)
-        self.setWindowTitle("Python in this drawing")
+        self.pieces = waiting(document) if pieces is None else pieces
+        what = "drawing" if pieces is None else "data"
+        self.setWindowTitle(f"Python in this {what}")
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(640, 480)
         box = QVBoxLayout(self)
         box.setContentsMargins(20, 18, 20, 16)
         box.setSpacing(12)
-        box.addWidget(label("This drawing holds Python code", "title"))
+        box.addWidget(label(f"This {what} holds Python code", "title"))
         box.addWidget(label(
             "It runs on the engine's computer with your rights: it can read and write files and use the network. "
             "Allow it only when you have read it, or trust who wrote it.", "soft", wrap=True,

@@ -22,7 +22,7 @@ from app.window.ticks import in_words, nice_ticks, reach
 
 __all__ = ["Chart", "Curves", "Shown", "in_words", "nice_ticks", "picture", "reach", "read_metrics", "values_of"]
 
-WIDE, HIGH = 182, 128
+WIDE, HIGH = 182, 108
 """Pixels that a chart needs; where there is no room for all of them, they are scrolled."""
 GAP = 12
 LAST = ("lr", "grad_norm")

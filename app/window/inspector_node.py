@@ -7,7 +7,7 @@ from collections.abc import Callable
 from PySide6.QtCore import QSignalBlocker, QSize, Qt
 from PySide6.QtWidgets import QComboBox, QGridLayout, QHBoxLayout, QLabel, QLineEdit, QWidget
 
-from app.design import edits
+from app.design import edits, ties
 from app.design.values import Design, Expression, Node, SettingValue
 from app.window.document import Document
 from app.window.engines import Engines
@@ -30,6 +30,13 @@ LABEL_WIDTH = 92
 REPEAT = Setting(
     "repeat", "int", 1, "How often the Group is chained, each time with weights of its own.", min=1, max=10_000
 )
+MOMENTUM = Setting(
+    "average_momentum", "float", ties.MOMENTUM,
+    "What these weights keep of themselves at each step of training; the rest comes from the node that they follow.",
+    min=0, max=0.999999,
+)  # fmt: skip
+FOLLOWS = "follows "
+"""Before an id in the choice of weights: no id has a space."""
 
 
 class NodePage(Page):
@@ -171,7 +178,7 @@ class NodePage(Page):
         self._shares = QComboBox()
         self._shares.setObjectName("shares")
         self._shares.setAccessibleName("shares weights with")
-        self._shares.setToolTip("Use the weights of another node of the same kind")
+        self._shares.setToolTip("Use the weights of another node of the same kind, or follow them as an average")
         self._shares.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self._guard = WheelGuard(self)
         self._shares.installEventFilter(self._guard)
@@ -190,11 +197,12 @@ class NodePage(Page):
             row_number = self._form.rowCount()
             self._form.addWidget(name, row_number, 0)
             self._form.addWidget(widget, row_number, 1)
+        self._momentum_row = self._add_field(MOMENTUM, self._set_momentum)
 
-    def _add_field(self, setting: Setting, apply: Callable[[str, SettingValue, str], str]) -> None:
+    def _add_field(self, setting: Setting, apply: Callable[[str, SettingValue, str], str]) -> tuple[QWidget, ...]:
         row = self._form.rowCount()
         field = SizeField(setting) if setting.name in self._letters else make_field(setting)
-        field.expressions = bool(self.where)
+        field.expressions = bool(self.where) and setting is not MOMENTUM
         name = label(setting.name.replace("_", " "), "soft", wrap=True)
         name.setToolTip(field.tip)
         name.setBuddy(field)
@@ -218,6 +226,7 @@ class NodePage(Page):
 
         field.edited.connect(edited)
         field.rejected.connect(lambda sentence: self._refuse(setting.name, sentence))
+        return name, field
 
     def _add_code(self, name: QLabel, field: Field) -> None:
         """Code needs the whole width; under it stands whether it may run."""
@@ -260,6 +269,12 @@ class NodePage(Page):
             f"Repeat {self.node.name}", lambda d: edits.set_repeat(d, self.where, self.id, value), merge=merge
         )
 
+    def _set_momentum(self, name: str, value: SettingValue, merge: str) -> str:
+        if not isinstance(value, int | float):
+            return "momentum needs a number from 0 to below 1, such as 0.99."
+        text = f"Set momentum of {self.node.name}"
+        return self.try_edit(text, lambda d: edits.set_momentum(d, self.where, self.id, value), merge=merge)
+
     def _rename(self) -> None:
         wish = self.name.text().strip()
         refusal = self.try_edit(f"Rename to {wish}", lambda d: edits.rename(d, self.where, self.id, wish))
@@ -271,8 +286,13 @@ class NodePage(Page):
         self.try_edit(f"{text} {self.node.name}", lambda d: edits.set_frozen(d, self.where, self.id, on))
 
     def _share(self, index: int) -> None:
-        other = self._shares.itemData(index)
-        refusal = self.try_edit("Share weights", lambda d: edits.set_shares(d, self.where, self.id, other))
+        other: str = self._shares.itemData(index)
+        if other.startswith(FOLLOWS):
+            leader = other.removeprefix(FOLLOWS)
+            refusal = self.try_edit("Follow weights", lambda d: edits.set_follows(d, self.where, self.id, leader))
+        else:
+            text = "Share weights" if other else "Use own weights"
+            refusal = self.try_edit(text, lambda d: edits.set_shares(d, self.where, self.id, other))
         if refusal:
             self._show_shares()
 
@@ -304,6 +324,7 @@ class NodePage(Page):
         self._show_shares()
         report = self.document.report(self.id)
         has_weights = report is None or report.parameters > 0 or bool(node.shares) or node.frozen
+        has_weights &= not node.follows  # those are frozen as it is
         for widget in self._frozen_row:
             widget.setVisible(has_weights)
         lines = port_lines((*report.inputs, *report.outputs)) if report else []
@@ -326,6 +347,8 @@ class NodePage(Page):
         node, field = self.node, self._fields[name]
         if field.setting is REPEAT:
             field.show_value(node.repeat)
+        elif field.setting is MOMENTUM:
+            field.show_value(node.momentum)
         else:
             if isinstance(field, SizeField):
                 field.show_letters(node.settings.get(self._letters[name]))
@@ -341,12 +364,16 @@ class NodePage(Page):
         wanted = [("its own", ""), *((f"of {n.name}", n.id) for n in others)]
         if node.group and (node.repeat != 1 or node.shares == node.id):
             wanted.append(("one set for all repeats", node.id))
+        wanted += [(f"average of {n.name}", FOLLOWS + n.id) for n in others if not n.follows]
         with QSignalBlocker(self._shares):
             if wanted != self._partners:
                 self._partners = wanted
                 self._shares.clear()
                 for text, id in wanted:
                     self._shares.addItem(text, id)
-            self._shares.setCurrentIndex(max(self._shares.findData(node.shares), 0))
+            chosen = FOLLOWS + node.follows if node.follows else node.shares
+            self._shares.setCurrentIndex(max(self._shares.findData(chosen), 0))
         for widget in self._shares_row:
             widget.setVisible(len(wanted) > 1)
+        for part in self._momentum_row:
+            part.setVisible(bool(node.follows))

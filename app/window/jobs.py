@@ -20,6 +20,7 @@ from app.messages import (
     Train,
     Trained,
 )
+from app.messages.data import Working
 from app.messages.profile import GetProfile
 from app.messages.training import Carried, Pause
 from app.window.engine_process import EngineProcess
@@ -32,7 +33,7 @@ class Job(QObject):
     """A request under way in an engine of its own. Exactly one of `finished` and `failed` comes at its end."""
 
     progress = Signal(object)
-    """Progress"""
+    """Progress, or Working from a job without epochs"""
     carried = Signal(object)
     """Carried: what became of the weights that a run began with"""
     finished = Signal(object)
@@ -91,7 +92,7 @@ class Job(QObject):
         if not self.alive or getattr(reply, "job", None) != self.request.job:
             return
         match reply:
-            case Progress():
+            case Progress() | Working():
                 self.progress.emit(reply)
             case Carried():
                 self.carried.emit(reply)

@@ -25,6 +25,8 @@ from app.window.theme import theme
 Button = tuple[str, Callable[[], object]]
 """What stands on it, and what it does."""
 
+SENTENCE = 180
+"""Pixels that a sentence needs beside its buttons."""
 _ICONS = {"info": "info", "ok": "circle-check", "warn": "triangle-alert", "error": "circle-alert", "none": ""}
 
 
@@ -43,9 +45,11 @@ class Notice(QWidget):
         self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._row = QHBoxLayout()
         self._row.setSpacing(8)
-        layout = QBoxLayout(QBoxLayout.Direction.TopToBottom if tall else QBoxLayout.Direction.LeftToRight, self)
+        layout = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(12 if tall else 8)
+        self._tall = tall
+        self._outer = layout
         if tall:
             self.label.setAlignment(Qt.AlignmentFlag.AlignCenter)
             layout.addStretch(1)
@@ -55,9 +59,15 @@ class Notice(QWidget):
             layout.addStretch(1)
             self._row.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         else:
-            layout.addWidget(self._icon)
-            layout.addWidget(self.label, 1)
+            first = QHBoxLayout()
+            first.setSpacing(8)
+            first.addWidget(self._icon)
+            first.addWidget(self.label, 1)
+            layout.addLayout(first)
             layout.addLayout(self._row)
+            layout.setDirection(QBoxLayout.Direction.LeftToRight)
+            layout.setStretch(0, 1)
+        self.setLayout(layout)
         theme.changed.connect(self._paint_icon)
 
     def say(self, tone: str, sentence: str, *buttons: Button, main: bool = True) -> None:
@@ -79,6 +89,22 @@ class Notice(QWidget):
             button.show()
             self.buttons.append(button)
         self._paint_icon()
+        self._lay_out()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        """Put the buttons beside the sentence, or where they would squeeze it below."""
+        if self._tall:
+            return
+        wide = sum(button.sizeHint().width() + 8 for button in self.buttons)
+        below = bool(self.buttons) and 0 < self.width() < wide + SENTENCE
+        way = QBoxLayout.Direction.TopToBottom if below else QBoxLayout.Direction.LeftToRight
+        if way != self._outer.direction():
+            self._outer.setDirection(way)
+            self._row.setAlignment(Qt.AlignmentFlag.AlignRight if below else Qt.AlignmentFlag(0))
 
     @property
     def text(self) -> str:

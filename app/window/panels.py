@@ -34,6 +34,14 @@ def _layers(window: MainWindow) -> QWidget:
     return panel
 
 
+def _data(window: MainWindow) -> QWidget:
+    from app.window.data_panel import DataPanel
+
+    panel = DataPanel(window.document, window.engines)
+    panel.chosen.connect(window.show_problem)
+    return panel
+
+
 def _training(window: MainWindow) -> QWidget:
     from app.window.training import TrainingPanel
 
@@ -82,7 +90,7 @@ def _history(window: MainWindow) -> QWidget:
 
 
 PANELS: dict[str, Callable[[MainWindow], QWidget]] = {
-    "Problems": _problems, "Layers": _layers, "Training": _training, "Runs": _runs, "Try": _try, "Preview": _preview,
-    "History": _history,
+    "Problems": _problems, "Layers": _layers, "Data": _data, "Training": _training, "Runs": _runs, "Try": _try,
+    "Preview": _preview, "History": _history,
 }  # fmt: skip
 """By their titles, in the order of the tabs."""

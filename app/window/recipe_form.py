@@ -33,7 +33,7 @@ from app.window.sentences import rich
 from app.window.topics import first_sentence
 from blocks.card import Page
 
-_IN_FOLDERS = frozenset({"images"})
+_IN_FOLDERS = frozenset({"images", "masks", "cifar"})
 """Kinds of data whose path is a folder; that of others is a file."""
 
 

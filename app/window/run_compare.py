@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QColor, QGuiApplication
+from PySide6.QtGui import QColor, QGuiApplication, QIcon, QPainter, QPixmap
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -120,8 +120,9 @@ class RunCompare(QDialog):
         table.setVerticalHeaderLabels([heading for heading, _ in rows])
         colours = RUN_COLOURS[theme.dark]
         for at, run in enumerate(runs):
-            head = QTableWidgetItem(f"● {run.name}")
-            head.setForeground(theme.color("text") if not run.points else QColor(colours[at % len(colours)]))
+            head = QTableWidgetItem(run.name)
+            head.setTextAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+            head.setIcon(_dot(colours[at % len(colours)] if run.points else theme.tokens.faint))
             head.setToolTip(run.wrong or str(run.path))
             table.setHorizontalHeaderItem(at, head)
         for row, (_heading, texts) in enumerate(rows):
@@ -136,3 +137,17 @@ class RunCompare(QDialog):
         """The table as text."""
         lines = [["", *(run.name for run in self.runs)], *([heading, *texts] for heading, texts in rows_of(self.runs))]
         return table_text.as_markdown(lines, [False] * len(lines[0]))
+
+
+def _dot(colour: str) -> QIcon:
+    """A run's colour: the style sheet leaves headings none of their own."""
+    pixmap = QPixmap(24, 24)
+    pixmap.setDevicePixelRatio(2)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.setBrush(QColor(colour))
+    painter.drawEllipse(2, 2, 8, 8)
+    painter.end()
+    return QIcon(pixmap)

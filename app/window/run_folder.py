@@ -18,6 +18,8 @@ from typing import Any
 from app.design import file
 from app.design.file import FileError
 from app.design.values import Design, Recipe
+from app.window import run_tables
+from app.window.run_tables import Counted
 from app.window.series import GPU_MEMORY, MACHINE, MEMORY, RATE, Line, Points
 
 COLUMNS = {"epoch", "step", "split", "name", "value"}
@@ -56,6 +58,7 @@ class News:
     speeds: dict[str, tuple[list[int], list[float]]] = field(default_factory=dict)
     steps_per_epoch: float = 0.0
     epoch: int = 0
+    tables: tuple[Counted, ...] = ()
 
 
 class Reader:
@@ -75,7 +78,7 @@ class Reader:
         """What is new in the folder; None where nothing is. Nothing is raised: `wrong` says what cannot be read."""
         state = _facts(self.folder / "state.json")
         alive = state.get("state") == RUNNING and _lives(state)
-        names = ("design.netloom", "metrics.csv", "speed.csv", "state.json")
+        names = ("design.netloom", "metrics.csv", "speed.csv", "state.json", run_tables.NAME)
         sign = (alive, *(_sign(self.folder / name) for name in names))
         if sign == self._sign:
             return None
@@ -93,6 +96,7 @@ class Reader:
             self._table.forget()
             news.fresh, news.rows = True, {}
             return news
+        news.tables = run_tables.read(self.folder)
         news.clock, news.speeds = _speeds(self.folder / "speed.csv")
         news.steps_per_epoch, news.epoch = self._per_epoch(news.design), self._epoch
         news.state, news.message = self._how(state, alive)
@@ -284,6 +288,8 @@ class Kept:
     started: float = 0.0
     points: Points = field(default_factory=dict)
     epoch: int = 0
+    tables: tuple[Counted, ...] = ()
+    """Its confusion matrices."""
 
     @property
     def name(self) -> str:
@@ -312,7 +318,7 @@ class Kept:
     def take(self, news: News) -> None:
         """Take over what was read."""
         self.state, self.message, self.wrong = news.state, news.message, news.wrong
-        self.design, self.started, self.epoch = news.design, news.started, news.epoch
+        self.design, self.started, self.epoch, self.tables = news.design, news.started, news.epoch, news.tables
         if news.fresh:
             self.points = {}
         self.points = {key: line for key, line in self.points.items() if key[0] != MACHINE}

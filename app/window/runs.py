@@ -16,8 +16,10 @@ from PySide6.QtCore import QObject, Signal
 from app.design.values import Design, Recipe, Settings
 from app.messages import Progress, Train, Trained
 from app.messages.training import Carried
+from app.window import run_tables
 from app.window.document import Document
 from app.window.run_folder import MB, Kept
+from app.window.run_tables import Counted
 from app.window.series import GPU_MEMORY, MACHINE, MEMORY, RATE, Line, Points
 
 STARTING, RUNNING, FINISHED, STOPPED, FAILED = "starting", "running", "finished", "stopped", "failed"
@@ -55,6 +57,8 @@ class Run:
     rate: float = 0.0
     """Samples a second, as last heard: validation says nothing of it."""
     points: Points = field(default_factory=dict)
+    tables: tuple[Counted, ...] = ()
+    """Its confusion matrices, the newest of each split."""
     values: Settings = NONE
     """Of the test split, once it ended."""
     epochs: int = 0
@@ -80,6 +84,8 @@ class Run:
         self.state, self.progress = RUNNING, progress
         self.paused = progress.paused and self.pausing
         self.rate = progress.rate or self.rate
+        if progress.confusions:
+            self.tables = run_tables.taken(self.tables, progress.split, progress.epoch, progress.confusions)
         machine = {RATE: progress.rate, MEMORY: progress.memory / MB, GPU_MEMORY: progress.gpu_memory / MB}
         values = [(progress.split, name, value) for name, value in progress.values.items()]
         if progress.split == "train" and not progress.paused:
@@ -147,6 +153,7 @@ class Runs(QObject):
         if resume and last is not None:
             run = Run(last.folder, last.design, last.recipe, last.device, True)
             run.points = {key: line.copy() for key, line in last.points.items()}
+            run.tables = last.tables
         else:
             run = Run(self._new_folder(), self._document.design, recipe, device, begun_with=begin_with)
         run.drawing = self._document.number
@@ -191,6 +198,7 @@ class Runs(QObject):
         state = FINISHED if kept.state == FINISHED else STOPPED if kept.usable else FAILED
         run = Run(str(kept.path), kept.design, kept.recipe, state=state, message=kept.message or NO_WEIGHTS)
         run.points = {key: line.copy() for key, line in kept.points.items()}
+        run.tables = kept.tables
         run.drawing, run.values, run.epochs = self._document.number, Settings(kept.test), kept.epoch
         self._every.append(run)
         self.changed.emit(run)

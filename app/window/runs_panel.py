@@ -25,11 +25,12 @@ from app.window import parts
 from app.window.curves import Curves
 from app.window.notice import Notice, fill
 from app.window.run_folder import Kept
+from app.window.run_pages import RunPages
 from app.window.runs import Runs
-from app.window.runs_table import PATH, CurveDelegate, RunsModel, SortedRuns
+from app.window.runs_table import PATH, STARTED, CurveDelegate, RunsModel, SortedRuns
 from app.window.shelf import Shelf
 
-WIDEST = 260
+WIDEST = 200
 """Pixels of a column at most."""
 
 
@@ -57,7 +58,13 @@ class RunsTable(QTreeView):
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.header().setStretchLastSection(False)
         self.setItemDelegateForColumn(1, CurveDelegate(self, lambda: shelf.over))
-        self.sortByColumn(2, Qt.SortOrder.DescendingOrder)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.newest_first()
+
+    def newest_first(self) -> None:
+        """Sort by when the runs began."""
+        headings = [column.heading for column in self.source.columns]
+        self.sortByColumn(headings.index(STARTED), Qt.SortOrder.DescendingOrder)
 
     def chosen(self) -> list[Path]:
         """The paths of the rows that are selected, from top to bottom."""
@@ -73,6 +80,18 @@ class RunsTable(QTreeView):
                 wanted.select(index, index)
         flags = QItemSelectionModel.SelectionFlag
         self.selectionModel().select(wanted, flags.ClearAndSelect | flags.Rows)
+
+    @property
+    def sorted_by(self) -> tuple[str, Qt.SortOrder]:
+        """The heading of the column that the rows are sorted by, and which way."""
+        header, columns = self.header(), self.source.columns
+        at = header.sortIndicatorSection()
+        return columns[at].heading if at < len(columns) else STARTED, header.sortIndicatorOrder()
+
+    def sort_again(self, by: tuple[str, Qt.SortOrder]) -> None:
+        """Keep the order although columns have come or gone."""
+        headings = [column.heading for column in self.source.columns]
+        self.sortByColumn(headings.index(by[0] if by[0] in headings else STARTED), by[1])
 
     def row_of(self, path: Path) -> int:
         """The row of a run; -1 where it has none."""
@@ -110,6 +129,7 @@ class RunsPanel(QWidget):
         self.model = RunsModel(self.state, lambda: shelf.over, shelf.lay_over)
         self.table = RunsTable(self.model, shelf)
         self.curves = Curves(self)
+        self.views = RunPages(self.curves, self)
         self.notice = Notice(self)
         self.empty = Notice(self, tall=True)
         self._buttons: dict[str, QWidget] = {}
@@ -157,7 +177,7 @@ class RunsPanel(QWidget):
         right.setContentsMargins(12, 0, 0, 0)
         right.setSpacing(6)
         right.addWidget(self.notice)
-        right.addWidget(self.curves, 1)
+        right.addWidget(self.views, 1)
         self.split = QSplitter(Qt.Orientation.Horizontal)
         self.split.setChildrenCollapsible(False)
         self.split.setHandleWidth(1)
@@ -196,8 +216,9 @@ class RunsPanel(QWidget):
     def refresh(self) -> None:
         """Show the runs that there are."""
         runs = list(self.shelf.runs.values())
-        kept = self.table.chosen()
+        kept, by = self.table.chosen(), self.table.sorted_by
         if self.model.show(runs):
+            self.table.sort_again(by)
             self.table.fit()
             self.table.choose(kept)
         sentence = "No run yet: train the drawing, and its run is listed here." if self.shelf.ready else ""
@@ -239,7 +260,8 @@ class RunsPanel(QWidget):
             self.curves.show_points(first.points, first.recipe.epochs, first.name)
         else:
             self.curves.show_runs(self.shelf.shown([*drawn, *over]))
-        self.curves.setVisible(bool(drawn or over))
+        self.views.show_tables(one.tables if one is not None else ())
+        self.views.setVisible(bool(drawn or over or (one is not None and one.tables)))
 
     def _over_changed(self) -> None:
         self.model.refresh()

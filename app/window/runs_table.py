@@ -32,6 +32,7 @@ SORT = int(Qt.ItemDataRole.UserRole)
 CURVE = SORT + 1
 """The values of the small curve."""
 PATH = SORT + 2
+STARTED = "Started"
 
 
 class Column(NamedTuple):
@@ -113,11 +114,11 @@ def columns_of(runs: list[Kept], state: Callable[[Kept], str]) -> list[Column]:
     return [
         Column("Run", "A tick lays its curves over those that are shown", lambda run: run.name, lambda run: run.name),
         Column("Curve", "Its loss", lambda run: "", lambda run: len(run.points)),
-        Column("Started", "When it began", when, lambda run: run.started),
         Column("State", "How it stands", state, state),
-        Column("Epochs", "Epochs begun, of those meant", epochs, lambda run: run.epoch, True),
         *map(best, figures_of(runs)),
         *map(chosen, [name for name in differing(runs) if name != "epochs"]),
+        Column("Epochs", "Epochs begun, of those meant", epochs, lambda run: run.epoch, True),
+        Column(STARTED, "When it began", when, lambda run: run.started),
     ]
 
 
@@ -191,7 +192,7 @@ class RunsModel(QAbstractTableModel):
                 return font(12, mono=True)
             case Qt.ItemDataRole.ForegroundRole if column.heading == "State" and run.state in (BROKEN, FAILED, ENDED):
                 return theme.color("error")
-            case Qt.ItemDataRole.ForegroundRole if column.heading in ("State", "Started"):
+            case Qt.ItemDataRole.ForegroundRole if column.heading in ("State", STARTED):
                 return theme.color("soft")
             case Qt.ItemDataRole.DecorationRole if column.heading == "State":
                 return _state_icon(run, column.text(run))

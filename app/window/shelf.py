@@ -5,11 +5,13 @@ Folders are read by a thread, so that neither many runs nor long ones keep the w
 
 from __future__ import annotations
 
+import contextlib
 import re
+import sys
 import threading
 from pathlib import Path
 
-from PySide6.QtCore import QFile, QObject, QSettings, QTimer, Signal
+from PySide6.QtCore import QFile, QObject, QSettings, QStandardPaths, QTimer, Signal
 
 from app.window.chart_view import Shown
 from app.window.run_folder import Kept, News, Reader, is_run
@@ -189,6 +191,10 @@ class Shelf(QObject):
 
 def to_trash(path: Path) -> bool:
     """Move a folder to the system's trash; whether that could be done."""
+    if sys.platform == "linux":  # the trash is made where it is missing, but not the folder that it stands in
+        with contextlib.suppress(OSError):
+            home = QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)
+            Path(home).mkdir(parents=True, exist_ok=True)
     done = QFile.moveToTrash(str(path))
     return bool(done[0] if isinstance(done, tuple) else done)
 

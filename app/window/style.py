@@ -93,9 +93,9 @@ QComboBox::drop-down {{ border: none; width: 20px; }}
 QComboBox::down-arrow {{ image: url("{icons}/chevron-down.svg"); width: 12px; height: 12px; }}
 QComboBox QAbstractItemView {{ background: {panel}; border: 1px solid {line}; selection-background-color: {raised};
     selection-color: {text}; outline: none; padding: 4px; }}
-QCheckBox::indicator, QListView::indicator {{ width: 16px; height: 16px; border: 1px solid {faint}; border-radius: 4px;
-    background: {raised}; }}
-QCheckBox::indicator:checked, QListView::indicator:checked {{
+QCheckBox::indicator, QListView::indicator, QTreeView::indicator {{ width: 16px; height: 16px;
+    border: 1px solid {faint}; border-radius: 4px; background: {raised}; }}
+QCheckBox::indicator:checked, QListView::indicator:checked, QTreeView::indicator:checked {{
     background: {accent}; border-color: {accent}; image: url("{icons}/check-on.svg"); }}
 QCheckBox::indicator:focus {{ border-color: {accent}; }}
 

@@ -28,6 +28,7 @@ from app.window.curves import Curves, in_words
 from app.window.document import Document
 from app.window.notice import Button, Notice, fill
 from app.window.recipe_form import RecipeForm
+from app.window.run_pages import RunPages
 from app.window.runs import FAILED, FINISHED, Run, Runs
 from app.window.shelf import Shelf
 from app.window.theme import theme
@@ -84,6 +85,8 @@ class TrainingPanel(QWidget):
         self.runs = Runs.of(document, engines)
         self._was_running = False
         self.curves: Curves | None = None
+        self.views: RunPages | None = None
+        """The curves, and the confusion matrices."""
         self.form = RecipeForm(document, self)
         self.start_button = parts.button("Start", "primary", "Train the drawing with this recipe")
         self.pause_button = parts.button("Pause", "", "Hold the run between two steps; its checkpoint is written")
@@ -115,6 +118,7 @@ class TrainingPanel(QWidget):
         engines.devices.connect(self._devices)
         self._devices(engines.last_devices)
         self._paint()
+        self._draw()  # a run that was opened from the list, say, before this panel was made
 
     def _arrange(self) -> None:
         left = QWidget(self)
@@ -276,7 +280,7 @@ class TrainingPanel(QWidget):
         else:
             self.notice.hide()
             self.empty.say(said[0], said[1], *said[2])
-        self._pages.setCurrentWidget(self.curves if curves and self.curves is not None else self.empty)
+        self._pages.setCurrentWidget(self.views if curves and self.views is not None else self.empty)
         if had_focus and focused is not None and not focused.isVisible():
             # The button that was pressed is gone: the keys must not fall to some other part of the window.
             (self.stop_button if running else self.start_button).setFocus()
@@ -387,9 +391,11 @@ class TrainingPanel(QWidget):
         run = self.runs.last
         if run is None or not run.points:
             return
-        if self.curves is None:
+        if self.curves is None or self.views is None:
             self.curves = Curves(self._pages)
-            self._pages.addWidget(self.curves)
+            self.views = RunPages(self.curves, self._pages)
+            self._pages.addWidget(self.views)
             self._lay_over()
+        self.views.show_tables(run.tables)
         self.curves.show_points(run.points, run.recipe.epochs, run.name)
         self._refresh()

@@ -60,9 +60,17 @@ class Counted(nn.Module):
             meter.set_dtype(torch.float64)
         return meter.to(device)
 
+    def count(self, meter: Metric, *given: torch.Tensor) -> None:
+        """Let a meter see one batch of what is wired to the block, in the order of its ports."""
+        x, target = given
+        meter.update(*self.prepare(x, target))
+
     def prepare(self, x: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What the metric's `update` takes of one batch: here the class with the best score (B, *S), and the target."""
         return chosen(x), target
+
+    def settle(self, meter: Metric) -> None:
+        """Take from what a meter has seen of the validation split what the block itself goes by: here nothing."""
 
     def forward(self, x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
         if x.is_meta:  # a count is made of values, and there are none

@@ -46,7 +46,7 @@ AS_LARGE = (
 WHOLE = {("CTCLoss", "lengths"): (9, 11)}
 """Ports of whole numbers that are no classes, and from where to before where they lie."""
 
-CROWDED = {"TripletLoss": 24}
+CROWDED = {"TripletLoss": 24, "PairUp": 24}
 """Blocks that compare the samples of a batch with each other, and how many of them there are."""
 
 FITTED: dict[tuple[str, str], Callable[[Mapping[str, Any]], tuple[int, ...]]] = {

@@ -177,6 +177,7 @@ EDITS: dict[str, Any] = {
     "rename": lambda d, g, w, ids: edits.rename(g, w, d(st.sampled_from(ids)), d(names | texts)),
     "freeze": lambda d, g, w, ids: edits.set_frozen(g, w, d(st.sampled_from(ids)), d(st.booleans())),
     "share": lambda d, g, w, ids: edits.set_shares(g, w, d(st.sampled_from(ids)), d(st.sampled_from(["", *ids]))),
+    "follow": lambda d, g, w, ids: edits.set_follows(g, w, d(st.sampled_from(ids)), d(st.sampled_from(["", *ids]))),
     "expose": lambda d, g, w, ids: edits.set_group_settings(g, w, d(exposed)) if w else g,
     "recipe": lambda d, g, w, ids: edits.set_recipe(g, d(recipes)),
     "variants": lambda d, g, w, ids: edits.set_variants(g, d(variants)),

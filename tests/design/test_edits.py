@@ -126,6 +126,23 @@ def test_shared_weights_follow_their_owner() -> None:
     assert edits.remove(design, "", ["a"]).by_id["b"].shares == ""
 
 
+def test_following_weights_end_where_their_leader_goes() -> None:
+    design = edits.set_momentum(edits.set_follows(small(), "", "b", "a"), "", "b", 0.5)
+    assert (design.by_id["b"].follows, design.by_id["b"].momentum) == ("a", 0.5)
+    file.check(design)
+    assert file.loads(file.dumps(design), "it") == design
+    moved = edits.set_shares(design, "", "a", "c")  # b follows a, which now uses the weights of c
+    assert moved.by_id["b"].follows == "a"
+    assert edits.remove(design, "", ["a"]).by_id["b"] == small().by_id["b"]
+    assert edits.set_shares(design, "", "b", "") == edits.set_follows(design, "", "b", "") == small()
+    shared = edits.set_shares(design, "", "b", "c").by_id["b"]
+    assert (shared.shares, shared.follows, shared.momentum) == ("c", "", 0.99)
+    pasted, ids = edits.paste(design, "", [design.by_id["a"], design.by_id["b"]], ())
+    assert pasted.by_id[ids[1]].follows == ids[0]
+    alone, (id,) = edits.paste(design, "", [design.by_id["b"]], ())
+    assert (alone.by_id[id].follows, alone.by_id[id].momentum) == ("a", 0.5)
+
+
 def test_pasting_between_graphs() -> None:
     design, ids = edits.paste(small(), "", small().nodes[:2], small().wires, dx=24, dy=24)
     assert ids == ("a_2", "b_2")
@@ -164,6 +181,12 @@ def _twice(design: Design) -> Design:
         (lambda d: edits.set_repeat(d, "", "a", 2), "only a Group repeats"),
         (lambda d: edits.set_repeat(d, "", "one", 0), "repeat is 0, but it needs a whole number from 1 to 10000"),
         (lambda d: edits.set_repeat(d, "", "one", 2.5), "repeat is 2.5"),  # type: ignore[arg-type]
+        (lambda d: edits.set_follows(d, "", "a", "a"), "cannot follow its own weights"),
+        (lambda d: edits.set_follows(d, "", "a", "one"), "only equal ones follow"),
+        (lambda d: edits.set_follows(edits.set_follows(d, "", "one", "two"), "", "two", "one"), "follows another"),
+        (lambda d: edits.set_shares(edits.set_follows(d, "", "one", "two"), "", "two", "one"), "follow its own"),
+        (lambda d: edits.set_momentum(d, "", "a", 0.9), "follows no other node's weights"),
+        (lambda d: edits.set_momentum(edits.set_follows(d, "", "one", "two"), "", "one", 1.0), "from 0 to below 1"),
         (lambda d: edits.set_shares(d, "", "a", "a"), "only a repeated Group can"),
         (lambda d: edits.set_shares(d, "", "a", "one"), "only equal ones share weights"),
         (lambda d: edits.set_shares(edits.set_shares(d, "", "one", "two"), "", "two", "one"), "share with `two`"),

@@ -108,6 +108,9 @@ BAD: dict[str, tuple[bytes, str]] = {
     "repeat": (_nodes(repeat=0), "the node `a` repeats 0 times"),
     "shares-gone": (_nodes(shares="b"), "shares the weights of `b`, which does not exist"),
     "shares-other": (_with(nodes=[{**_A, "shares": "b"}, {"id": "b", "block": "Add"}]), "which is another block"),
+    "follows-gone": (_nodes(follows="b"), "follows the weights of `b`, which does not exist"),
+    "follows-momentum": (_nodes(follows="a", momentum=2.0), "needs a number from 0 to below 1"),
+    "follows-itself": (_nodes(follows="a"), "cannot follow its own weights"),
     "shares-chain": (
         _with(nodes=[{**_A, "shares": "b"}, {**_B, "shares": "c"}, {"id": "c", "block": "Conv"}]), "none of its own"),
     "cycle": (_with(nodes=[_A, _B], wires=[_wire("a", "b"), _wire("b", "a")]), "the wires of a, b run in a circle"),

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from msgspec.structs import replace
 
 from app.design.values import Design, Expression, Group, Recipe
@@ -68,6 +73,36 @@ def judged(*parts: object, scores: str = "", recipe: Recipe | None = None, targe
 
 
 DIGITS = Recipe(data="digits")
+MADE = Path(tempfile.mkdtemp(prefix="netloom-kinds-"))
+atexit.register(shutil.rmtree, MADE, ignore_errors=True)
+TEXT = MADE / "a.txt"
+TEXT.write_text("a text of a few letters, no more. " * 9)
+LETTERS = len(set(TEXT.read_text()))
+np.savez(MADE / "bright.npz", x=np.full((20, 3, 8, 8), 200.0, np.float32), y=np.arange(20) % 2)
+TABLE = MADE / "a.csv"
+TABLE.write_text("x,y,price,label\n" + "1,2,3.5,a\n2,1,4.5,b\n" * 9)
+
+
+def reader(vocabulary: int, scores: int, dtype: str = "int64") -> Design:
+    """Text through an embedding and an LSTM, judged by what comes next."""
+    words = Recipe(data=f"characters:{TEXT}")
+    design = judged(
+        node("text", "Input", size=(16,), dtype=dtype), node("words", "Embedding", vocabulary=vocabulary, features=8),
+        node("body", "LSTM", hidden=8), node("fc", "Linear", out_features=scores),
+        node("turn", "Permute", order=(2, 1)), recipe=words,
+        target=node("label", "Target", field="next", size=(16,)),
+    )  # fmt: skip
+    return design
+
+
+def by_another(design: Design, block: str) -> Design:
+    """The design with another block for its loss."""
+    return replace(design, nodes=tuple(replace(n, block=block) if n.id == "loss" else n for n in design.nodes))
+
+
+QUANTITY = judged(
+    node("image", "Input", size=(2,)), node("fc", "Linear", out_features=3), recipe=Recipe(data="spirals")
+)
 
 SHAPES = {
     "channels differ at an Add": Kind(
@@ -248,6 +283,14 @@ SETTINGS = {
         chain(IMAGE, node("conv", "Conv2d", out_channels=3), node("a", group="body", width=3),
               node("b", group="body", shares="a", width=9), OUTPUT, groups=(BODY,)),
         "shares", "b/conv", "out_channels is 9 here and 3 there", "Give b weights of its own", "a/conv"),
+    "weights that follow ones of other settings": Kind(
+        chain(IMAGE, node("conv", "Conv2d", out_channels=3, padding=(1, 1)),
+              node("slow", "Conv2d", out_channels=7, follows="conv"), OUTPUT),
+        "follows", "slow", "out_channels is 7 here and 3 there", "Set out_channels, padding as in conv", "conv"),
+    "weights that follow fewer repetitions": Kind(
+        chain(IMAGE, node("conv", "Conv2d", out_channels=8), node("fast", group="body"),
+              node("slow", group="body", repeat=2, follows="fast"), OUTPUT, groups=(BODY,)),
+        "follows", "slow/0/conv", "the weights of fast/0/conv, which is not there", "Give slow weights of its own"),
     "more weights than any machine holds": Kind(
         chain(IMAGE, node("conv", "Conv2d", kernel_size=(10**9, 10**9)), OUTPUT),
         "too-large", "conv", "more elements than any machine holds", "Set kernel_size back to 3×3"),
@@ -301,6 +344,58 @@ LEARNING = {
         judged(image(5, 8, 8), node("flat", "Flatten"), FC, recipe=DIGITS),
         "sample-size", "image", "takes 5×8×8 (float32), but Handwritten digits gives pictures of 1×8×8",
         "Set image's size to 1x8x8"),
+    "samples of pictures where the data has rows": Kind(
+        judged(image(1, 8, 8), node("flat", "Flatten"), node("fc", "Linear", out_features=2),
+               recipe=Recipe(data=f"table:{TABLE}")),
+        "sample-size", "image", "takes 1×8×8 (float32), but a.csv gives 3 numbers", "Set image's size to 3"),
+    "tokens into an input of quantities": Kind(
+        judged(FEATURES, node("fc", "Linear", out_features=LETTERS), recipe=Recipe(data=f"characters:{TEXT}"),
+               target=node("label", "Target", field="next")),
+        "sample-dtype", "image", "it takes float32, but a.txt gives tokens (int64)",
+        "Read the tokens by an Embedding, and average them"),
+    "a field that the data has not": Kind(
+        judged(image(1, 8, 8), node("flat", "Flatten"), FC, recipe=DIGITS,
+               target=node("label", "Target", field="mask")),
+        "target-field", "label", "names the field `mask`, but Handwritten digits has only `label`, `input`",
+        "Let label give `label`"),
+    "a column that the table has not": Kind(
+        judged(node("image", "Input", size=(3,)), node("fc", "Linear", out_features=2),
+               recipe=Recipe(data=f"table:{TABLE}"), target=node("label", "Target", field="colour")),
+        "target-field", "label", "but a.csv has only `label`, `x`, `y`, `price`, `input`", "Let label give `label`"),
+    "one number for a mask": Kind(
+        judged(image(3, 16, 16), node("flat", "Flatten"), node("fc", "Linear", out_features=4),
+               recipe=Recipe(data="shapes"), target=node("label", "Target", field="mask")),
+        "target-size", "label", "it takes one number (int64), but `mask` of Shapes (generated) is a map",
+        "Let label give `label`"),
+    "quantities where there are classes": Kind(
+        replace(QUANTITY, nodes=(*QUANTITY.nodes, node("amount", "Target", dtype="float32"))),
+        "target-dtype", "amount", "`label` of Spirals (generated) holds whole numbers, one a class",
+        "Set amount's dtype to int64"),
+    "fewer classes of pixels than the masks hold": Kind(
+        judged(image(3, 16, 16), node("conv", "Conv2d", out_channels=3), recipe=Recipe(data="shapes"),
+               target=node("label", "Target", field="mask", size=(16, 16))),
+        "class-count", "loss", "conv gives 3 scores, but Shapes (generated) has 4 classes",
+        "Set conv's out_channels to 4", "conv"),
+    "a focal loss of too few classes": Kind(
+        by_another(judged(image(1, 8, 8), node("flat", "Flatten"), node("fc", "Linear", out_features=7), recipe=DIGITS),
+                   "FocalLoss"),
+        "class-count", "loss", "fc gives 7 scores, but Handwritten digits has 10 classes",
+        "Set fc's out_features to 10", "fc"),
+    "a Dice loss of too few classes": Kind(
+        by_another(judged(image(3, 16, 16), node("conv", "Conv2d", out_channels=1), recipe=Recipe(data="shapes"),
+                          target=node("label", "Target", field="mask", size=(16, 16))), "DiceLoss"),
+        "class-count", "loss", "conv gives 1 score, but Shapes (generated) has 4 classes",
+        "Set conv's out_channels to 4", "conv"),
+    "fewer scores than tokens, turned round": Kind(
+        reader(LETTERS, 5), "class-count", "loss", f"fc gives 5 scores, but a.txt has {LETTERS} tokens",
+        f"Set fc's out_features to {LETTERS}", "fc"),
+    "an embedding of too few tokens": Kind(
+        reader(6, LETTERS), "vocabulary", "words", f"its vocabulary is 6, but a.txt has {LETTERS} tokens",
+        f"Set words's vocabulary to {LETTERS}", "text"),
+    "pictures of 0 to 255": Kind(
+        judged(image(3, 8, 8), node("flat", "Flatten"), node("fc", "Linear", out_features=2),
+               recipe=Recipe(data=f"arrays:{MADE / 'bright.npz'}")),
+        "value-range", "image", "its samples have values up to 200", "Scale its values by 1/255"),
     "a batch norm over one value": Kind(
         judged(FEATURES, node("first", "Linear", bias=False), node("norm", "BatchNorm1d"), node("act", "ReLU"), FC,
                recipe=Recipe(batch_size=1)),

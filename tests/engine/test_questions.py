@@ -9,23 +9,30 @@ import pytest
 from app import messages as m
 from app.design import edits
 from app.design.paths import apply_variant
-from app.design.values import Design, Settings, Variant
+from app.design.values import Design, Recipe, Settings, Variant
 from app.engine.compile import shared_analyser
 from app.engine.questions import answer
+from app.messages.data import DataShown, FindKind, GetData, KindFound
 from app.messages.forecast import ForecastMemory, MemoryForecast
 from app.messages.parts import Fields, GetFields, GetParts, Parts
 from app.messages.preview import GetPreview, Preview
 from app.messages.profile import GetProfile, Profile
+from app.messages.recipe import CountSamples, FindRate, RateFound, Samples
 from app.messages.reckoning import Reckon, Reckoning
 from app.messages.solving import Solve, Solved
 from app.messages.symbols import CheckSizes, GetSymbols, SizesChecked, Symbols
 from app.messages.totals import GetTotals, Totals
 from app.messages.trial import TriedOut, TryOut
-from tests.drawing import IMAGE, OUTPUT, chain, node
+from tests.drawing import IMAGE, OUTPUT, chain, node, wire
 
 DESIGN = chain(
     IMAGE, node("conv", "Conv2d", out_channels=8, stride=(2, 2)), node("stage", "BasicBlock", channels=8), OUTPUT,
     variants=(Variant("wide", Settings({"conv.out_channels": 32})),),
+)  # fmt: skip
+TRAINS = chain(
+    node("image", "Input", size=(1, 8, 8)), node("flat", "Flatten"), node("fc", "Linear", out_features=10), OUTPUT,
+    more=(node("truth", "Target"), node("loss", "CrossEntropy")),
+    wires=(wire("fc", "loss.x"), wire("truth", "loss.target")), recipe=Recipe(data="digits"),
 )  # fmt: skip
 
 ASKED: dict[type, tuple[object, type]] = {
@@ -42,6 +49,10 @@ ASKED: dict[type, tuple[object, type]] = {
     CheckSizes: (CheckSizes("j", DESIGN, sizes=((32, 32),)), SizesChecked),
     GetProfile: (GetProfile("j", DESIGN, batch=2, device="cpu"), Profile),
     GetTotals: (GetTotals("j", DESIGN), Totals),
+    CountSamples: (CountSamples("j", TRAINS), Samples),
+    FindRate: (FindRate("j", TRAINS, device="cpu", steps=10), RateFound),
+    GetData: (GetData("j", TRAINS, count=2), DataShown),
+    FindKind: (FindKind("j", DESIGN, __file__), KindFound),
 }
 
 

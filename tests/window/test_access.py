@@ -32,9 +32,11 @@ from PySide6.QtWidgets import (
 )
 
 import app.window
+from app.messages.training import Carried
 from app.window import style
 from app.window import theme as themes
 from app.window.canvas import painting
+from app.window.carried_dialog import CarriedDialog
 from app.window.compare_dialog import CompareDialog, Given
 from app.window.consent import ConsentDialog
 from app.window.contrast import MARK, TEXT, ratio
@@ -47,6 +49,8 @@ from app.window.main_window import MainWindow
 from app.window.own_dialog import OwnDialog
 from app.window.panels import PANELS
 from app.window.recovery import RecoveryDialog
+from app.window.run_compare import RunCompare
+from app.window.run_folder import Kept, Reader
 from app.window.runs import Runs
 from app.window.shortcuts import ShortcutsDialog
 from app.window.steps import History
@@ -54,6 +58,7 @@ from app.window.theme import CATEGORY_COLOURS, DARK, LIGHT, Tokens, theme
 from app.window.variants_table import VariantsDialog
 from tests.window.canvas_hands import CARDS, CHAIN
 from tests.window.fake_engines import FakeEngines
+from tests.window.run_folders import run_folder
 
 CONTROLS = (QAbstractButton, QLineEdit, QComboBox, QAbstractSpinBox, QPlainTextEdit, QTabBar)
 
@@ -133,6 +138,12 @@ def dialogs() -> set[type[QDialog]]:
 
 def test_dialogs_have_names_too(window: MainWindow, tmp_path: Path) -> None:
     document, engines = window.document, FakeEngines()
+    for name in ("one", "two"):
+        run = run_folder(tmp_path / "runs" / name, CHAIN)
+        window.shelf.runs[run] = Kept(run)
+        news = Reader(run).read()
+        assert news is not None
+        window.shelf.runs[run].take(news)
     left = [(Claim.take(tmp_path / name), History(CHAIN, name=name)) for name in ("one", "two")]
     made: list[QDialog] = [
         ShortcutsDialog(window.actions_, window), SizesDialog(document, window.engines, window),
@@ -141,6 +152,8 @@ def test_dialogs_have_names_too(window: MainWindow, tmp_path: Path) -> None:
         ExportDialog(document, engines, Runs.of(document, engines), window, window.canvas.scene_),
         CompareDialog(Given("one", CHAIN), Given("two", CHAIN), CARDS, engines, window),
         VariantsDialog(document, window.engines, window), RecoveryDialog(left, window),  # type: ignore[arg-type]
+        CarriedDialog(Carried("", "runs/one", ("a.weight",), ("b.weight: 1 of 2",), ()), window),
+        RunCompare(window.shelf, list(window.shelf.runs.values()), window),
     ]  # fmt: skip
     assert {type(dialog) for dialog in made} == dialogs(), "a new dialog is to be asked as well"
     for dialog in made:

@@ -212,6 +212,15 @@ def test_rename_freeze_and_share(qtbot: QtBot, document: Document, inspector: In
     shares.setFocus()
     qtbot.keyClick(shares, Qt.Key.Key_Down)
     assert document.graph.by_id["conv"].shares == "other"
+    momentum = page.findChild(NumberEdit, "setting-average_momentum")
+    assert momentum is not None and not momentum.isVisibleTo(page)
+    qtbot.keyClick(shares, Qt.Key.Key_Down)
+    assert (document.graph.by_id["conv"].shares, document.graph.by_id["conv"].follows) == ("", "other")
+    _type(qtbot, momentum, "0.9")
+    assert document.graph.by_id["conv"].momentum == 0.9
+    document.undo_stack.undo()
+    document.undo_stack.undo()
+    assert document.graph.by_id["conv"].shares == "other"
 
 
 def test_expressions_work_inside_a_group_only(qtbot: QtBot, document: Document, inspector: Inspector) -> None:

@@ -121,7 +121,8 @@ def change_of(dice: Dice, document: Document, kind: str) -> tuple[Change, str]:
         return lambda d: edits.set_frozen(d, where, id, frozen), ""
     if kind == "share":
         other = dice.one(("", *graph.by_id))
-        return lambda d: edits.set_shares(d, where, id, other), ""
+        tie = dice.one((edits.set_shares, edits.set_follows))
+        return lambda d: tie(d, where, id, other), ""
     held = document.design.graph(dice.one(("", *document.design.group_by_name)))
     chosen = [n for n in held.nodes if dice.below(3) == 0]
 

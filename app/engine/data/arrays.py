@@ -39,6 +39,7 @@ SAMPLES = ("x", "images", "image", "data", "inputs", "features", "arr_0")
 LABELS = ("y", "label", "labels", "target", "targets", "classes")
 _ENDS = {"train": ("_train", "_training"), "validation": ("_val", "_valid", "_validation"), "test": ("_test",)}
 MOST = 64 * 2**30
+GLANCE = 4 * 2**20
 PEEK = 64
 """So many samples are looked at for their range."""
 
@@ -302,15 +303,23 @@ def look_at_arrays(path: Path) -> Dataset:
             form = "tokens"
         if array.dtype != np.uint8 and array.ndim >= 3 and array.dtype.kind != "b":
             high = float(np.max(np.asarray(array[:PEEK]), initial=0))
-    vocabulary = int(np.max(arrays[name], initial=0)) + 1 if form == "tokens" else 0
+    vocabulary = int(np.max(_glance(arrays[name]), initial=0)) + 1 if form == "tokens" else 0
     return replace(
         CARD, title=path.name, sample=sample, classes=classes, form=form, fields=fields, high=high,
         vocabulary=vocabulary,
     )  # fmt: skip
 
 
+def _glance(array: np.ndarray) -> np.ndarray:
+    """All of a small array, the beginning of a large one."""
+    return np.asarray(array if array.size <= GLANCE else array[:PEEK])
+
+
 def _described(name: str, array: np.ndarray, field: str) -> DataField:
     whole = array.dtype.kind in "bui"
-    classes = int(np.max(array, initial=0)) + 1 if whole and np.min(array, initial=0) >= 0 else 0
+    seen = _glance(array)
+    classes = int(np.max(seen, initial=0)) + 1 if whole and np.min(seen, initial=0) >= 0 else 0
+    if len(seen) < len(array):
+        classes = 0  # there may be more of them further on
     shape = array.shape[1:] if array.shape[1:] != (1,) else ()
     return DataField(field, f"The array {name}.", "int64" if whole else "float32", shape, classes)

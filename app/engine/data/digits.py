@@ -17,6 +17,7 @@ CARD = Dataset(
     SIZE,
     tuple(map(str, range(10))),
     form="pictures",
+    divided=True,
     fields=(DataField("label", "Which digit it is.", classes=10),),
 )
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.engine.data import arrays, cifar, digits, generated, idx, images, masks, shapes, table, text
+from app.engine.data import arrays, cifar, digits, generated, idx, images, masks, python, shapes, table, text
 from app.engine.data.base import AS_USUAL, NOBODY, Data, Options, Wanted, Watch, find_path
 from app.engine.data.fit import DataError
 from app.messages.data import Dataset
@@ -63,6 +63,7 @@ KINDS: dict[str, KindOfData] = {
         _read(cifar.CARD, cifar.open_cifar, cifar.look_at_cifar),
         _text(text.CHARACTERS),
         _text(text.WORDS),
+        _read(python.CARD, python.open_python, python.look_at_python),
         _made(shapes.CARD, shapes.open_shapes),
         _made(generated.SPIRALS, generated.open_spirals),
         _made(generated.SEQUENCES, generated.open_sequences),
@@ -84,6 +85,12 @@ def dataset_of(spec: str) -> Dataset | None:
     except OSError:
         stamp = -1
     return _looked(name, place, stamp) if stamp >= 0 else kind.card
+
+
+def forget() -> None:
+    """Look at all data anew when it is asked for next: what is in a folder may change without a sign."""
+    _looked.cache_clear()
+    python.called.cache_clear()
 
 
 @lru_cache(maxsize=16)

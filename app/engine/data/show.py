@@ -14,10 +14,11 @@ from PIL import Image
 
 from app.design.values import Design
 from app.engine.compile import InputSpec, TargetSpec
+from app.engine.data import python
 from app.engine.data.base import Data, Options, Split, Watch, options_of
 from app.engine.data.fit import DataError, written
 from app.engine.data.images import pictures_in
-from app.engine.data.kinds import dataset_of, open_data
+from app.engine.data.kinds import dataset_of, forget, open_data
 from app.engine.data.masks import PASSED_OVER
 from app.messages.data import Dataset, DataShown, GetData, ShownSample, SplitShown, Working
 from app.messages.preview import Look, Tile
@@ -31,6 +32,8 @@ MEASURED = 200
 """So many pictures' sizes are looked at."""
 COUNTED = 32
 """In so many samples of a split the pixels of each class are counted."""
+SAMPLE = "`sample`"
+"""The name of the Input that a look is made with: what notes say of it is not of the design's."""
 APART = 0.1
 """Seconds between two reports of how far it is."""
 
@@ -49,11 +52,20 @@ def show(
     request: GetData, design: Design, tell: Callable[[Working], None], cancelled: Callable[[], bool]
 ) -> DataShown:
     """The answer. The data is shown as it is, whatever the design's Inputs take. Raises DataError."""
+    global _opened
+    if request.anew:
+        _opened = None
+        forget()
     spec = design.recipe.data
     card = dataset_of(spec)
     if card is None or (card.needs_path and not spec.partition(":")[2]):
         open_data(spec, (InputSpec("sample", (1,), "float32"),))  # it says what is missing
         raise DataError(f"The data `{spec}` cannot be shown.")
+    if card.kind == "python":
+        try:
+            card = python.look_closely(_path(spec))
+        except python.Unallowed as error:
+            return DataShown(request.job, card, (), code=error.code)
     told = 0.0
 
     def step(done: int, total: int) -> None:
@@ -65,7 +77,7 @@ def show(
 
     opened = _open(spec, card, design, options_of(design.recipe), Watch(step, cancelled))
     data = opened.data
-    if not card.classes and card.form != "tokens":
+    if data.classes and card.form != "tokens":  # with masks the ground is one of them
         card = replace(card, classes=data.classes[:NAMED])
     split = request.split if request.split in data.splits else "train"
     own = data.splits[split]
@@ -73,17 +85,22 @@ def show(
     numbers = range(start, min(start + request.count, own.size))
     samples = _samples(data, card, own, opened.fields, numbers)
     masks = "mask" if "mask" in opened.fields else ""
+    notes = tuple(note for note in data.notes if SAMPLE not in note)
     return DataShown(
         request.job, replace(card, classes=card.classes[:NAMED]),
         tuple(SplitShown(name, each.size, _counts(data, each, opened.fields)) for name, each in data.splits.items()),
-        split, samples, data.columns, tuple(data.notes), _sizes(spec, card, data), masks,
+        split, samples, data.columns, notes, _sizes(spec, card, data), masks,
     )  # fmt: skip
+
+
+def _path(spec: str) -> Path:
+    return Path(spec.partition(":")[2]).expanduser()
 
 
 def _open(spec: str, card: Dataset, design: Design, options: Options, watch: Watch) -> _Opened:
     global _opened
     inputs, targets = _asked(card, design)
-    path = Path(spec.partition(":")[2]).expanduser() if card.needs_path else None
+    path = python.place_of(_path(spec))[0] if card.needs_path else None
     stamp = path.stat().st_mtime_ns if path is not None and path.exists() else 0
     key = (spec, inputs, targets, options, stamp)
     if _opened is None or _opened.key != key:
@@ -103,6 +120,7 @@ def _asked(card: Dataset, design: Design) -> tuple[tuple[InputSpec, ...], tuple[
     if card.form == "pictures":
         size = card.sample if len(card.sample) == 3 and max(card.sample) <= 128 else (3, SIDE, SIDE)
         shapes = {"label": (), "mask": size[1:], "boxes": (4, 5)}
+        wished = [f for f in wished if card.kind != "python" or f.shape == shapes[f.name]]
         targets = tuple(TargetSpec(f.name, f.name, shapes[f.name], f.dtype) for f in wished)
         return (InputSpec("sample", size, "float32"),), targets
     fields = [field for field in wished if field.name == "label" and not field.shape]
@@ -202,7 +220,7 @@ def _counts(data: Data, split: Split, fields: tuple[str, ...]) -> tuple[int, ...
 def _sizes(spec: str, card: Dataset, data: Data) -> str:
     """What samples measure, in words."""
     if card.kind in ("images", "masks"):
-        return _picture_sizes(Path(spec.partition(":")[2]).expanduser() / ("images" if card.kind == "masks" else ""))
+        return _picture_sizes(_path(spec) / ("images" if card.kind == "masks" else ""))
     if card.form == "tokens":
         return f"{len(data.classes):,} tokens" if data.kind in ("characters", "words") else written(card.sample)
     if card.form == "pictures":

@@ -124,19 +124,23 @@ def open_table(path: Path, wanted: Wanted, seed: int) -> Data:
     bad: list[str] = []
     count = at = 0
     while chunk := list(islice(rows, CHUNK)):
-        good: list[list[str]] = []
-        for i, row in enumerate(chunk, at + first):
-            said = _trouble(row, i, header, path, features, columns)
-            if said and not wanted.options.skip_bad:
-                raise DataError(said)
-            if said:
-                bad.append(said)
-            else:
-                good.append(row)
+        numbers = _numbers(chunk, len(header), features, columns)
+        good = chunk
+        if numbers is None:  # which row it is takes longer to find out
+            good = []
+            for i, row in enumerate(chunk, at + first):
+                said = _trouble(row, i, header, path, features, columns)
+                if said and not wanted.options.skip_bad:
+                    raise DataError(said)
+                if said:
+                    bad.append(said)
+                else:
+                    good.append(row)
+            numbers = np.array([[float(row[i]) for i in features] for row in good])
         at += len(chunk)
         count += len(good)
         if good:
-            grown.add(np.array([[float(row[i]) for i in features] for row in good]))
+            grown.add(numbers)
             for place, column in columns.items():
                 column.add([row[place].strip() for row in good])
     if count < 3:
@@ -188,6 +192,21 @@ def _columns(header: list[str], label: int, wanted: Wanted) -> dict[int, _Column
         if target.field in header and (place := header.index(target.field)) != label:
             found[place] = column(place)
     return found
+
+
+def _numbers(
+    rows: list[list[str]], width: int, features: list[int], columns: dict[int, _Column]
+) -> np.ndarray | None:
+    """The rows' numbers where all is well with all of them."""
+    if any(len(row) != width for row in rows):
+        return None
+    if any(column.trouble(row[place].strip()) for place, column in columns.items() for row in rows):
+        return None
+    try:
+        found = np.array([[row[i] for i in features] for row in rows], dtype=np.float64)
+    except ValueError:
+        return None
+    return found if np.isfinite(found).all() else None
 
 
 def _trouble(

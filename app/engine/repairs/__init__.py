@@ -49,7 +49,7 @@ def candidates(analyser: Analyser, design: Design, walk: Walk, problem: Problem)
             yield from values.reset_setting(analyser, design, walk, problem)
             yield from values.order_for(walk, problem)
             yield from shapes.multiple_first(design, walk, problem)
-        case "shares":
+        case "shares" | "follows":
             yield from values.unshare(design, walk, problem)
         case "no-output":
             yield from wiring.add_output(analyser, design)

@@ -9,18 +9,17 @@ from msgspec.structs import replace
 
 from app.design import changes, edits
 from app.design.values import Design, End, Settings, Wire
-from app.engine.data import dataset_of
 from app.engine.habits import spare_biases, straight_pairs, trains
-from app.engine.repairs.common import Candidate, between, width_of
+from app.engine.repairs import data
+from app.engine.repairs.common import Candidate, between
 from app.engine.repairs.wiring import remove
 from app.engine.surroundings import Around
 from app.engine.walk import Step, Walk
+from app.messages.data import PROBLEM_CODES
 from app.messages.reports import Problem
 
 if TYPE_CHECKING:
     from app.engine.analysis import Analyser
-
-BATCH = 32
 
 
 def candidates(analyser: Analyser, design: Design, walk: Walk, problem: Problem) -> Iterator[Candidate]:
@@ -43,12 +42,8 @@ def candidates(analyser: Analyser, design: Design, walk: Walk, problem: Problem)
             yield from remove(design, problem)
         case "all-frozen":
             yield from _thaw(around, problem)
-        case "class-count":
-            yield from _width(around, problem)
-        case "sample-size":
-            yield from _sample(around, problem)
-        case "one-sample":
-            yield f"Train in batches of {BATCH}", (changes.SetRecipe(replace(design.recipe, batch_size=BATCH)),)
+        case code if code in PROBLEM_CODES:
+            yield from data.candidates(around, problem)
 
 
 def _wire_around(around: Around, problem: Problem) -> Iterator[Candidate]:
@@ -138,24 +133,3 @@ def _thaw(around: Around, problem: Problem) -> Iterator[Candidate]:
 
 def _places(steps: list[Step]) -> list[tuple[str, str]]:
     return list(dict.fromkeys((s.call.where, s.call.node) for s in steps))
-
-
-def _width(around: Around, problem: Problem) -> Iterator[Candidate]:
-    """As many scores as the data has classes, where the scores are made."""
-    above, dataset = around.walk.steps.get(problem.blame), dataset_of(around.design.recipe.data)
-    setting = width_of(above)
-    if above is not None and setting and dataset is not None:
-        call, wanted = above.call, len(dataset.classes)
-        title = f"Set {call.name}'s {setting} to {wanted}"
-        yield title, (changes.set_setting(call.where, call.node, setting, wanted),)
-
-
-def _sample(around: Around, problem: Problem) -> Iterator[Candidate]:
-    dataset = dataset_of(around.design.recipe.data)
-    assert dataset is not None  # the problem came of it
-    sample = dataset.sample
-    for size in (sample, (sample[0] * sample[1] * sample[2],)):
-        edit = [changes.set_setting(problem.where, problem.node, "size", size)]
-        if around.setting(around.walk.steps[problem.id], "dtype") != "float32":
-            edit.append(changes.set_setting(problem.where, problem.node, "dtype", "float32"))
-        yield f"Set {problem.name}'s size to {'x'.join(map(str, size))}", tuple(edit)

@@ -93,9 +93,9 @@ def _accepted(setting: Setting, value: SettingValue) -> bool:
 
 
 def unshare(design: Design, walk: Walk, problem: Problem) -> Iterator[Candidate]:
-    """Set what differs as the owner of the weights has it, or stop sharing."""
+    """Set what differs as the owner of the weights has it, or stop sharing them or following them."""
     node = design.graph(problem.where).by_id[problem.node]
-    owner = design.graph(problem.where).by_id.get(node.shares)
+    owner = design.graph(problem.where).by_id.get(node.shares or node.follows)
     if owner is not None and owner is not node:
         settings = {**dict.fromkeys(node.settings), **owner.settings}
         differing = {k: v for k, v in settings.items() if node.settings.get(k) != v}
@@ -106,7 +106,7 @@ def unshare(design: Design, walk: Walk, problem: Problem) -> Iterator[Candidate]
     places += [(g.where, g.node) for g in walk.expanded.groups if problem.id in g.members]
     for where, id in places:
         sharer = design.graph(where).by_id[id]
-        if sharer.shares:
+        if sharer.shares or sharer.follows:
             each = "each repetition" if sharer.shares == sharer.id else sharer.name
             yield f"Give {each} weights of its own", (changes.SetShares(where, id, ""),)
 

@@ -6,12 +6,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-import msgspec
 from PySide6.QtCore import QMimeData
 from PySide6.QtGui import QGuiApplication
 
 from app.design import edits, file
 from app.design.ports import Catalogue
+from app.design.ties import retied
 from app.design.values import Design, Graph
 
 MIME = "application/x-netloom-nodes"
@@ -32,7 +32,7 @@ def write(design: Design, graph: Graph, ids: Iterable[str], frames: Iterable[str
     for node in nodes:
         if node.group:
             used |= edits.used_groups(design, node.group)
-    nodes = tuple(msgspec.structs.replace(n, shares="") if n.shares not in chosen else n for n in nodes)
+    nodes = tuple(retied(n, lambda id: id if id in chosen else "") for n in nodes)
     groups = tuple(g for g in design.groups if g.name in used)
     held = Design(nodes=nodes, wires=wires, groups=groups, frames=tuple(f for f in graph.frames if f.id in framed))
     text = file.dumps(held)

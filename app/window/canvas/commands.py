@@ -305,6 +305,12 @@ def share(view: CanvasView, id: str, other: str) -> None:
     document.edit("Share weights" if other else "Use own weights", lambda d: edits.set_shares(d, where, id, other))
 
 
+def follow(view: CanvasView, id: str, other: str) -> None:
+    """Let a node's weights be the moving average of another's."""
+    document, where = view.document, view.document.where
+    document.edit("Follow weights", lambda d: edits.set_follows(d, where, id, other))
+
+
 def repeat(view: CanvasView, id: str, times: int) -> None:
     document, where = view.document, view.document.where
     document.edit("Repeat", lambda d: edits.set_repeat(d, where, id, times))

@@ -117,7 +117,7 @@ def face_of(document: Document, graph: Graph, node: Node, report: NodeReport | N
         group=bool(node.group),
         missing=missing and not waiting,
         frozen=node.frozen,
-        shares=bool(node.shares),
+        shares=bool(node.shares or node.follows),
         repeat=f"{texts.TIMES}{repeat}" if repeat else "",
         problem=errors[0].message if errors else "",
         inside=len(inside_of(node, errors)) if node.group else 0,

@@ -133,8 +133,8 @@ def _node_menu(view: CanvasView, menu: QMenu, node: Node) -> None:
 
 
 def _share_menu(view: CanvasView, menu: QMenu, node: Node) -> None:
-    """Offer the nodes of the same block whose weights this one could use."""
-    if node.shares:
+    """Offer the nodes of the same block whose weights this one could use, or follow."""
+    if node.shares or node.follows:
         _add(menu, "Use own weights", "unlink", lambda: commands.share(view, node.id, ""))
         return
     partners = [
@@ -142,11 +142,18 @@ def _share_menu(view: CanvasView, menu: QMenu, node: Node) -> None:
         for other in view.document.graph.nodes
         if other.id != node.id and (other.block, other.group) == (node.block, node.group) and not other.shares
     ]
+    leaders = [other for other in partners if not other.follows]
+    if any(other.follows == node.id for other in view.document.graph.nodes):
+        partners, leaders = [other for other in partners if other.follows != node.id], []
     if not partners or node.block in (*commands.TOP_ONLY, *commands.INSIDE_ONLY):
         return
     sub = menu.addMenu(icon("link"), "Share weights with")
     for other in partners[:_MOST_PARTNERS]:
         _add(sub, other.name, "link", lambda other=other: commands.share(view, node.id, other.id))  # type: ignore[misc]
+    if leaders:
+        sub = menu.addMenu(icon("link"), "Follow the weights of")
+        for other in leaders[:_MOST_PARTNERS]:
+            _add(sub, other.name, "link", lambda other=other: commands.follow(view, node.id, other.id))  # type: ignore[misc]
 
 
 def _ask_repeat(view: CanvasView, node: Node) -> None:

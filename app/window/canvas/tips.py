@@ -67,6 +67,10 @@ def _node_tip(scene: Scene, hit: Hit) -> str:
     if node.shares:
         other = scene.graph.by_id.get(node.shares)
         lines.append(f"Uses the weights of {escape(other.name if other else node.shares)}.")
+    if node.follows:
+        other = scene.graph.by_id.get(node.follows)
+        name = escape(other.name if other else node.follows)
+        lines.append(f"Its weights are the moving average of those of {name}, with momentum {node.momentum:g}.")
     return "<br>".join(lines)
 
 

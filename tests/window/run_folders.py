@@ -1,0 +1,46 @@
+"""Run folders as the engine leaves them, written at once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
+
+from app.design import file
+from app.design.values import Design, Recipe
+
+STEPS = 20
+"""In an epoch."""
+
+
+def run_folder(
+    place: Path, design: Design, *, epochs: int = 3, scale: float = 1.0, state: str = "finished",
+    began: str = "2026-01-02 10:00:00", **recipe: Any,
+) -> Path:
+    """A run whose train loss is `scale` / step and whose validation loss is 1.1 times that, with checkpoints that are
+    there by name alone."""
+    place.mkdir(parents=True)
+    chosen = {"data": "digits", "epochs": epochs, **recipe}
+    file.save(replace(design, recipe=Recipe(**chosen)), place / "design.netloom")
+    rows, pace = ["epoch,step,split,name,value"], ["step,seconds,rate,memory,gpu_memory"]
+    for epoch in range(1, epochs + 1):
+        for step in range(STEPS * (epoch - 1) + 5, STEPS * epoch + 1, 5):
+            rows.append(f"{epoch},{step},train,loss,{scale / step!r}")
+            rows.append(f"{epoch},{step},train,accuracy,{1 - scale / (step + 10)!r}")
+            pace.append(f"{step},{step / 10},1000.0,300000000,0")
+        step = STEPS * epoch
+        rows.append(f"{epoch},{step},validation,loss,{1.1 * scale / step!r}")
+        rows.append(f"{epoch},{step},validation,accuracy,{0.99 - scale / (step + 10)!r}")
+    if state == "finished":
+        rows.append(f"{epochs},{STEPS * epochs},test,accuracy,0.9")
+    (place / "metrics.csv").write_text("\n".join([*rows, ""]), encoding="utf-8")
+    (place / "speed.csv").write_text("\n".join([*pace, ""]), encoding="utf-8")
+    (place / "log.txt").write_text(f"{began} Data digits.\n", encoding="utf-8")
+    (place / "state.json").write_text(json.dumps({"state": state}), encoding="utf-8")
+    (place / "data.json").write_text(json.dumps({"kind": "classes", "classes": ["a", "b"]}), encoding="utf-8")
+    for name in ("best", "last"):
+        (place / "checkpoints" / name).mkdir(parents=True)
+        (place / "checkpoints" / name / "weights.safetensors").write_bytes(b"")
+    return place
