@@ -1,8 +1,8 @@
 """What Netloom's own training reaches: `python -m tests.results [NAME...]` trains the designs and writes the table.
 
 Each design is trained by the product's `train`, by the recipe in its file, on the CPU, in a run folder that is thrown
-away. What was measured goes into `examples/training/results.json`, from which `examples/training/README.md` and the table
-in the README are made. With names only those are measured anew. It takes some minutes, one design after another.
+away. What was measured goes into `examples/training/results.json`, from which `examples/training/README.md` and the
+table in the README are made. With names only those are measured anew. It takes some minutes, one after another.
 """
 
 from __future__ import annotations
@@ -20,11 +20,13 @@ import torch
 from PIL import Image
 
 from app.design import file
+from app.design.values import Design
 from app.engine.compile import shared_analyser
 from app.engine.data import open_data
 from app.engine.runs import load_run
 from app.engine.train import train
 from app.messages import Progress
+from tests import comparison
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "examples" / "training"
@@ -36,9 +38,21 @@ HEAD = """# Trained from the drawing
 
 What Netloom's own training makes of drawings, by the recipe in the file of each, on the CPU with one seed. The
 numbers are those of the test split, measured once, with the weights that were best in validation. All of it is made
-by `python -m tests.results` (with names it measures those anew); `netloom train digits_lenet` trains one. Times are
-those of a share of one slow core.
+by `python -m tests.results` (with names it measures those anew); `netloom train digits_lenet` trains one. "At the
+start" is validation after the first epoch, with SimCLR the untrained encoder. Times are those of a share of one slow
+core.
 
+"""
+
+
+COMPARED = f"""
+## Features learnt without a label
+
+SimCLR's encoder on the digits, judged with {comparison.LABELS} labels a class on the test split
+(`tests/comparison.py`): means of {comparison.SEEDS} seeds, each with other weights, views and labels.
+
+| features | {" | ".join(comparison.WAYS)} |
+| --- | ---: | ---: |
 """
 
 
@@ -59,9 +73,10 @@ WISHES: dict[str, Wish] = {
     **dict.fromkeys(("digits_lenet", "digits_resnet", "digits_mobilenet", "digits_vit", "digits_convnext"), ACCURACY),
     **dict.fromkeys(("shapes_unet", "shapes_fpn", "shapes_segformer"), Wish("miou", 0.9, "test mIoU {:.3f}")),
     "characters": Wish("perplexity", 12.0, "test perplexity {:.2f}", most=True),
-    "autoencoder": Wish("error", 0.06, "test error {:.3f} a pixel", most=True),
+    "autoencoder": Wish("error", 0.07, "test error {:.3f} a pixel", most=True),
     "auxiliary": ACCURACY,
     "two_tasks": ACCURACY,
+    "simclr": Wish("linear probe", 0.9, "{:.1%} by linear probe with 10 labels a class"),
 }  # fmt: skip
 
 
@@ -74,6 +89,8 @@ def drawing(name: str) -> Path:
 def measure(name: str, tell: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
     """Train a design by its own recipe and say what came of it."""
     design, wish = file.load(drawing(name), shared_analyser().cards), WISHES[name]
+    if name == "simclr":
+        return measure_features(design, tell)
     first: list[float] = []
 
     def see(progress: Progress) -> None:
@@ -91,12 +108,34 @@ def measure(name: str, tell: Callable[[str], None] = lambda line: None) -> dict[
     value = trained.values[wish.metric]
     assert isinstance(value, float)
     return {
-        "data": design.recipe.data.partition(":")[0],
-        "parameters": shared_analyser().analyse(design).parameters,
+        **facts(design),
         "epochs": trained.epochs,
         "value": round(value, 4),
         "first": first[0],
         "seconds": round(seconds),
+    }
+
+
+def facts(design: Design) -> dict[str, Any]:
+    return {
+        "data": design.recipe.data.partition(":")[0],
+        "parameters": shared_analyser().analyse(design).parameters,
+    }
+
+
+def measure_features(design: Design, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Features that were learnt without labels, beside untrained ones and raw pixels: means over the seeds."""
+    begun = time.perf_counter()
+    found = comparison.means(comparison.compare(design, tell))
+    seconds = (time.perf_counter() - begun) / comparison.SEEDS
+    trained, untrained = (found[kind][comparison.WAYS[0]] for kind in ("trained", "untrained"))
+    return {
+        **facts(design),
+        "epochs": design.recipe.epochs,
+        "value": trained,
+        "first": untrained,
+        "seconds": round(seconds),
+        "compared": found,
     }
 
 
@@ -117,7 +156,7 @@ def reconstructions(run: Path, picture: Path) -> None:
 
 def table(found: dict[str, dict[str, Any]], beside: Path) -> str:
     """The table for a page that lies in the folder `beside`."""
-    lines = ["| design | data | parameters | epochs | time | result | validation after epoch 1 |",
+    lines = ["| design | data | parameters | epochs | time | result | at the start |",
              "| --- | --- | ---: | ---: | ---: | --- | ---: |"]  # fmt: skip
     for name in [name for name in WISHES if name in found]:
         row, words = found[name], WISHES[name].words
@@ -143,9 +182,15 @@ Digits of the test split above, below what comes out of the 12 numbers that its 
 
 ![Sixteen digits, and the same ones as the autoencoder paints them]({PICTURE.name})
 """
+    compared = found.get("simclr", {}).get("compared")
+    if compared:
+        rows = [
+            f"| {kind} | " + " | ".join(f"{values[way]:.1%}" for way in comparison.WAYS) + " |"
+            for kind, values in compared.items()
+        ]
+        shown += COMPARED + "\n".join(rows) + "\n"
     recipes = "\n".join(f"- **{name}**: {about(name)}" for name in WISHES if name in found)
-    end = shown if "autoencoder" in found else ""
-    return f"{HEAD}{table(found, FOLDER)}\n\n## The designs\n\n{recipes}\n{end}"
+    return f"{HEAD}{table(found, FOLDER)}\n\n## The designs\n\n{recipes}\n{shown}"
 
 
 def about(name: str) -> str:

@@ -66,8 +66,8 @@ def make_optimizer(
 
 def use_fused(optimizer: torch.optim.Optimizer) -> None:
     """On the CPU let Adam's kin step in one kernel: torch's usual way there goes from weight to weight in Python, which
-    takes a small network a tenth of its time. Elsewhere torch's usual way is quick, and SGD's is, and copes with weights
-    that join later."""
+    takes a small network a tenth of its time. Elsewhere its usual way is quick, and so is SGD's, which copes with
+    weights that join later."""
     if not isinstance(optimizer, torch.optim.Adam):
         return
     weights = [weight for group in optimizer.param_groups for weight in group["params"]]
