@@ -300,12 +300,18 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """The largest number in a gradient; 0: any."""
     accumulate: int = 1
     """Batches whose gradients are averaged for one step of the optimizer."""
+    truncate: int = 0
+    """Steps that recurrent layers pass the gradient back through time at most; 0: all."""
     ema: float = 0.0
     """How slowly the moving average of the weights, which is then what is evaluated, forgets: 0.999, say; 0: none."""
     compile: bool = False
     """Whether torch.compile makes kernels for the network before it is trained."""
     early_stop: int = 0
     """Epochs without a better validation loss after which training ends; 0: it goes on to its last epoch."""
+    workers: int = 2
+    """Threads that read samples from disk ahead of the network; 0: none. They change no batch."""
+    weights: str = ""
+    """A file whose weights a new run begins with, as far as they fit; empty: it begins with new ones."""
     nodes: tuple[NodeRule, ...] = ()
     """What is trained otherwise than the rest."""
     validation_share: float = 0.1

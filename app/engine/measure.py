@@ -5,6 +5,7 @@ The module itself is the only source; nothing here knows a formula for a shape. 
 
 from __future__ import annotations
 
+import importlib
 import math
 import re
 import signal
@@ -122,6 +123,7 @@ class Measurer:
     ) -> Measured:
         self.runs += 1
         card = self.cards[block]
+        _import_what_torch_needs_late()
         try:
             with limited(self.patience):
                 arguments = bind(card, settings, inputs, ports)
@@ -229,6 +231,12 @@ def too_large(module: nn.Module) -> Refusal | None:
         message = f"it would have {count:.3g} parameters, but at most {MAX_PARAMETERS:.0g} are run; make it smaller"
         return Refusal("too-large", "", message)
     return None
+
+
+def _import_what_torch_needs_late() -> None:
+    """What the first run on meta imports, which takes seconds where the machine is busy: that is no block's time, and
+    broken off in the middle it could not be imported again."""
+    importlib.import_module("torch._dynamo")
 
 
 def _hung(seconds: float) -> str:

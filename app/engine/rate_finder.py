@@ -21,6 +21,7 @@ from app.engine.optim import make_optimizer, set_frozen
 from app.engine.recipe import check_recipe, check_rules
 from app.engine.stepping import Stepper, set_training
 from app.engine.train import make_fabric, step_work
+from app.engine.truncation import truncate
 from app.messages.recipe import RateFound
 
 SMOOTH = 0.9
@@ -50,6 +51,7 @@ def find_rate(
     network = compile_design(design, "training")
     data = open_data(recipe.data, network.inputs, network.targets, recipe.seed, options_of(recipe))
     check_rules(design, recipe, network.module)
+    truncate(network.root, recipe.truncate)
     optimizer = make_optimizer(network.module.named_parameters(), recipe)
     module, optimizer = fabric.setup(network.module, optimizer)
     weights = tuple(network.module.named_parameters())

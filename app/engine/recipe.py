@@ -21,6 +21,7 @@ PRECISIONS = {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed", "64": "64
 HALF_NEEDS_GPU = "Precision 16 needs a GPU: use 32 or bf16 on the CPU."
 SHARE = 0.8
 """Of the free memory that the largest batch may take: kernels and the reading of data need some."""
+MOST_WORKERS = 64
 FEWEST = 10
 """Steps that an epoch keeps however much memory there is."""
 
@@ -58,6 +59,8 @@ def check_recipe(recipe: Recipe) -> None:
     number("accumulate", 1, endless, "at least 1")
     number("plateau", 0, endless, "0 or more")
     number("early_stop", 0, endless, "0 or more")
+    number("truncate", 0, endless, "0 or more")
+    number("workers", 0, MOST_WORKERS, f"a number from 0 to {MOST_WORKERS}")
     if recipe.nesterov and (recipe.optimizer != "sgd" or recipe.momentum == 0):
         refuse("Nesterov's look ahead needs SGD with a momentum above 0: choose them, or set nesterov to false.")
     if recipe.warm_up is not None and recipe.warm_up >= recipe.epochs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import logging
 import os
@@ -40,6 +41,7 @@ from app.engine.runs import (
     sample_counts,
 )
 from app.engine.settled import going_on
+from app.engine.truncation import truncate
 from app.engine.weights import load as load_file
 from app.messages import Progress, Trained
 from app.messages.training import Carried
@@ -84,6 +86,8 @@ def train(
     state = checkpoint.load_state(place / "checkpoints" / "last") if resume and not again else None
     if again:
         weights, begin_with = begun_with(place)
+    if weights is None and begin_with is None and recipe.weights:
+        weights = Path(recipe.weights)
     if state is not None:
         recipe = going_on(recipe, state)
     checkpoint.seed_all(recipe.seed)
@@ -104,11 +108,13 @@ def train(
         if is_first():
             on_carried(carried)
     data = open_data(recipe.data, training.inputs, training.targets, recipe.seed, options_of(recipe))
+    data = dataclasses.replace(data, workers=recipe.workers)
     if state is not None:
         _check_samples(place, data)
     check_data(recipe, data)
     remarks = [*taken, *data.notes, *rehearse(training, inference, data)]
     remarks += check_rules(design, recipe, training.module, fabric.world_size)
+    remarks += truncate(training.root, recipe.truncate)
     if not recipe.batch_size:
         recipe, chosen = with_batch(design, recipe, data.splits["train"].size, str(fabric.device))
         recipe = replace(recipe, batch_size=fabric.broadcast(recipe.batch_size))

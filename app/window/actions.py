@@ -251,6 +251,8 @@ class Actions(dict[str, QAction]):
         menu.addSeparator()
         carry_on = self.add(menu, "continue", "Continue with the changed design", partial(run_deeds.carry_on, window))
         carry_on.setToolTip("Start a run with the last run's weights, as far as they fit what is drawn now")
+        guide = self.add(menu, "transfer", "Transfer learning…", partial(run_deeds.transfer, window))
+        guide.setToolTip("Make the drawing ready for other classes, another task or another kind of data")
 
     def _help(self) -> None:
         menu = self.menus.addMenu("Help")

@@ -60,6 +60,23 @@ class ElidedButton(QPushButton):
         self.setText(self.fontMetrics().elidedText(self.words, Qt.TextElideMode.ElideRight, self.width() - 24))
 
 
+class ElidedLabel(QLabel):
+    """A path as wide as it is let; where there is no room its end is shown, which tells more. The tip has it all."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.words = text
+        self.setToolTip(text)
+        self.setAccessibleName(text)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.setText(text)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self.setText(self.fontMetrics().elidedText(self.words, Qt.TextElideMode.ElideLeft, self.width()))
+
+
 class IconButton(QToolButton):
     """A button that is an icon; it keeps its colours with the theme."""
 

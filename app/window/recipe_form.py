@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
 from typing import Any
 
-from msgspec.structs import replace
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtGui import QStandardItemModel
+from PySide6.QtGui import QHideEvent, QShowEvent, QStandardItemModel
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -22,13 +19,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.design import edits
-from app.design.values import Recipe
+from app.design.schedule import arithmetic_words
 from app.messages import Device, Devices
 from app.messages.data import Dataset
 from app.window import parts
 from app.window import theme as look
 from app.window.document import Document
+from app.window.rate_edit import RateEdit
+from app.window.recipe_details import PresetBox, RecipeDetails, set_field
+from app.window.sample_count import SampleCount
 from app.window.sentences import rich
 from app.window.topics import first_sentence
 from blocks.card import Page
@@ -37,58 +36,14 @@ _IN_FOLDERS = frozenset({"images", "masks", "cifar"})
 """Kinds of data whose path is a folder; that of others is a file."""
 
 
-class RateEdit(QLineEdit):
-    """A field for a number of any size ("0.001", "1e-4"). A text that is none is marked and changes nothing."""
-
-    committed = Signal(float)
-    marked = Signal()
-    """`refusal` is new."""
-
-    def __init__(self, low: float, parent: QWidget | None = None, *, positive: bool = False) -> None:
-        super().__init__(parent)
-        self._low, self._positive = low, positive
-        self.refusal = ""
-        """Why what stands here cannot be taken."""
-        self.setFont(look.font(look.BODY, mono=True))
-        self.setAlignment(Qt.AlignmentFlag.AlignRight)
-        self.editingFinished.connect(self._commit)
-        self.textEdited.connect(lambda _text: self._mark(""))
-
-    def set_value(self, value: float) -> None:
-        if not self.hasFocus() or not self.isModified():
-            self.setText(f"{value:g}")
-            self._mark("")
-
-    def _commit(self) -> None:
-        if not self.isModified():
-            return
-        try:
-            value = float(self.text().replace(",", "."))
-        except ValueError:
-            self._mark(f"“{self.text()}” is no number: write it as 0.001 or 1e-3")
-            return
-        if not (math.isfinite(value) and value >= self._low) or (self._positive and value == 0):
-            least = "above" if self._positive else "of at least"
-            self._mark(f"It is {value:g}, but it needs a number {least} {self._low:g}")
-            return
-        self.setModified(False)
-        self._mark("")
-        self.committed.emit(value)
-
-    def _mark(self, why: str) -> None:
-        self.setToolTip(why)
-        parts.mark(self, "refused", bool(why))
-        if why != self.refusal:
-            self.refusal = why
-            self.marked.emit()
-
-
 class RecipeForm(QWidget):
     """Edits `document.design.recipe`, undoably. `device` is the window's own: it does not travel with a design."""
 
     device_changed = Signal()
 
-    def __init__(self, document: Document, parent: QWidget | None = None) -> None:
+    refusal_changed = Signal()
+
+    def __init__(self, document: Document, engines: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._document = document
         self._devices: Devices | None = None
@@ -96,7 +51,8 @@ class RecipeForm(QWidget):
         self.path = QLineEdit(self)
         self.browse = parts.button("Browse", "", "Choose the folder or file of the data")
         self.epochs = self._whole("epochs", 1, 100_000)
-        self.batch_size = self._whole("batch_size", 1, 1_000_000)
+        self.batch_size = self._whole("batch_size", 0, 1_000_000)
+        self.arithmetic = parts.label("", "soft", wrap=True)
         self.optimizer = QComboBox(self)
         self.learning_rate = RateEdit(0, self, positive=True)
         self.device_box = QComboBox(self)
@@ -108,6 +64,10 @@ class RecipeForm(QWidget):
         self.seed = self._whole("seed", 0, 2**31 - 1)
         self.weight_decay = RateEdit(0, self)
         self.help = parts.label("", "soft", wrap=True)
+        self.reason = parts.label("", "soft", wrap=True)
+        self.preset = PresetBox(document, self.reason)
+        self.details = RecipeDetails(document, engines, lambda: self.device, self._numbers)
+        self._samples = SampleCount(document, engines, self)
         self._arrange()
         self._connect()
         self.set_devices(None)
@@ -126,16 +86,19 @@ class RecipeForm(QWidget):
     def _arrange(self) -> None:
         self.path.setPlaceholderText("Folder or file")
         self.more.setCheckable(True)
-        for box in (self.data, self.device_box, self.optimizer, self.schedule):
+        self.batch_size.setSpecialValueText("largest")
+        self.batch_size.setToolTip("Samples in a batch; 0: the largest that fits into memory, found as training begins")
+        choices = (self.data, self.device_box, self.optimizer, self.schedule, self.preset)
+        for box in choices:
             box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             box.setMinimumContentsLength(6)
         numbers = (self.epochs, self.batch_size, self.learning_rate, self.seed, self.weight_decay)
-        for field in (*numbers, self.data, self.device_box, self.optimizer, self.schedule):
+        for field in (*numbers, *choices):
             field.setMinimumWidth(72)
             field.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         grid = QGridLayout()
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setHorizontalSpacing(12)
+        grid.setHorizontalSpacing(8)
         grid.setVerticalSpacing(6)
         path = QGridLayout()
         path.setSpacing(8)
@@ -156,17 +119,22 @@ class RecipeForm(QWidget):
         grid.addWidget(self.help, 2, 1, 1, 3)
         place(3, 0, "Epochs", self.epochs)
         place(3, 2, "Batch size", self.batch_size)
-        place(4, 0, "Optimizer", self.optimizer)
-        place(4, 2, "Learning rate", self.learning_rate)
-        place(5, 0, "Device", self.device_box, wide=True)
-        place(6, 0, "Schedule", self.schedule)
-        place(6, 2, "Weight decay", self.weight_decay)
-        place(7, 0, "Seed", self.seed)
+        grid.addWidget(self.arithmetic, 4, 1, 1, 3)
+        place(5, 0, "Optimizer", self.optimizer)
+        place(5, 2, "Learning rate", self.learning_rate)
+        place(6, 0, "Device", self.device_box, wide=True)
+        place(7, 0, "Preset", self.preset, wide=True)
+        grid.addWidget(self.reason, 8, 1, 1, 3)
+        place(9, 0, "Schedule", self.schedule)
+        place(9, 2, "Weight decay", self.weight_decay)
+        place(10, 0, "Seed", self.seed)
         grid.setColumnStretch(1, 1)
-        grid.setColumnMinimumWidth(3, 72)
+        grid.setColumnMinimumWidth(3, 84)  # 6.25e-05, largest
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(8)
         layout.addLayout(grid)
+        layout.addWidget(self.details)
         layout.addStretch(1)
         self._show_more(False)
 
@@ -191,6 +159,11 @@ class RecipeForm(QWidget):
         self.schedule.activated.connect(lambda _i: self._set("schedule", self.schedule.currentData()))
         self.learning_rate.committed.connect(lambda value: self._set("learning_rate", value))
         self.weight_decay.committed.connect(lambda value: self._set("weight_decay", value))
+        for rate in (self.learning_rate, self.weight_decay):
+            rate.marked.connect(self.refusal_changed)
+        self.details.marked.connect(self.refusal_changed)
+        self.details.changed.connect(self._set)
+        self._samples.changed.connect(self._show_numbers)
         self.device_box.activated.connect(lambda _index: self.device_changed.emit())
         self.more.toggled.connect(self._show_more)
         for name, info in self.infos.items():
@@ -200,11 +173,21 @@ class RecipeForm(QWidget):
         self._document.changed.connect(lambda before, after: self._follow() if before.recipe != after.recipe else None)
 
     def _show_more(self, shown: bool) -> None:
-        for text in ("Schedule", "Weight decay", "Seed"):
+        for text in ("Preset", "Schedule", "Weight decay", "Seed"):
             self._labels[text].setVisible(shown)
-        for field in (self.schedule, self.infos["schedule"], self.weight_decay, self.seed):
+        fields = (self.preset, self.schedule, self.infos["schedule"], self.weight_decay, self.seed, self.details)
+        for field in fields:
             field.setVisible(shown)
         self.more.setText("Less" if shown else "More")
+        self._show_numbers()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._samples.want(True)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        super().hideEvent(event)
+        self._samples.want(False)
 
     # what can be chosen -----------------------------------------------------------------------------------------------
 
@@ -264,7 +247,8 @@ class RecipeForm(QWidget):
     def refusal(self) -> str:
         """Why the form does not say what to train with: what stands in a field cannot be taken."""
         rates = {"Learning rate": self.learning_rate, "Weight decay": self.weight_decay}
-        return next((f"{name}: {field.refusal}." for name, field in rates.items() if field.refusal), "")
+        own = next((f"{name}: {field.refusal}." for name, field in rates.items() if field.refusal), "")
+        return own or self.details.refusal
 
     @property
     def device(self) -> str:
@@ -303,6 +287,21 @@ class RecipeForm(QWidget):
         self._choose(self.schedule, recipe.schedule, unknown=True)
         self.learning_rate.set_value(recipe.learning_rate)
         self.weight_decay.set_value(recipe.weight_decay)
+        self._show_numbers()
+
+    def _numbers(self) -> tuple[int | None, int]:
+        """Samples for training and classes of the data chosen, as far as they are known."""
+        return self._samples.samples, len(self.dataset.classes) if self.dataset is not None else 0
+
+    def _show_numbers(self) -> None:
+        """Show what the recipe comes to: steps, the rate over the run, the preset that it is."""
+        recipe, samples = self._document.design.recipe, self._samples.samples
+        self.arithmetic.setText(arithmetic_words(recipe, samples) if samples else "")
+        self.arithmetic.setVisible(bool(samples))
+        if self.more.isChecked():
+            self.preset.show_recipe(recipe)
+            self.details.show_recipe(recipe, samples)
+        self.reason.setVisible(self.more.isChecked() and bool(self.reason.text()))
 
     def _choose(self, box: QComboBox, value: str, *, unknown: bool) -> None:
         """Select `value`; with `unknown` one that is not offered is listed as it is."""
@@ -313,12 +312,7 @@ class RecipeForm(QWidget):
         box.setCurrentIndex(index)
 
     def _set(self, field: str, value: Any) -> None:
-        change: Callable[[Recipe], Recipe] = lambda recipe: replace(recipe, **{field: value})  # noqa: E731
-        self._document.edit(
-            f"Change {field.replace('_', ' ')}",
-            lambda design: edits.set_recipe(design, change(design.recipe)),
-            merge=f"recipe.{field}",
-        )
+        set_field(self._document, field, value)
 
     def choose_data(self, kind: str) -> None:
         """Train on this data from now on."""

@@ -78,3 +78,9 @@ def compare(window: MainWindow, runs: list[Kept]) -> None:
 
 def _same(a: Design, b: Design) -> bool:
     return (a.nodes, a.wires, a.groups) == (b.nodes, b.wires, b.groups)
+
+
+def transfer(window: MainWindow) -> None:
+    """Show the guide to transfer learning."""
+    window.bottom.show_tab("Training")
+    window.bottom.panel("Training").form.details.weights.open_guide()  # type: ignore[attr-defined]

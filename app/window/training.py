@@ -87,7 +87,7 @@ class TrainingPanel(QWidget):
         self.curves: Curves | None = None
         self.views: RunPages | None = None
         """The curves, and the confusion matrices."""
-        self.form = RecipeForm(document, self)
+        self.form = RecipeForm(document, engines, self)
         self.start_button = parts.button("Start", "primary", "Train the drawing with this recipe")
         self.pause_button = parts.button("Pause", "", "Hold the run between two steps; its checkpoint is written")
         self.stop_button = parts.button("Stop", "", "Write a checkpoint and end the run; best and last weights stay")
@@ -104,8 +104,7 @@ class TrainingPanel(QWidget):
         self.start_button.clicked.connect(self.start)
         self.pause_button.clicked.connect(self.pause)
         self.stop_button.clicked.connect(self.stop)
-        for rate in (self.form.learning_rate, self.form.weight_decay):
-            rate.marked.connect(self._refresh)
+        self.form.refusal_changed.connect(self._refresh)
         self.runs.changed.connect(self._run_changed)
         document.changed.connect(lambda *_: self._refresh())
         document.opened.connect(self._opened)

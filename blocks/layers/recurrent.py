@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -34,6 +35,23 @@ def told(every: torch.Tensor, state: torch.Tensor, layer: nn.RNNBase, steps: Ste
     if steps == "all":
         return every
     return torch.cat([state[-2], state[-1]], 1) if layer.bidirectional else state[-1]
+
+
+def stepped(
+    forward: Callable[..., tuple[torch.Tensor, Any]], x: torch.Tensor, layer: nn.RNNBase
+) -> tuple[torch.Tensor, Any]:
+    """The layer's own forward; where its `truncate` says so, in training, in stretches of so many steps through which
+    the state goes on but the gradient does not go back."""
+    steps = getattr(layer, "truncate", 0)
+    if not (steps and layer.training and x.shape[1] > steps):
+        return forward(x)
+    parts, state = [], None
+    for stretch in x.split(steps, 1):  # (B, steps, D)
+        told, state = forward(stretch, state)
+        parts.append(told)
+        last = state
+        state = tuple(each.detach() for each in state) if isinstance(state, tuple) else state.detach()
+    return torch.cat(parts, 1), last
 
 
 def between(dropout: float, layers: int) -> float:
@@ -78,7 +96,7 @@ class RNN(nn.RNN):
         initialise(self, init)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
-        every, state = super().forward(x)
+        every, state = stepped(super().forward, x, self)
         return told(every, state, self, self.steps)
 
 
@@ -114,7 +132,7 @@ class LSTM(nn.LSTM):
         initialise(self, init)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
-        every, state = super().forward(x)
+        every, state = stepped(super().forward, x, self)
         return told(every, state[0], self, self.steps)
 
 
@@ -150,7 +168,7 @@ class GRU(nn.GRU):
         initialise(self, init)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # type: ignore[override]
-        every, state = super().forward(x)
+        every, state = stepped(super().forward, x, self)
         return told(every, state, self, self.steps)
 
 

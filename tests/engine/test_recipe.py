@@ -354,7 +354,78 @@ def test_a_rule_that_changes_nothing_is_remarked(tmp_path: Path) -> None:
     assert "The rule for `flatten` changes nothing" in (tmp_path / "run" / "log.txt").read_text()
 
 
+def rows(bidirectional: bool = False) -> Design:
+    """The digits read row by row."""
+    design = plain_digits()
+    nodes = {
+        "stem": Node("stem", block="Reshape", settings=Settings(size=(8, 8))),  # (B, 8, 8)
+        "flatten": Node("flatten", block="GRU", settings=Settings(steps="last", bidirectional=bidirectional)),
+    }
+    return replace(design, nodes=tuple(nodes.get(n.id, n) for n in design.nodes))
+
+
+@pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])
+def test_the_gradient_goes_back_through_time_so_many_steps(kind: str) -> None:
+    from app.engine.truncation import truncate
+    from blocks.layers import recurrent
+
+    torch.manual_seed(1)
+    layer = getattr(recurrent, kind)(5, hidden=6, layers=2)
+    x = torch.randn(3, 11, 5)
+    plain = getattr(torch.nn, kind)(5, 6, 2, batch_first=True)
+    plain.load_state_dict(layer.state_dict())
+    state, told = None, []
+    for begin in range(0, 11, 4):
+        one, state = plain(x[:, begin : begin + 4], state)
+        told.append(one)
+        state = tuple(s.detach() for s in state) if kind == "LSTM" else state.detach()
+    torch.cat(told, 1).square().sum().backward()
+    whole = layer(x)
+    assert truncate(layer, 4) == []
+    cut = layer(x)
+    assert torch.allclose(whole, cut, atol=1e-6), "what is remembered goes on"
+    cut.square().sum().backward()
+    for (name, ours), theirs in zip(layer.named_parameters(), plain.parameters(), strict=True):
+        assert torch.allclose(ours.grad, theirs.grad, atol=1e-5), name
+    short = {n: w.grad.clone() for n, w in layer.named_parameters()}
+    layer.zero_grad()
+    truncate(layer, 0)
+    layer(x).square().sum().backward()
+    assert any((w.grad - short[n]).abs().max() > 1e-3 for n, w in layer.named_parameters()), "the whole one is another"
+
+
+def test_training_cuts_the_gradient_through_time_and_says_where_it_cannot(tmp_path: Path) -> None:
+    runs = {}
+    for steps in (0, 3, 8):
+        recipe = replace(FEW, epochs=1, truncate=steps)
+        runs[steps] = train(rows(), recipe, run=tmp_path / str(steps), device="cpu").values["loss"]
+    assert runs[0] == runs[8] != runs[3]
+    with pytest.raises(TrainingError, match="`flatten` reads the sequence from the end as well"):
+        train(rows(bidirectional=True), replace(FEW, truncate=3), run=tmp_path / "two", device="cpu")
+    train(digits(), replace(FEW, epochs=1, truncate=3), run=tmp_path / "none", device="cpu")
+    assert "truncate changes nothing" in (tmp_path / "none" / "log.txt").read_text()
+
+
+def test_mixed_precision_computes_in_bfloat16_and_keeps_weights_in_32_bits(tmp_path: Path) -> None:
+    seen: set[torch.dtype] = set()
+    linear = torch.nn.functional.linear
+
+    def watch(*arguments: Any) -> torch.Tensor:
+        told = linear(*arguments)
+        seen.add(told.dtype)
+        return told
+
+    run = tmp_path / "run"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.nn.functional, "linear", watch)
+        train(digits(), replace(FEW, precision="bf16", epochs=1), run=run, device="cpu")
+    assert torch.bfloat16 in seen
+    weights = checkpoint.load_weights(run / "checkpoints" / "last")
+    assert {w.dtype for w in weights.values() if w.is_floating_point()} == {torch.float32}
+
+
 def test_compiling_is_asked_of_torch_and_its_failure_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import lightning_fabric.wrappers  # noqa: F401  (puts its own torch.compile in the place of torch's, once)
     from torch._dynamo.exc import BackendCompilerFailed
 
     def broken(*_arguments: Any) -> Any:

@@ -14,10 +14,12 @@ from msgspec.structs import replace
 from app.design.values import NodeRule
 from app.engine import checkpoint
 from app.engine.checkpoint import CheckpointError
+from app.engine.loop import TrainingError
 from app.engine.runs import RunError, load_run, read_metrics
 from app.engine.train import train
-from app.engine.weights import save_file
+from app.engine.weights import WeightsError, save_file
 from tests.engine.designs import SHORT, digits
+from tests.engine.test_data import make_images
 from tests.engine.test_resume import after, assert_same
 
 FULL = replace(
@@ -56,7 +58,7 @@ def test_stopped_and_resumed_is_the_same_bit_for_bit(straight: Path, tmp_path: P
 KILLED = """
 import os, random, signal, sys, time
 from pathlib import Path
-from app.engine import loop
+from app.engine import checkpoint, loop
 from app.engine.train import train
 from tests.engine.test_recipe_resume import FULL, digits
 
@@ -88,7 +90,7 @@ def trains(resume, steps=None):
     train(digits(), FULL, run=run, device="cpu", cancelled=cancelled, resume=resume)
     os._exit(0)
 
-killed = 0
+killed = inside = 0
 for number in range(kills):
     pid = trains(number > 0, steps=3 if number == 0 else None)
     if number:
@@ -96,11 +98,13 @@ for number in range(kills):
         os.kill(pid, signal.SIGKILL)
     _, how = os.waitpid(pid, 0)
     killed += os.WIFSIGNALED(how)
+    if number and os.WIFSIGNALED(how):
+        inside += checkpoint.load_state(run / "checkpoints" / "last")["batch"] > 0
     if number == 0:
         assert not (run / "checkpoints" / "last").exists(), "killed before the first checkpoint"
 _, how = os.waitpid(trains(True), 0)
 assert how == 0
-print(killed)
+print(killed, inside)
 """
 
 
@@ -112,7 +116,8 @@ def test_killed_at_ten_random_moments_it_is_the_same_bit_for_bit(straight: Path,
         env={**os.environ, "PYTHONPATH": str(home)}, capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
-    assert int(done.stdout.split()[-1]) >= 3, "it was over before it could be killed"
+    killed, inside = map(int, done.stdout.split()[-2:])
+    assert killed >= 5 and inside >= 1, f"killed {killed} times, {inside} in the middle of an epoch: it was over before"
     assert_same(straight, run)
     log = (run / "log.txt").read_text()
     assert "It ended before its first checkpoint: it begins again." in log
@@ -182,3 +187,30 @@ def test_settings_that_are_changed_on_the_way_hold_from_then_on(tmp_path: Path) 
     train(digits(), replace(base, momentum=0.5, weight_decay=0.1), run=run, device="cpu", resume=True)
     (group,) = checkpoint.load_state(run / "checkpoints" / "last")["optimizer"]["param_groups"]
     assert (group["momentum"], group["weight_decay"]) == (0.5, 0.1)
+
+
+def test_how_many_workers_read_ahead_changes_no_batch(tmp_path: Path) -> None:
+    folder, runs = make_images(tmp_path / "pets", 12), []
+    for workers in (0, 1, 4):
+        recipe = replace(SHORT, data=f"images:{folder}", batch_size=4, workers=workers)
+        runs.append(tmp_path / f"run{workers}")
+        train(digits(classes=2, size=(1, 8, 8)), recipe, run=runs[-1], device="cpu")
+    assert_same(runs[0], runs[1])
+    assert_same(runs[0], runs[2])
+    with pytest.raises(TrainingError, match="workers is 99, but it needs a number from 0 to 64"):
+        train(digits(), replace(SHORT, workers=99), run=tmp_path / "none", device="cpu")
+
+
+def test_a_recipe_names_the_file_of_weights_that_a_run_begins_with(tmp_path: Path) -> None:
+    start = tmp_path / "start.safetensors"
+    source = load_run(train_short(tmp_path / "source")).root.state_dict()
+    save_file({name: value.contiguous() for name, value in source.items()}, start)
+    one, two = tmp_path / "one", tmp_path / "two"
+    train(digits(), SHORT, run=one, device="cpu", weights=start)
+    train(digits(), replace(SHORT, weights=str(start)), run=two, device="cpu")
+    assert_same(one, two)
+    assert "Weights of start.safetensors" in (two / "log.txt").read_text()
+    start.unlink()
+    train(digits(), replace(SHORT, epochs=3, weights=str(start)), run=two, device="cpu", resume=True)
+    with pytest.raises(WeightsError, match=r"start\.safetensors cannot be opened"):
+        train(digits(), replace(SHORT, weights=str(start)), run=tmp_path / "none", device="cpu")

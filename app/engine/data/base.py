@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SPLIT_SEED = 0
 """The split never depends on a run's seed: runs with other seeds stay comparable."""
 AHEAD = 2
-"""Batches that are read from disk while the network works."""
+"""Threads that read batches from disk while the network works, and batches that they are ahead."""
 SPLITS = ("train", "validation", "test")
 
 
@@ -142,6 +142,8 @@ class Data:
     notes: list[str] = field(default_factory=list)
     columns: tuple[str, ...] = ()
     """What the cells of a row are."""
+    workers: int = AHEAD
+    """Threads that read ahead; 0: none."""
 
     def steps(self, split: str, batch_size: int, *, least: int = 1) -> int:
         """How many batches an epoch has. A last batch of fewer than `least` samples is left out, unless it is all."""
@@ -173,7 +175,7 @@ class Data:
                 yield batch[rank::world]
 
         if any(source.lazy for source in samples.sources):
-            yield from _ahead(samples.take, shares())
+            yield from _ahead(samples.take, shares(), self.workers)
         else:
             yield from map(samples.take, shares())
 
@@ -185,15 +187,18 @@ class Data:
 
 
 def _ahead(
-    take: Callable[[torch.Tensor], tuple[torch.Tensor, ...]], shares: Iterator[torch.Tensor]
+    take: Callable[[torch.Tensor], tuple[torch.Tensor, ...]], shares: Iterator[torch.Tensor], workers: int
 ) -> Iterator[tuple[torch.Tensor, ...]]:
-    """Take batches in order, the next ones in threads meanwhile."""
-    with ThreadPoolExecutor(AHEAD, thread_name_prefix="read") as pool:
+    """Take batches in order, the next ones in threads meanwhile; how many there are changes no batch."""
+    if not workers:
+        yield from map(take, shares)
+        return
+    with ThreadPoolExecutor(workers, thread_name_prefix="read") as pool:
         waiting: list[Future[tuple[torch.Tensor, ...]]] = []
         try:
             for share in shares:
                 waiting.append(pool.submit(take, share))
-                if len(waiting) > AHEAD:
+                if len(waiting) > workers:
                     yield waiting.pop(0).result()
             while waiting:
                 yield waiting.pop(0).result()
