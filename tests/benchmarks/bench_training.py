@@ -39,7 +39,7 @@ from app.engine.loop import Loop, Parts
 from app.engine.optim import make_optimizer, use_fused
 from app.engine.runs import RunFolder
 from app.engine.train import make_fabric
-from app.messages import encode
+from app.messages import Progress, encode
 from examples import path
 
 THREADS = int(os.environ.get("NETLOOM_THREADS", "1"))
@@ -123,7 +123,11 @@ def ours(case: Case, sink: int) -> Iterator[Spent]:
         optimizer = make_optimizer(network.module.named_parameters(), recipe)
         module, optimizer = fabric.setup(network.module, optimizer)
         parts = Parts(fabric, network, module, optimizer, data, recipe, folder)
-        loop = Loop(parts, lambda progress: os.write(sink, encode(progress) + b"\n") and None, lambda: False)
+
+        def tell(progress: Progress) -> None:
+            os.write(sink, encode(progress) + b"\n")
+
+        loop = Loop(parts, tell, lambda: False)
         while True:
             wall, cpu = time.perf_counter(), time.process_time()
             loop._train_epoch()
