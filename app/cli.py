@@ -73,6 +73,8 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1, mps")
     train.add_argument("--devices", type=int, default=1, metavar="N", help="how many devices of that kind")
     train.add_argument("--nodes", type=int, default=1, metavar="N", help="how many machines")
+    train.add_argument("--strategy", default="auto", choices=("auto", "ddp", "fsdp"),
+                       help="how several devices share: each all weights (ddp), or each a part (fsdp)")  # fmt: skip
     train.add_argument("--precision", metavar="P", help="32, bf16, 16 or 64")
     train.add_argument("--seed", type=int, metavar="S")
     train.add_argument("--run", metavar="DIR", help="the run folder (default: runs/NAME-DATE)")

@@ -17,6 +17,8 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from app.engine.sharding import is_sharded, put, whole
+
 WEIGHTS = "weights.safetensors"
 STATE = "state.pt"
 
@@ -95,7 +97,8 @@ def _short(error: Exception) -> str:
 
 def weights_of(root: nn.Module) -> dict[str, torch.Tensor]:
     """The state_dict on the CPU, each tensor with memory of its own, as safetensors wants it."""
-    return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in root.state_dict().items()}
+    kept = root.state_dict().items()
+    return {name: whole(value.detach()).to("cpu", copy=True).contiguous() for name, value in kept}
 
 
 def fill(root: nn.Module, weights: dict[str, torch.Tensor], name: str) -> None:
@@ -115,7 +118,11 @@ def fill(root: nn.Module, weights: dict[str, torch.Tensor], name: str) -> None:
         raise CheckpointError(
             f"The weights of {name} have `{strange[0]}`, which the design lacks: they are of another design."
         )
-    root.load_state_dict(weights)
+    if is_sharded(root):
+        for key, value in own.items():
+            put(weights[key], value)
+    else:
+        root.load_state_dict(weights)
 
 
 def _size(value: torch.Tensor) -> str:

@@ -17,7 +17,28 @@ class DeviceError(ValueError):
 
 def devices() -> tuple[Device, ...]:
     """The CPU, every CUDA card, Apple's GPU. Absent ones say why, and what would do."""
-    return (Device("cpu", f"CPU, {cores()} cores"), *_cuda(), _mps())
+    found = (Device("cpu", f"CPU, {cores()} cores"), *_cuda(), _mps())
+    return (*found, *_several("cuda", "GPUs"), *_several("cpu", "processes on the CPU"))
+
+
+def count(kind: str) -> int:
+    """How many devices of a kind (`cpu`, `cuda`) one run can have: a process each."""
+    if kind == "cuda":
+        return torch.cuda.device_count() if torch.cuda.is_available() else 0
+    return cores() if kind == "cpu" else 1
+
+
+def apart(device: str, number: int) -> tuple[str, int]:
+    """The kind and the number of `cuda*4`, which is how several devices are chosen where one name is given."""
+    kind, sign, several = device.partition("*")
+    return (kind, int(several)) if sign and several.isdecimal() else (device, number)
+
+
+def _several(kind: str, what: str) -> tuple[Device, ...]:
+    """A choice for 2, 4, 8 ... devices, and for all of them."""
+    there = count(kind)
+    numbers = sorted({2**i for i in range(1, 10) if 2**i <= there} | ({there} if there > 1 else set()))
+    return tuple(Device(f"{kind}*{number}", f"{number} {what}") for number in numbers)
 
 
 def cores() -> int:
@@ -43,14 +64,16 @@ def wished_threads() -> int | None:
     return int(wish)
 
 
-def threads(work: int) -> int:
-    """Threads for training steps of `work` multiply-adds: NETLOOM_THREADS, else what pays, at most one a core."""
-    return wished_threads() or max(1, min(cores(), work // WORTH_A_THREAD))
+def threads(work: int, processes: int = 1) -> int:
+    """Threads for training steps of `work` multiply-adds: NETLOOM_THREADS, else what pays, at most one a core; each of
+    several `processes` that share the work has its part."""
+    return wished_threads() or max(1, min(cores(), work // WORTH_A_THREAD) // processes)
 
 
 def pick(name: str = "auto") -> str:
     """The device for a wish: `auto` takes the first GPU, else the CPU. Raises DeviceError where it is absent."""
-    present = [device.id for device in devices() if not device.absent]
+    name = apart(name, 1)[0]
+    present = [device.id for device in devices() if not device.absent and "*" not in device.id]
     if name in ("", "auto"):
         return next((id for id in present if id != "cpu"), "cpu")
     if name == "cuda" and "cuda:0" in present:

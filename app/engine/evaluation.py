@@ -10,6 +10,7 @@ from torch import nn
 
 from app.engine.compile import Network
 from app.engine.data import Data
+from app.engine.data.base import share_of
 from app.engine.meters import Meters, metric_name
 
 
@@ -53,12 +54,13 @@ def evaluate(
     module = network.module
     module.eval()
     with torch.no_grad():
-        for batch in data.batches(split, batch_size, rank=rank, world=world):
-            count = len(batch[0])
-            if not count:
-                continue
-            with fabric.autocast():  # the bare module: devices may have unequal numbers of batches here
+        size = data.splits[split].size
+        for i, batch in enumerate(data.batches(split, batch_size, rank=rank, world=world)):
+            with fabric.autocast():
                 values = module(*fabric.to_device(batch))
+            count = share_of(min(batch_size, size - i * batch_size), rank, world)
+            if not count:  # this device had nothing of a small last batch: it ran a sample so that no other waits
+                continue
             row = row_of(values, total_loss(values, network.losses), network)
             sums[:-1].add_(torch.stack(row), alpha=count)
             sums[-1] += count

@@ -22,7 +22,9 @@ from app.engine.optim import own_options, set_frozen
 from app.engine.pace import Pace, gpu_memory, hold, memory
 from app.engine.runs import RunFolder
 from app.engine.settled import settled
+from app.engine.sharding import is_sharded, load_optimizer, optimizer_state
 from app.engine.stepping import Average, Plateau, Stepper, set_training
+from app.engine.together import Together
 from app.messages import Progress
 from app.messages.confusion import Confusion
 
@@ -31,8 +33,6 @@ SAVE_SECONDS = 20.0
 POINTS, APART = 20, 5
 """Points of the train curve in an epoch, and the fewest steps between two. By steps, never by time: a resumed run must
 draw the same ones."""
-CONTROL_STEPS = 8
-"""With several devices, every so many steps they agree whether to stop or to save."""
 
 GO, SAVE, STOP, PAUSE = 0, 1, 2, 3
 
@@ -68,6 +68,12 @@ class Parts(NamedTuple):
     folder: RunFolder | None
     """None on ranks other than the first, which write nothing."""
 
+    @property
+    def many(self) -> str:
+        """" and 3 others" of the devices; nothing with one."""
+        others = self.fabric.world_size - 1
+        return f" and {others} other{'s' * (others > 1)}" if others else ""
+
 
 class Loop:
     """Trains from a position to the recipe's last epoch, or until it is stopped."""
@@ -84,8 +90,9 @@ class Loop:
         self.at = Position()
         self._on_progress, self._cancelled, self._job, self._paused = on_progress, cancelled, job, paused
         fabric, network, data, recipe = parts.fabric, parts.network, parts.data, parts.recipe
-        self._rank, self._world = fabric.global_rank, fabric.world_size
-        self._least = self._world * (2 if has_batch_norm(network.module) else 1)
+        self._together = Together(fabric)
+        self._rank, self._world = self._together.rank, self._together.world
+        self._least = 2 * self._world if has_batch_norm(network.module) else 1
         self.batches = data.steps("train", recipe.batch_size, least=self._least)
         self.steps = -(-self.batches // recipe.accumulate)
         """Of the optimizer, in an epoch."""
@@ -99,6 +106,9 @@ class Loop:
         self._stepper = Stepper(parts.optimizer, fabric.strategy.precision, recipe)
         self._plateau = Plateau(recipe) if recipe.schedule == PLATEAU else None
         self._average = Average(network.root, recipe.ema) if recipe.ema else None
+        self._sharded = is_sharded(network.root)
+        self._norm = torch.tensor(float("nan"))
+        """How long the gradient was when it was measured last."""
         self._inputs = len(network.inputs)
         self.names = value_names(network)
         self.meters = Meters(network, fabric.device)
@@ -145,8 +155,8 @@ class Loop:
             steps = ends or (at.batch + 1) % together == 0
             values, loss = self._descend(batch, steps)
             at.batch += 1
-            self._add(values, loss, len(batch[0]))
-            self._epoch_samples += len(batch[0]) * self._world
+            self._add(values, loss, self._together.own(self._size(at.batch - 1)))
+            self._epoch_samples += self._size(at.batch - 1)
             if not steps:
                 continue
             rate = rate_at(recipe, at.step, self.total) * (self._plateau.factor if self._plateau else 1.0)
@@ -154,15 +164,16 @@ class Loop:
             now = time.monotonic()
             writes = ends or -(-at.batch // together) % every == 0
             tells = ends or now - self._reported >= REPORT_SECONDS
-            norm = stepper.step(measure=writes or tells)
+            # of weights in parts the length is asked of all devices, and only the first knows when it tells
+            if (norm := stepper.step(measure=writes or (tells and not self._sharded))) is not None:
+                self._norm = norm
             at.step += 1
             self._done += 1
             self._following.step()
             if self._average is not None:
                 self._average.update(at.step)
             if writes or tells:
-                assert norm is not None
-                means = {**self._means(fresh=writes), "lr": rate, "grad_norm": float(norm)}
+                means = {**self._means(fresh=writes), "lr": rate, "grad_norm": float(self._norm)}
             if writes:
                 self._write("train", means)
             if tells:
@@ -171,28 +182,31 @@ class Loop:
             order = self._control(now)
             if order != GO:
                 self.save()
-            if order == PAUSE:
-                order = self._hold()
-            if order == STOP:
+            if order == STOP or (order == PAUSE and self._hold() == STOP):
                 return False
         return True
 
     def _descend(self, batch: tuple[torch.Tensor, ...], steps: bool) -> tuple[Mapping[str, torch.Tensor], torch.Tensor]:
-        """A batch forward and back. Of the batches behind one step each has a share as large as its samples, so that
-        their gradients add up to those of one batch of them all."""
+        """A batch forward and back. Of the batches behind one step each has a share as large as its samples, and so has
+        each device of a batch, so that their gradients add up to those of one batch of them all."""
         fabric, module = self.parts.fabric, self.parts.module
         values = self._forward(*fabric.to_device(batch))
         loss = total_loss(values, self.parts.network.losses)
         waits = not steps and self._world > 1  # the devices' gradients are averaged once a step
         with fabric.no_backward_sync(module) if waits else contextlib.nullcontext():
-            fabric.backward(loss if self.parts.recipe.accumulate == 1 else loss * self._share(self.at.batch))
+            fabric.backward(loss if self.parts.recipe.accumulate == self._world == 1 else loss * self._share())
         return values, loss
 
-    def _share(self, batch: int) -> float:
-        size, together = self.parts.recipe.batch_size, self.parts.recipe.accumulate
+    def _share(self) -> float:
+        batch, together = self.at.batch, self.parts.recipe.accumulate
         first = batch // together * together
-        end = min(min(first + together, self.batches) * size, self.parts.data.splits["train"].size)
-        return (min((batch + 1) * size, end) - batch * size) / (end - first * size)
+        sizes = [self._size(i) for i in range(first, min(first + together, self.batches))]
+        return self._size(batch) / sum(sizes) * self._together.weight(self._size(batch))
+
+    def _size(self, batch: int) -> int:
+        """Samples in a batch of the epoch, those of every device."""
+        size = self.parts.recipe.batch_size
+        return min(size, self.parts.data.splits["train"].size - batch * size)
 
     def _end_epoch(self) -> None:
         """Validate, keep the best weights, go on to the next epoch; the checkpoint comes last and covers all of it."""
@@ -220,8 +234,9 @@ class Loop:
         return self._average.put_in() if self._average is not None else contextlib.nullcontext()
 
     def _save_best(self, facts: dict[str, float]) -> None:
+        weights = self._weights()
         if (folder := self.parts.folder) is not None:
-            folder.save(folder.best, self._weights(), {"epoch": self.at.epoch, "step": self.at.step, **facts})
+            folder.save(folder.best, weights, {"epoch": self.at.epoch, "step": self.at.step, **facts})
 
     def test(self) -> dict[str, float]:
         """The test split's values with the weights as they are; a point of the curves."""
@@ -236,6 +251,7 @@ class Loop:
 
     def evaluate(self, split: str) -> dict[str, float]:
         """Mean values over a split, in eval mode."""
+        self._together.share_buffers(self.parts.network.root)
         parts, meters = self.parts, Meters(self.parts.network, self.parts.fabric.device)
         means = evaluate(
             parts.fabric, parts.network, parts.data, split, parts.recipe.batch_size, rank=self._rank,
@@ -248,35 +264,31 @@ class Loop:
 
     def _add(self, values: Mapping[str, torch.Tensor], loss: torch.Tensor, count: int) -> None:
         row = torch.stack([value.detach() for value in row_of(values, loss, self.parts.network)])
+        self._losses.append(row[0])
+        if not count:  # of a small last batch this device had nothing: it ran a sample so that no other waits
+            return
         self._sums.add_(row, alpha=count)
         self.at.count += count
-        self._losses.append(row[0])
         self.meters.show(values)
 
     def _means(self, *, fresh: bool = True) -> dict[str, float]:
-        """The running means of the epoch; counted metrics as they were read last, where they need not be `fresh`.
+        """The running means of the epoch, over all devices; where they need not be `fresh` those of this device, and
+        counted metrics as they were read last.
 
         Raises TrainingError where the loss is no number any more.
         """
-        self._check_losses()
-        sums, count = self._sums, self.at.count
-        together = self._world > 1 and self.at.batch == self.batches
-        if together:
-            sums, count = self._reduced()
-        counted = self.meters.read(together=together) if fresh else self.meters.values
-        return {**{name: value / count for name, value in zip(self.names, sums.tolist(), strict=True)}, **counted}
+        self._check_losses(together=fresh)
+        sums, count = self._together.summed(self._sums, self.at.count) if fresh else (self._sums, self.at.count)
+        counted = self.meters.read(together=fresh and self._world > 1) if fresh else self.meters.values
+        means = {name: value / max(count, 1) for name, value in zip(self.names, sums.tolist(), strict=True)}
+        return {**means, **counted}
 
-    def _reduced(self) -> tuple[torch.Tensor, int]:
-        both = torch.cat([self._sums, self._sums.new_tensor([float(self.at.count)])])
-        both = self.parts.fabric.all_reduce(both, reduce_op="sum")
-        return both[:-1], int(both[-1].item())
-
-    def _check_losses(self) -> None:
-        if not self._losses:
-            return
-        finite = torch.isfinite(torch.stack(self._losses)).tolist()
-        if not all(finite):
-            batch = self.at.batch - len(finite) + finite.index(False)
+    def _check_losses(self, *, together: bool) -> None:
+        """Raise TrainingError where a loss was no number; with `together` where it was on any device, on all alike."""
+        finite = torch.isfinite(torch.stack(self._losses)).tolist() if self._losses else []
+        batch = None if all(finite) else self.at.batch - len(finite) + finite.index(False)
+        batch = self._together.least(batch) if together else batch
+        if batch is not None:
             step = (self.at.epoch - 1) * self.steps + max(batch, 0) // self.parts.recipe.accumulate + 1
             what = f"The loss is not a number any more at epoch {self.at.epoch}, step {step}"
             raise TrainingError(self._not_finite(what))
@@ -327,25 +339,23 @@ class Loop:
     def _hold(self) -> int:
         """Pause: the checkpoint is written, nothing is computed, and no clock of the run goes on."""
         self._report("train", {}, paused=True)
-        held = hold(self._paused, self._cancelled)
+        began = time.monotonic()
+        self._together.hold(lambda most: hold(self._paused, self._cancelled, most))
+        held = time.monotonic() - began
         self._began += held
         self._epoch_began += held
         self._saved += held
-        return STOP if self._cancelled() else GO
+        return self._together.order(None, lambda: STOP if self._cancelled() else GO, GO)
 
     def _control(self, now: float) -> int:
-        """Whether to go on, to save a checkpoint, to pause (with one device alone: others would wait for a message that
-        does not come and break off), or to stop: the first rank decides for all."""
-        if self._world == 1:
+        """Whether to go on, to save a checkpoint, to pause, or to stop: the first device decides for all."""
+
+        def decide() -> int:
             if self._cancelled():
                 return STOP
             return PAUSE if self._paused() else SAVE if now - self._saved >= SAVE_SECONDS else GO
-        if self.at.step % CONTROL_STEPS:
-            return GO
-        order = GO
-        if not self._rank:
-            order = STOP if self._cancelled() else SAVE if now - self._saved >= SAVE_SECONDS else GO
-        return int(self.parts.fabric.broadcast(order))
+
+        return self._together.order(self.at.step, decide, GO)
 
     def _weights(self) -> dict[str, torch.Tensor]:
         weights = checkpoint.weights_of(self.parts.network.root)
@@ -356,9 +366,12 @@ class Loop:
 
     def save(self) -> None:
         """Write the checkpoint `last`. Raises TrainingError, and writes none, where it would hold no numbers."""
-        self._check_losses()
-        sums, count = (self._sums, self.at.count) if self._world == 1 else self._reduced()
+        self._check_losses(together=True)
+        sums, count = self._together.summed(self._sums, self.at.count)
         counted = self.meters.state(together=self._world > 1)
+        randoms, optimizer = self._together.randoms(), optimizer_state(self.parts.optimizer)
+        weights = self._weights()
+        average = self._average.state() if self._average is not None else None
         self._saved = time.monotonic()
         folder, at = self.parts.folder, self.at
         if folder is None:
@@ -368,17 +381,17 @@ class Loop:
             "epoch": at.epoch, "batch": at.batch, "step": at.step, "count": count, "sums": sums.cpu(),
             "names": list(self.names), "best": at.best, "best_epoch": at.best_epoch, "rows": folder.rows,
             "meters": counted, "seconds": self._seconds(),
-            "optimizer": self.parts.optimizer.state_dict(),
+            "optimizer": optimizer,
             "scheduler": {"schedule": recipe.schedule, "step": at.step, "steps": self.total},
             "precision": self.parts.fabric.strategy.precision.state_dict(),
-            "random": checkpoint.random_state(), "threads": torch.get_num_threads(),
+            "random": randoms[0], "others": randoms[1:], "threads": torch.get_num_threads(),
             "recipe": settled(recipe),
         }  # fmt: skip
         if self._plateau is not None:
             state["plateau"] = self._plateau.state()
-        if self._average is not None:
-            state["ema"] = self._average.state()
-        folder.save(folder.last, self._weights(), state)
+        if average is not None:
+            state["ema"] = average
+        folder.save(folder.last, weights, state)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Stand where the checkpoint stood. Call `restore_random` after everything else is made."""
@@ -389,7 +402,7 @@ class Loop:
                 "resume with the run's own design."
             )
         own = own_options(self.parts.optimizer)
-        self.parts.optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self.parts.optimizer, state["optimizer"])
         for group, options in zip(self.parts.optimizer.param_groups, own, strict=True):
             group.update(options)
         if self._plateau is not None and "plateau" in state:

@@ -63,6 +63,11 @@ def troubles() -> tuple[Problem, ...]:
     return _troubles
 
 
+def files() -> tuple[OwnFile, ...]:
+    """The files that were loaded last."""
+    return _finder.files
+
+
 def load(files: Sequence[OwnFile], loading: Callable[[str], None] = lambda _file: None) -> None:
     """Make the nn.Module classes in these files blocks, in place of those loaded before; the same files are not loaded
     twice. `loading` is told of each file before it is run."""

@@ -42,9 +42,11 @@ def gpu_memory(device: torch.device) -> int:
     return int(torch.cuda.memory_reserved(device)) if device.type == "cuda" else 0
 
 
-def hold(paused: Callable[[], bool], cancelled: Callable[[], bool]) -> float:
-    """Wait until the pause is over, or the run is to end. Returns how many seconds that took."""
-    began = time.monotonic()
-    while paused() and not cancelled():
+def hold(paused: Callable[[], bool], cancelled: Callable[[], bool], most: float) -> bool:
+    """Wait until the pause is over or the run is to end, for `most` seconds. Returns whether there is still to wait."""
+    until = time.monotonic() + most
+    while waits := paused() and not cancelled():
+        if time.monotonic() >= until:
+            break
         time.sleep(GLANCE)
-    return time.monotonic() - began
+    return waits

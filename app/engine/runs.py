@@ -199,6 +199,20 @@ def _write_json(path: Path, value: Any) -> None:
     file.write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
+def broke_off(path: Path, pid: int, message: str) -> None:
+    """Note in the folder of a run whose process `pid` is gone why it ended; in no other folder, and where it cannot be
+    written, nowhere."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, file.FileError):
+        was = json.loads((path / "state.json").read_text(encoding="utf-8"))
+        if was["pid"] != pid or was["state"] not in ("running", "failed") or was.get("message") == message:
+            return
+        now = datetime.now().astimezone()
+        _write_json(path / "state.json", {"state": "failed", "time": now.isoformat(timespec="seconds"),
+                                          "message": message})  # fmt: skip
+        with (path / "log.txt").open("a", encoding="utf-8") as log:
+            log.write(f"{now:%Y-%m-%d %H:%M:%S} {message}\n")
+
+
 def versions() -> dict[str, str]:
     """What a run depends on."""
     system = f"{platform.system()} {platform.machine()}"

@@ -51,7 +51,7 @@ from app.messages import (
 )
 from app.messages.preview import GetPreview
 from app.messages.reports import Problem
-from app.messages.training import Pause
+from app.messages.training import Note, Pause
 
 GRACE = 30.0
 """Seconds that a run may take to write its checkpoint once its window is gone."""
@@ -236,6 +236,11 @@ class Server:
             request.recipe,
             name=request.name,
             device=request.device,
+            devices=request.devices,
+            nodes=request.nodes,
+            strategy=request.strategy,
+            weights=Path(request.weights) if request.weights else None,
+            on_note=lambda line: self.send(Note(request.job, line)),
             run=Path(request.run) if request.run else None,
             resume=request.resume,
             begin_with=Path(request.begin_with) if request.begin_with else None,

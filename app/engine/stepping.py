@@ -11,6 +11,7 @@ from torch import nn
 
 from app.design.values import Recipe
 from app.engine.optim import FACTOR, PULLED, use_fused
+from app.engine.sharding import put, whole
 
 
 def set_training(module: nn.Module) -> None:
@@ -60,7 +61,7 @@ class Stepper:
                 torch._foreach_mul_(gradients, torch.clamp(recipe.clip_norm / (cut + 1e-6), max=1.0))
         self._optimizer.step()
         self._optimizer.zero_grad()
-        return norm
+        return None if norm is None else whole(norm)
 
     def _add_penalties(self) -> None:
         """The penalties' gradients: `l1 · sign(w) + l2 · w`, exactly what descending on them too would add."""
@@ -113,16 +114,15 @@ class Average:
 
     def state(self) -> dict[str, torch.Tensor]:
         """For a checkpoint, on the CPU."""
-        return {name: value.to("cpu", copy=True).contiguous() for name, value in self.values.items()}
+        return {name: whole(value).to("cpu", copy=True).contiguous() for name, value in self.values.items()}
 
     def restore(self, state: dict[str, torch.Tensor]) -> None:
         _copy(state, self.values)
 
 
 def _copy(source: dict[str, torch.Tensor], into: dict[str, torch.Tensor]) -> None:
-    with torch.no_grad():
-        for name, value in into.items():
-            value.copy_(source[name])
+    for name, value in into.items():
+        put(source[name], value)
 
 
 class Plateau:

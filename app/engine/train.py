@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import logging
 import os
 import platform
 from collections.abc import Callable
@@ -17,17 +16,20 @@ from msgspec.structs import replace
 
 from app.design.file import FileError
 from app.design.values import Design, Recipe, Settings
-from app.engine import checkpoint
+from app.engine import checkpoint, ranks
 from app.engine import devices as places
 from app.engine.carry import carry
 from app.engine.checkpoint import CheckpointError
 from app.engine.compile import shared_analyser
 from app.engine.data import Data, DataError, open_data, options_of
 from app.engine.evaluation import evaluate, has_batch_norm
+from app.engine.fabric import check_together, make_fabric, setup
 from app.engine.following import loading
+from app.engine.launch import counts, is_first, launched, lost_peer
 from app.engine.loop import Loop, Parts, TrainingError
+from app.engine.norms import settle_norms
 from app.engine.optim import make_optimizer
-from app.engine.recipe import HALF_NEEDS_GPU, PRECISIONS, check_data, check_recipe, check_rules, explain, with_batch
+from app.engine.recipe import check_data, check_recipe, check_rules, explain, with_batch
 from app.engine.rehearsal import rehearse
 from app.engine.runs import (
     Run,
@@ -41,12 +43,13 @@ from app.engine.runs import (
     sample_counts,
 )
 from app.engine.settled import going_on
+from app.engine.sharding import is_sharded
 from app.engine.truncation import truncate
 from app.engine.weights import load as load_file
-from app.messages import Progress, Trained
+from app.messages import Progress, Train, Trained
 from app.messages.training import Carried
 
-__all__ = ["TrainingError", "evaluate_run", "is_first", "train"]
+__all__ = ["TrainingError", "evaluate_run", "is_first", "make_fabric", "train"]
 
 
 def train(
@@ -58,6 +61,7 @@ def train(
     devices: int = 1,
     nodes: int = 1,
     precision: str = "",
+    strategy: str = "auto",
     run: Path | None = None,
     resume: bool = False,
     weights: Path | None = None,
@@ -81,7 +85,16 @@ def train(
     if resume and run is None:
         raise RunError("To resume, name the run folder.")
     place = run if run is not None else new_folder(name)
-    fabric, threads = make_fabric(device, devices, nodes, recipe.precision, step_work(design, recipe))
+    device, devices = places.apart(device, devices)
+    devices, nodes = counts(devices, nodes)
+    if devices * nodes > 1 and launched() is None:
+        check_together(device, devices, strategy, recipe)
+        request = Train(job, design, recipe, name, device, "", str(place), resume, str(begin_with or ""),
+                        str(weights or ""), devices, nodes, strategy)  # fmt: skip
+        hears = ranks.Hears(on_note, on_carried, on_progress, cancelled, paused)
+        return ranks.train_together(request, devices, nodes, hears)
+    fabric, threads = make_fabric(device, devices, nodes, recipe.precision, step_work(design, recipe), strategy)
+    place = Path(fabric.broadcast(str(place)))  # its name has the time in it
     again = resume and begins_again(place)
     state = checkpoint.load_state(place / "checkpoints" / "last") if resume and not again else None
     if again:
@@ -120,6 +133,7 @@ def train(
         recipe = replace(recipe, batch_size=fabric.broadcast(recipe.batch_size))
         remarks.append(chosen)
         on_note(chosen)
+    remarks += settle_norms(training.module, fabric.world_size, recipe.batch_size, fabric.device.type)
     remarks += _remarks(training.module, data, recipe)
     folder = RunFolder(place, replace(design, recipe=recipe), resume=resume) if fabric.global_rank == 0 else None
     how = "failed"
@@ -127,8 +141,9 @@ def train(
     try:
         if folder is not None:
             folder.mark("running", **whose())
-        optimizer = make_optimizer(training.module.named_parameters(), recipe)
-        module, optimizer = fabric.setup(_compiled(training.module, recipe), optimizer)
+        compiled = _compiled(training.module, recipe)
+        make = functools.partial(make_optimizer, training.module.named_parameters(), recipe)
+        module, optimizer = setup(fabric, compiled, make, strategy)
         works = Parts(fabric, training, module, optimizer, data, recipe, folder)
         loop = Loop(works, on_progress, cancelled, job, paused)
         if folder is not None:
@@ -145,7 +160,7 @@ def train(
                 folder.cut(state["rows"], state["step"])
             checkpoint.restore_random(state["random"])
         if fabric.global_rank:  # every device its own dropout
-            checkpoint.seed_all(recipe.seed + fabric.global_rank + loop.at.step * fabric.world_size)
+            _seed_other(fabric, recipe, state)
         ended = _run(loop, place, job)
         how, message = "stopped" if ended.stopped else "finished", ""
         return ended
@@ -155,7 +170,7 @@ def train(
             folder.log(str(error))
         raise
     except (RuntimeError, MemoryError) as error:
-        message = sentence = explain(error, recipe)
+        message = sentence = lost_peer(error) or explain(error, recipe)
         if folder is not None:
             folder.log(sentence)
         raise TrainingError(sentence) from error
@@ -163,11 +178,21 @@ def train(
         message = str(error)
         raise
     finally:
-        training.root.to("cpu")
+        if not is_sharded(training.root):
+            training.root.to("cpu")
         if folder is not None:
             with contextlib.suppress(FileError):  # a full disk, say: what ended the run is the sentence that counts
-                folder.mark(how, **({"message": message} if message else {}))
+                folder.mark(how, **({"message": message, **whose()} if message else {}))
             folder.close()
+
+
+def _seed_other(fabric: Any, recipe: Recipe, state: dict[str, Any] | None) -> None:
+    """Random numbers of a process other than the first: its own, or those with which it was when it was stopped."""
+    others = state.get("others", []) if state is not None else []
+    if len(others) == fabric.world_size - 1:
+        checkpoint.restore_random(others[fabric.global_rank - 1])
+    else:
+        checkpoint.seed_all(recipe.seed + fabric.global_rank + (state["step"] if state else 0) * fabric.world_size)
 
 
 def _run(loop: Loop, place: Path, job: str) -> Trained:
@@ -210,45 +235,9 @@ def _carried_lines(carried: Carried) -> tuple[str, ...]:
     return tuple(f"{what}: {', '.join(names)}." for what, names in named if names)
 
 
-def is_first() -> bool:
-    """Whether this process speaks for the run: with several devices each has one, which runs the whole command."""
-    from lightning_fabric.utilities.rank_zero import rank_zero_only
-
-    return getattr(rank_zero_only, "rank", 0) == 0
-
-
 def step_work(design: Design, recipe: Recipe) -> int:
     """Multiply-adds of one training step: forward, and twice as much backward."""
     return 3 * (recipe.batch_size or 64) * shared_analyser().analyse(design, with_fixes=False).macs
-
-
-def make_fabric(device: str, count: int, nodes: int, precision: str, work: int) -> tuple[Any, int]:
-    """Lightning Fabric on the wished device, launched; and the number of threads for steps of `work` multiply-adds.
-
-    Raises DeviceError.
-    """
-    from lightning_fabric import Fabric  # 2 s: only a process that trains pays it
-
-    for name in ("lightning_fabric", "lightning.fabric", "lightning_fabric.utilities.rank_zero"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    if count < 1 or nodes < 1:
-        raise places.DeviceError(f"{count} devices on {nodes} nodes is impossible: both need to be at least 1.")
-    place = places.pick(device)
-    kind, _, index = place.partition(":")
-    if precision == "16" and kind == "cpu":
-        raise TrainingError(HALF_NEEDS_GPU)
-    threads = places.threads(work)
-    torch.set_num_threads(threads)
-    which: Any = [int(index)] if index and count == 1 else count
-    strategy = "ddp" if count > 1 or nodes > 1 else "auto"
-    try:
-        fabric = Fabric(
-            accelerator=kind, devices=which, num_nodes=nodes, strategy=strategy, precision=PRECISIONS[precision]
-        )
-    except (ValueError, RuntimeError) as error:  # fewer devices than wished, and the like: Fabric's own sentence
-        raise places.DeviceError(f"{count} × {kind} cannot be used: {str(error).splitlines()[0]}") from error
-    fabric.launch()
-    return fabric, threads
 
 
 def _check_samples(place: Path, data: Data) -> None:
@@ -280,7 +269,7 @@ def _begin_log(
     folder.log(
         f"{recipe.epochs} epochs of {loop.steps} steps, batch size {recipe.batch_size}{together}, {recipe.optimizer}, "
         f"learning rate {recipe.learning_rate:g}, {recipe.schedule}, seed {recipe.seed}, precision {recipe.precision}, "
-        f"on {device} with {threads} threads."
+        f"on {device}{loop.parts.many} with {threads} threads."
     )
     for remark in remarks:
         folder.log(remark)

@@ -25,7 +25,7 @@ from app.messages.reports import Memory, Named, NodeReport, Problem, Uncounted
 from app.messages.solving import Solve, Solved
 from app.messages.symbols import CheckSizes, GetSymbols, SizesChecked, Symbols
 from app.messages.totals import GetTotals, Totals
-from app.messages.training import Carried, Pause
+from app.messages.training import Carried, Note, Pause
 from app.messages.trial import TriedOut, TryOut
 from blocks.card import Card, Page
 
@@ -70,6 +70,11 @@ class Train(msgspec.Struct, frozen=True, tag=True):
     resume: bool = False
     begin_with: str = ""
     """A run folder whose last weights it begins with, as far as they fit: a Carried says which did."""
+    weights: str = ""
+    """A file of weights that it begins with."""
+    devices: int = 1
+    nodes: int = 1
+    strategy: str = "auto"
 
 
 class Export(msgspec.Struct, frozen=True, tag=True):
@@ -325,7 +330,8 @@ Answers = (
 )  # fmt: skip
 """What comes back for each Question."""
 Reply = (
-    Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Working | Progress | Carried | Trained
+    Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Working | Progress | Carried | Note
+    | Trained
     | Exported
     | Chunk | Prediction | Failed
 )  # fmt: skip

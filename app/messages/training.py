@@ -13,6 +13,13 @@ class Pause(msgspec.Struct, frozen=True, tag=True):
     on: bool = True
 
 
+class Note(msgspec.Struct, frozen=True, tag=True):
+    """A sentence on a run for whoever started it: what its weights were taken from, what batch was chosen."""
+
+    job: str
+    line: str
+
+
 class Carried(msgspec.Struct, frozen=True, tag=True):
     """What became of the weights of the run `of`, with which another one begins: names of the state_dict."""
 

@@ -186,7 +186,7 @@ class ProfileBar(QWidget):
 
     def _show_devices(self, told: Devices) -> None:
         chosen = self.device.currentData()
-        present = [device for device in told.devices if not device.absent]
+        present = [device for device in told.devices if not device.absent and "*" not in device.id]
         self.device.clear()
         for device in present:
             self.device.addItem(device.title.split(",")[0], device.id)

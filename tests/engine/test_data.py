@@ -11,6 +11,7 @@ from PIL import Image
 
 from app.engine.compile import InputSpec, TargetSpec
 from app.engine.data import DATASETS, Data, DataError, open_data, stratified
+from app.engine.data.base import share_of
 
 LABEL = (TargetSpec("label", "label", (), "int64"),)
 GREY = (InputSpec("image", (1, 8, 8), "float32"),)
@@ -57,12 +58,15 @@ def test_a_last_batch_that_is_too_small_is_left_out() -> None:
     assert data.steps("train", 2000, least=1300) == 1, "the only batch of an epoch stays"
 
 
-def test_devices_share_each_batch_equally() -> None:
+def test_devices_share_each_batch() -> None:
     data = digits(1, 8, 8)
-    shares = [list(data.batches("train", 50, epoch=1, least=2, rank=r, world=2)) for r in (0, 1)]
-    assert [len(b[0]) for b in shares[0]] == [len(b[0]) for b in shares[1]] == [25] * 25 + [3]
+    shares = [list(data.batches("train", 50, epoch=1, rank=r, world=2)) for r in (0, 1)]
+    assert [[len(b[0]) for b in share] for share in shares] == [[25] * 25 + [4], [25] * 25 + [3]]
     whole = list(data.batches("train", 50, epoch=1))
     assert torch.equal(torch.cat([shares[0][0][1], shares[1][0][1]]).sort().values, whole[0][1].sort().values)
+    assert [share_of(7, rank, 3) for rank in range(3)] == [3, 2, 2] and share_of(1, 1, 2) == 0
+    *_, last = data.batches("train", 8, epoch=1, rank=1, world=2)
+    assert len(last[0]) == 1, "a device that has nothing of a batch runs a sample of it that does not count"
 
 
 @pytest.mark.parametrize(

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -240,33 +237,6 @@ def test_small_steps_get_one_thread_and_large_ones_all(monkeypatch: pytest.Monke
     monkeypatch.delenv("NETLOOM_THREADS", raising=False)
     assert devices.threads(1) == 1
     assert devices.threads(10**12) == devices.cores()
-
-
-TWO_DEVICES = """
-import sys
-from pathlib import Path
-from msgspec.structs import replace
-from app.engine.train import train
-from tests.engine.designs import SHORT, digits
-
-trained = train(digits(channels=16), replace(SHORT, epochs=3), run=Path(sys.argv[1]), device="cpu", devices=2)
-print(trained.values["accuracy"])
-"""
-
-
-def test_two_devices_train_one_network(tmp_path: Path) -> None:
-    """Fabric starts the second process by the command of the first, so the command must be a script."""
-    script = tmp_path / "two.py"
-    script.write_text(TWO_DEVICES)
-    home = Path(__file__).parents[2]
-    done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path / "run")],
-        env={**os.environ, "PYTHONPATH": str(home)}, capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    accuracies = set(done.stdout.split())
-    assert len(accuracies) == 1 and float(accuracies.pop()) > 0.6, "both processes measure the whole test split"
-    assert max(r.step for r in read_metrics(tmp_path / "run" / "metrics.csv")) == 60
 
 
 def test_cancelling_from_another_thread_stops_at_a_checkpoint(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ from app import messages
 from app.design.values import Design, Recipe
 from app.engine.commands.common import console, prepared, print_json, print_problems, recipe_from, user_errors
 from app.engine.compile import shared_analyser
-from app.engine.train import is_first, train
+from app.engine.launch import is_first
+from app.engine.train import train
 from app.exits import FINE, INVALID, STOPPED, CallError
 
 
@@ -40,6 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
             device=arguments.device,
             devices=arguments.devices,
             nodes=arguments.nodes,
+            strategy=arguments.strategy,
             run=Path(arguments.run) if arguments.run else None,
             resume=arguments.resume,
             weights=Path(arguments.weights) if arguments.weights else None,

@@ -162,7 +162,11 @@ class Data:
         rank: int = 0,
         world: int = 1,
     ) -> Iterator[tuple[torch.Tensor, ...]]:
-        """The batches of an epoch (in file order without one), from the `skip`-th on; of each the share of `rank`."""
+        """The batches of an epoch (in file order without one), from the `skip`-th on; of each the share of `rank`.
+
+        Where that is nothing (`share_of`) its first sample comes in its place, which must not count: every device runs
+        equally often.
+        """
         samples = self.splits[split]
         order = self._order(samples.size, epoch)
         count = self.steps(split, batch_size, least=least)
@@ -170,9 +174,7 @@ class Data:
         def shares() -> Iterator[torch.Tensor]:
             for i in range(skip, count):
                 batch = order[i * batch_size : (i + 1) * batch_size]
-                if world > 1 and epoch is not None:  # equal shares: gradients are averaged over the devices
-                    batch = batch[: len(batch) // world * world]
-                yield batch[rank::world]
+                yield batch[rank::world] if rank < len(batch) else batch[:1]
 
         if any(source.lazy for source in samples.sources):
             yield from _ahead(samples.take, shares(), self.workers)
@@ -184,6 +186,11 @@ class Data:
             return torch.arange(size)
         shuffled = np.random.default_rng([self.seed % 2**63, epoch]).permutation(size)
         return torch.from_numpy(shuffled)
+
+
+def share_of(whole: int, rank: int, world: int) -> int:
+    """How many samples of a batch of `whole` the device `rank` of `world` has."""
+    return max(0, (whole - rank + world - 1) // world)
 
 
 def _ahead(
