@@ -101,7 +101,7 @@ class Loop:
         self._weights_by_name = self._following.others(network.module.named_parameters())
         self._begun_frozen = frozenset(name for name, weight in self._weights_by_name if not weight.requires_grad)
         # Fabric's wrapper has nothing to do here, which takes a small network a hundredth of its time
-        bare = self._world == 1 and recipe.precision == "32" and not recipe.compile
+        bare = self._world == 1 and recipe.precision == "32" and not recipe.compile and not is_sharded(network.root)
         self._forward: Callable[..., Any] = network.module if bare else parts.module
         self._stepper = Stepper(parts.optimizer, fabric.strategy.precision, recipe)
         self._plateau = Plateau(recipe) if recipe.schedule == PLATEAU else None
