@@ -68,7 +68,8 @@ def parser() -> argparse.ArgumentParser:
                        "arrays:FILE, idx:FOLDER, cifar:FOLDER, characters:FILE, words:FILE, python:FILE.py, "
                        "shapes, spirals or sequences")  # fmt: skip
     train.add_argument("--recipe", metavar="KEY=VALUE", action="append", default=[],
-                       help="change the recipe; preset=NAME takes an advised one, NODE.rate=0.1 is for one node")
+                       help="change the recipe; preset=NAME takes an advised one, NODE.rate=0.1 is for one node, "
+                            "augment=\"flip; crop padding=4; normalise\" is done to samples")
     train.add_argument("--epochs", type=int, metavar="N")
     train.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1, mps")
     train.add_argument("--devices", type=int, default=1, metavar="N", help="how many devices of that kind")

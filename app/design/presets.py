@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from app.design.values import Recipe
 
 KEPT = ("data", "epochs", "batch_size", "seed", "precision", "accumulate", "compile", "early_stop", "truncate",
-        "workers", "weights", "nodes", "validation_share", "test_share", "skip_bad_samples")  # fmt: skip
+        "workers", "weights", "nodes", "validation_share", "test_share", "skip_bad_samples",
+        "augment")  # fmt: skip
 """What a preset leaves as it is: how much is trained, on what, and where."""
 
 

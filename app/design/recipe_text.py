@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from app.design.augment import read_steps
 from app.design.presets import PRESETS, preset, with_preset
 from app.design.values import NodeRule, Recipe
 
@@ -22,8 +23,9 @@ class RecipeTextError(ValueError):
     """A change that cannot be read; one sentence."""
 
 
-def read_changes(recipe: Recipe, texts: Iterable[str]) -> Recipe:
-    """The recipe with the changes made in order, so that what follows a preset changes it. Raises RecipeTextError."""
+def read_changes(recipe: Recipe, texts: Iterable[str], side: int = 32) -> Recipe:
+    """The recipe with the changes made in order, so that what follows a preset changes it. `side` is that of the
+    pictures. Raises RecipeTextError."""
     for text in texts:
         key, sign, value = text.partition("=")
         key, value = key.strip(), value.strip()
@@ -31,6 +33,8 @@ def read_changes(recipe: Recipe, texts: Iterable[str]) -> Recipe:
             raise _unknown(text)
         if key == "preset":
             recipe = with_preset(recipe, _preset(text, value))
+        elif key == "augment":
+            recipe = replace(recipe, augment=_steps(text, value, side))
         elif key in KEYS:
             recipe = replace(recipe, **{key: _read(text, key, value)})
         else:
@@ -59,6 +63,13 @@ def _preset(text: str, name: str) -> Any:
     if found is None:
         raise RecipeTextError(f"{text}: there is no preset `{name}`: choose one of {', '.join(p.id for p in PRESETS)}")
     return found
+
+
+def _steps(text: str, value: str, side: int) -> Any:
+    try:
+        return read_steps(value, side)
+    except ValueError as error:
+        raise RecipeTextError(f"{text}: {error}") from None
 
 
 def _read(text: str, key: str, value: str) -> Any:

@@ -247,6 +247,15 @@ class NodeRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     """From this epoch on its weights stay as they are; 0: never."""
 
 
+class DataStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One thing that is done to samples between reading them and the network; `app.design.augment` knows the kinds."""
+
+    kind: str
+    settings: Settings = Settings()
+    off: bool = False
+    """Stays in the list, and does nothing."""
+
+
 class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How the design is trained. It travels with the drawing; the command line and the panel may change it.
 
@@ -319,6 +328,8 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     test_share: float = 0.2
     skip_bad_samples: bool = False
     """Leave out samples that cannot be read, and say how many; else the first ends the run with a sentence."""
+    augment: tuple[DataStep, ...] = ()
+    """What is done to samples, in this order: what chance has a part in only in training."""
 
 
 class About(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -12,6 +12,7 @@ from torch import fx, nn
 from app.design.names import free_name
 from app.design.values import Design, End
 from app.engine.analysis import Analyser
+from app.engine.fitting import STRETCH, Fit
 from app.engine.following import Follower, begin
 from app.engine.walk import Step, Walk, arguments_of, reaching
 from app.messages.reports import Problem
@@ -33,6 +34,7 @@ class InputSpec(NamedTuple):
     name: str
     shape: tuple[int, ...]
     dtype: str
+    fit: Fit = STRETCH
 
 
 class TargetSpec(NamedTuple):
@@ -42,6 +44,7 @@ class TargetSpec(NamedTuple):
     field: str
     shape: tuple[int, ...]
     dtype: str
+    fit: Fit = STRETCH
 
 
 class Network(NamedTuple):

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import torch
 from safetensors.torch import save_file
 
-from app.design.values import Design
+from app.design.values import Design, Recipe
 from app.engine import checkpoint, tables
+from app.engine.augment.joining import PREPROCESSING, note_in_onnx, preprocessing
 from app.engine.checkpoint import CheckpointError
 from app.engine.compile import Network, compile_design, shared_analyser
 from app.engine.data import DataError, open_data, options_of
@@ -88,7 +89,16 @@ def _onnx(job: Job) -> Report:
     network, said = _network(job)
     samples, remark = _held_out(job.run, network)
     report = export_onnx(network, job.file, samples=samples)
-    return report._replace(lines=(*report.lines, *remark, said))
+    needs, facts = preprocessing(_recipe(job).augment, network.inputs)
+    if facts:
+        note_in_onnx(job.file, facts)
+        report = report._replace(bytes=job.file.stat().st_size)
+    return report._replace(lines=(*report.lines, *filter(None, (needs,)), *remark, said))
+
+
+def _recipe(job: Job) -> Recipe:
+    """What the weights were trained by, or would be."""
+    return (job.run.design if job.run is not None else job.design).recipe
 
 
 def _held_out(run: Run | None, network: Network) -> tuple[list[torch.Tensor] | None, tuple[str, ...]]:
@@ -108,11 +118,13 @@ def _safetensors(job: Job) -> Report:
     network, said = _network(job)
     weights = checkpoint.weights_of(network.root)
     try:
-        save_file(weights, job.file, {"format": "pt"})
+        needs, facts = preprocessing(_recipe(job).augment, network.inputs)
+        save_file(weights, job.file, {"format": "pt", **({PREPROCESSING: facts} if facts else {})})
     except OSError as error:
         raise ExportError(f"{job.file} cannot be written: {error.strerror or error}.") from None
     numbers = sum(value.numel() for value in weights.values())
-    return Report(job.file.stat().st_size, (f"{len(weights)} tensors, {numbers:,} numbers.", said))
+    lines = (f"{len(weights)} tensors, {numbers:,} numbers.", *filter(None, (needs,)), said)
+    return Report(job.file.stat().st_size, lines)
 
 
 def _text(write: Callable[..., str]) -> Callable[[Job], Report]:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image, ImageOps
 
+from app.engine.augment.joining import preparation_of
 from app.engine.compile import Network
 from app.engine.data import DATASETS, dataset_of
 from app.engine.data.fit import DataError, Frame, fit_picture, fit_tensor, frame_of, read_picture
@@ -43,13 +44,15 @@ def predict(run: Run, samples: Sequence[bytes | Path], job: str = "") -> list[Pr
     if not shows_pictures(run.data.kind):
         raise RunError(f"{run.path} was trained on {run.data.kind}: only networks trained on pictures answer samples.")
     native = picture_size(run.design.recipe.data)
-    frames = [frame_of(spec, "the sample", native) for spec in network.inputs]
+    prepared = preparation_of(run.design.recipe, network.inputs)
+    frames = [frame_of(spec, "the sample", native) for spec in (prepared.inputs if prepared else network.inputs)]
     network.module.eval()
     predictions = []
     for sample in samples:
         seen = see(run.data.kind, frames, read_picture(sample))
+        given = prepared(seen.inputs, torch.zeros(1, dtype=torch.int64), None) if prepared else seen.inputs
         with torch.no_grad():
-            scores = _scores(network, network.module(*seen.inputs), len(run.data.classes))
+            scores = _scores(network, network.module(*given), len(run.data.classes))
         answers = sorted(zip(run.data.classes, scores, strict=True), key=lambda pair: -pair[1])
         height, width = seen.grey.shape
         predictions.append(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from app.design.paths import apply_variant
 from app.engine.compile import shared_analyser
 from app.messages import Answers, OpenedUp, OpenUp, Question, Survey, Surveyed
+from app.messages.augment import GetAugmented
 from app.messages.data import FindKind, GetData, KindFound, Working
 from app.messages.forecast import ForecastMemory
 from app.messages.parts import Fields, GetFields, GetParts, OutputFields, Parts
@@ -109,6 +110,10 @@ def answer(
             from app.engine.data.show import show
 
             return show(request, design, tell, cancelled)
+        case GetAugmented():
+            from app.engine.augment.show import show_steps
+
+            return show_steps(request, design)
         case FindKind(job=job, path=path):
             from app.engine.data.guess import kind_of
 

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from app.design.values import Design, Recipe
 from app.engine import checkpoint
+from app.engine.augment.joining import for_training
 from app.engine.compile import compile_design
 from app.engine.data import open_data, options_of
 from app.engine.evaluation import has_batch_norm, total_loss
@@ -53,7 +54,7 @@ def find_rate(
     check_rules(design, recipe, network.module)
     truncate(network.root, recipe.truncate)
     optimizer = make_optimizer(network.module.named_parameters(), recipe)
-    module, optimizer = fabric.setup(network.module, optimizer)
+    module, optimizer = fabric.setup(for_training(network, recipe), optimizer)
     weights = tuple(network.module.named_parameters())
     set_frozen(weights, frozenset(n for n, w in weights if not w.requires_grad), recipe, 1)
     set_training(network.module)

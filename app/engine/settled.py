@@ -6,20 +6,29 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from app.design.augment import Steps, measured_as, read_steps, steps_words
 from app.design.schedule import decays_all
 from app.design.values import Recipe
 from app.engine.checkpoint import CheckpointError
 
-_BEFORE: dict[str, Any] = {"accumulate": 1, "decay_all": True, "nodes": ""}
+_BEFORE: dict[str, Any] = {"accumulate": 1, "decay_all": True, "nodes": "", "augment": "none"}
 """What runs had that were made before there was a choice."""
-_WORDS = {"nodes": "rules for nodes", "decay_all": "decay_all"}
+_WORDS = {"nodes": "rules for nodes", "decay_all": "decay_all", "augment": "augmentation"}
 
 
 def settled(recipe: Recipe) -> dict[str, Any]:
     """Goes into every checkpoint."""
     names = ("batch_size", "seed", "optimizer", "data", "accumulate")
     rules = "; ".join(f"{r.node} ×{r.rate:g}, unfreeze {r.unfreeze}, freeze {r.freeze}" for r in recipe.nodes)
-    return {**{name: getattr(recipe, name) for name in names}, "decay_all": decays_all(recipe), "nodes": rules}
+    return {**{name: getattr(recipe, name) for name in names}, "decay_all": decays_all(recipe), "nodes": rules,
+            "augment": steps_words(recipe.augment)}  # fmt: skip
+
+
+def _steps(words: str) -> Steps:
+    try:
+        return read_steps(words)
+    except ValueError:  # a newer version's: the words themselves are compared
+        return ()
 
 
 def going_on(recipe: Recipe, state: dict[str, Any]) -> Recipe:
@@ -30,6 +39,7 @@ def going_on(recipe: Recipe, state: dict[str, Any]) -> Recipe:
         recipe = replace(recipe, batch_size=known["batch_size"])
     if recipe.decay_all is None:
         recipe = replace(recipe, decay_all=known["decay_all"])
+    recipe = replace(recipe, augment=measured_as(recipe.augment, _steps(known["augment"])))
     wished = settled(recipe)
     for name, value in known.items():
         if wished[name] != value:

@@ -18,6 +18,7 @@ from app.design.file import FileError
 from app.design.values import Design, Recipe, Settings
 from app.engine import checkpoint, ranks
 from app.engine import devices as places
+from app.engine.augment.joining import for_training, said_of, with_measured
 from app.engine.carry import carry
 from app.engine.checkpoint import CheckpointError
 from app.engine.compile import shared_analyser
@@ -124,8 +125,9 @@ def train(
     data = dataclasses.replace(data, workers=recipe.workers)
     if state is not None:
         _check_samples(place, data)
+    recipe = with_measured(recipe, data)
     check_data(recipe, data)
-    remarks = [*taken, *data.notes, *rehearse(training, inference, data)]
+    remarks = [*taken, *data.notes, *said_of(data), *rehearse(training, inference, data)]
     remarks += check_rules(design, recipe, training.module, fabric.world_size)
     remarks += truncate(training.root, recipe.truncate)
     if not recipe.batch_size:
@@ -141,7 +143,7 @@ def train(
     try:
         if folder is not None:
             folder.mark("running", **whose())
-        compiled = _compiled(training.module, recipe)
+        compiled = _compiled(for_training(training, recipe), recipe)
         make = functools.partial(make_optimizer, training.module.named_parameters(), recipe)
         module, optimizer = setup(fabric, compiled, make, strategy)
         works = Parts(fabric, training, module, optimizer, data, recipe, folder)

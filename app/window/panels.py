@@ -53,6 +53,12 @@ def _training(window: MainWindow) -> QWidget:
     return panel
 
 
+def _augment(window: MainWindow) -> QWidget:
+    from app.window.augment_panel import AugmentPanel
+
+    return AugmentPanel(window.document, window.engines)
+
+
 def _runs(window: MainWindow) -> QWidget:
     from app.window import run_deeds
     from app.window.runs import Runs
@@ -90,7 +96,7 @@ def _history(window: MainWindow) -> QWidget:
 
 
 PANELS: dict[str, Callable[[MainWindow], QWidget]] = {
-    "Problems": _problems, "Layers": _layers, "Data": _data, "Training": _training, "Runs": _runs, "Try": _try,
-    "Preview": _preview, "History": _history,
+    "Problems": _problems, "Layers": _layers, "Data": _data, "Augment": _augment, "Training": _training, "Runs": _runs,
+    "Try": _try, "Preview": _preview, "History": _history,
 }  # fmt: skip
 """By their titles, in the order of the tabs."""

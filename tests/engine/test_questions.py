@@ -12,6 +12,7 @@ from app.design.paths import apply_variant
 from app.design.values import Design, Recipe, Settings, Variant
 from app.engine.compile import shared_analyser
 from app.engine.questions import answer
+from app.messages.augment import Augmented, GetAugmented
 from app.messages.data import DataShown, FindKind, GetData, KindFound
 from app.messages.forecast import ForecastMemory, MemoryForecast
 from app.messages.parts import Fields, GetFields, GetParts, Parts
@@ -53,6 +54,7 @@ ASKED: dict[type, tuple[object, type]] = {
     FindRate: (FindRate("j", TRAINS, device="cpu", steps=10), RateFound),
     GetData: (GetData("j", TRAINS, count=2), DataShown),
     FindKind: (FindKind("j", DESIGN, __file__), KindFound),
+    GetAugmented: (GetAugmented("j", TRAINS, count=2), Augmented),
 }
 
 

@@ -16,6 +16,7 @@ from rich.table import Table
 
 import examples
 from app.design import file
+from app.design.augment import side_of
 from app.design.paths import PathError, apply_variant, read_value, set_from_text
 from app.design.ports import Catalogue
 from app.design.recipe_text import RecipeTextError, read_changes
@@ -97,11 +98,12 @@ def with_inputs(design: Design, inputs: Sequence[str]) -> Design:
     return design
 
 
-def recipe_from(recipe: Recipe, arguments: argparse.Namespace) -> Recipe:
+def recipe_from(design: Design, arguments: argparse.Namespace) -> Recipe:
     """The design's recipe with what the command line changes. Raises CallError."""
+    recipe = design.recipe
     own = {k: v for k in ("data", "epochs", "precision", "seed") if (v := getattr(arguments, k)) is not None}
     try:  # its own options first: a preset hangs on the number of epochs
-        changed = replace(read_changes(replace(recipe, **own), arguments.recipe), **own)
+        changed = replace(read_changes(replace(recipe, **own), arguments.recipe, side_of(design)), **own)
     except RecipeTextError as error:
         raise CallError(f"--recipe {error}") from None
     if not changed.data:

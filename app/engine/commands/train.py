@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CallError("--resume goes on with the run's own weights: leave --weights out")
     analyser = shared_analyser()
     design = prepared(arguments, arguments.design, analyser.cards)
-    recipe = recipe_from(design.recipe, arguments)
+    recipe = recipe_from(design, arguments)
     if not checked(design):
         return INVALID
     if arguments.find_rate:

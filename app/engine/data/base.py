@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 import torch
 
+from app.design.augment import live
 from app.engine.data.fit import DataError, written
 from examples import shipped
 
 if TYPE_CHECKING:
-    from app.design.values import Recipe
+    from app.design.values import DataStep, Recipe
+    from app.engine.augment.plan import Preparation
     from app.engine.compile import InputSpec, TargetSpec
 
 SPLIT_SEED = 0
@@ -26,6 +28,10 @@ SPLIT_SEED = 0
 AHEAD = 2
 """Threads that read batches from disk while the network works, and batches that they are ahead."""
 SPLITS = ("train", "validation", "test")
+
+
+Finish = Callable[[tuple[torch.Tensor, ...], torch.Tensor, int | None], tuple[torch.Tensor, ...]]
+"""Makes of a batch that was read, and its samples' numbers, what the network takes; in training of an epoch."""
 
 
 class Source(Protocol):
@@ -68,8 +74,16 @@ class Split:
     labels: torch.Tensor | None = None
     cells: Callable[[int], tuple[str, ...]] | None = None
     """A sample as the row that it was, for people, where it was one."""
+    finish: Finish | None = None
+    """What the recipe's steps do to what was read."""
 
-    def take(self, indices: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    def take(self, indices: torch.Tensor, epoch: int | None = None) -> tuple[torch.Tensor, ...]:
+        """These samples as the network takes them; with an epoch as that epoch of training has them."""
+        values = self.read(indices)
+        return values if self.finish is None else self.finish(values, indices, epoch)
+
+    def read(self, indices: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """These samples as they are read."""
         return tuple(source.take(indices) for source in self.sources)
 
 
@@ -81,6 +95,8 @@ class Options(NamedTuple):
     validation: float = 0.1
     test: float = 0.2
     """Shares of data that is not divided yet; the rest is for training."""
+    steps: tuple[DataStep, ...] = ()
+    """What is done to samples between reading them and the network."""
 
     @property
     def shares(self) -> tuple[float, float, float]:
@@ -97,7 +113,7 @@ AS_USUAL = Options()
 
 
 def options_of(recipe: Recipe) -> Options:
-    return Options(recipe.skip_bad_samples, recipe.validation_share, recipe.test_share)
+    return Options(recipe.skip_bad_samples, recipe.validation_share, recipe.test_share, live(recipe.augment))
 
 
 class Watch(NamedTuple):
@@ -142,6 +158,8 @@ class Data:
     notes: list[str] = field(default_factory=list)
     columns: tuple[str, ...] = ()
     """What the cells of a row are."""
+    prepared: Preparation | None = None
+    """What the recipe's steps do to samples, where there are any."""
     workers: int = AHEAD
     """Threads that read ahead; 0: none."""
 
@@ -171,15 +189,19 @@ class Data:
         order = self._order(samples.size, epoch)
         count = self.steps(split, batch_size, least=least)
 
-        def shares() -> Iterator[torch.Tensor]:
+        def shares() -> Iterator[tuple[int, torch.Tensor]]:
             for i in range(skip, count):
                 batch = order[i * batch_size : (i + 1) * batch_size]
-                yield batch[rank::world] if rank < len(batch) else batch[:1]
+                yield i, batch[rank::world] if rank < len(batch) else batch[:1]
 
-        if any(source.lazy for source in samples.sources):
-            yield from _ahead(samples.take, shares(), self.workers)
+        def take(share: tuple[int, torch.Tensor]) -> tuple[torch.Tensor, ...]:
+            values = samples.take(share[1], epoch)
+            return values if epoch is None or self.prepared is None else self.prepared.mix(values, epoch, share[0])
+
+        if samples.finish is not None or any(source.lazy for source in samples.sources):
+            yield from _ahead(take, shares(), self.workers)
         else:
-            yield from map(samples.take, shares())
+            yield from map(take, shares())
 
     def _order(self, size: int, epoch: int | None) -> torch.Tensor:
         if epoch is None:
@@ -194,7 +216,9 @@ def share_of(whole: int, rank: int, world: int) -> int:
 
 
 def _ahead(
-    take: Callable[[torch.Tensor], tuple[torch.Tensor, ...]], shares: Iterator[torch.Tensor], workers: int
+    take: Callable[[tuple[int, torch.Tensor]], tuple[torch.Tensor, ...]],
+    shares: Iterator[tuple[int, torch.Tensor]],
+    workers: int,
 ) -> Iterator[tuple[torch.Tensor, ...]]:
     """Take batches in order, the next ones in threads meanwhile; how many there are changes no batch."""
     if not workers:

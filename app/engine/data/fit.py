@@ -11,6 +11,8 @@ import torch
 from PIL import Image, UnidentifiedImageError
 from torch.nn import functional
 
+from app.engine.fitting import STRETCH, Fit, corner, resized
+
 if TYPE_CHECKING:
     from app.engine.compile import InputSpec
 
@@ -31,6 +33,7 @@ class Frame(NamedTuple):
     height: int
     width: int
     shape: tuple[int, ...]
+    fit: Fit = STRETCH
 
     @property
     def size(self) -> str:
@@ -46,9 +49,9 @@ def frame_of(spec: InputSpec, kind: str, native: tuple[int, int, int] | None = N
         raise DataError(f"`{spec.name}` takes {spec.dtype}, but {kind} gives pictures: set it to float32.")
     match spec.shape:
         case (1 | 3 as channels, height, width):
-            return Frame(channels, height, width, spec.shape)
+            return Frame(channels, height, width, spec.shape, spec.fit)
         case (height, width):
-            return Frame(1, height, width, spec.shape)
+            return Frame(1, height, width, spec.shape, spec.fit)
         case (length,) if native and length == native[0] * native[1] * native[2]:
             return Frame(*native, spec.shape)
     wanted = f"1×{native[1]}×{native[2]}" if native else "3×224×224"
@@ -67,7 +70,12 @@ def fit_tensor(pictures: torch.Tensor, frame: Frame) -> torch.Tensor:
     """Pictures N×C×H×W in 0..1, in the form that the Input takes: N times its shape."""
     if pictures.shape[2:] != (frame.height, frame.width):
         size = (frame.height, frame.width)
-        pictures = functional.interpolate(pictures, size=size, mode="bilinear", antialias=True, align_corners=False)
+        own = resized((pictures.shape[2], pictures.shape[3]), size, frame.fit)
+        pictures = functional.interpolate(pictures, size=own, mode="bilinear", antialias=True, align_corners=False)
+        if own != size:  # bars on all sides, or (below 0) what juts out
+            top, left = corner(own, size)
+            around = (left, size[1] - own[1] - left, top, size[0] - own[0] - top)
+            pictures = functional.pad(pictures, around, value=frame.fit.fill)
     if frame.channels == 3 and pictures.shape[1] == 1:
         pictures = pictures.expand(-1, 3, -1, -1)
     elif frame.channels == 1 and pictures.shape[1] == 3:
@@ -79,10 +87,26 @@ def fit_tensor(pictures: torch.Tensor, frame: Frame) -> torch.Tensor:
 def fit_picture(picture: Image.Image, frame: Frame) -> torch.Tensor:
     """One picture as bytes 0..255 of the frame's channels, height and width."""
     picture = picture.convert("L" if frame.channels == 1 else "RGB")
-    if picture.size != (frame.width, frame.height):
-        picture = picture.resize((frame.width, frame.height), Image.Resampling.BILINEAR)
+    picture = fitted(picture, (frame.height, frame.width), frame.fit, Image.Resampling.BILINEAR)
     values = torch.from_numpy(np.array(picture, dtype=np.uint8))
     return values.unsqueeze(0) if values.ndim == 2 else values.permute(2, 0, 1).contiguous()
+
+
+def fitted(
+    picture: Image.Image, size: tuple[int, int], fit: Fit, way: Image.Resampling, bars: int | None = None
+) -> Image.Image:
+    """A picture at another size; bars hold `bars`, else the grey that `fit` says."""
+    if picture.size == (size[1], size[0]):
+        return picture
+    own = resized((picture.height, picture.width), size, fit)
+    picture = picture.resize((own[1], own[0]), way)
+    if own == size:
+        return picture
+    top, left = corner(own, size)
+    grey = round(fit.fill * 255)
+    whole = Image.new(picture.mode, (size[1], size[0]), bars if bars is not None else (grey,) * len(picture.getbands()))
+    whole.paste(picture, (left, top))
+    return whole
 
 
 def read_picture(source: bytes | Path) -> Image.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -121,6 +122,22 @@ def open_data(
     if not inputs:
         raise DataError("The design has no Input that the data could feed: add one.")
     try:
+        if options.steps:
+            return _prepared(spec, inputs, targets, seed, options, watch)
         return KINDS[kind].open(path, Wanted(inputs, targets, options, watch), seed)
     except OSError as error:  # a folder that must not be entered, a disk that is gone
         raise DataError(f"{path or kind} cannot be read: {error.strerror or error}.") from None
+
+
+def _prepared(
+    spec: str, inputs: tuple[InputSpec, ...], targets: tuple[TargetSpec, ...], seed: int, options: Options, watch: Watch
+) -> Data:
+    """Data that is read as the recipe's steps need it, and to which they are done."""
+    from app.engine.augment.plan import Preparation  # it knows the compiler, which knows the data
+
+    kind, _, path = spec.partition(":")
+    prepared = Preparation(options.steps, inputs, targets, dataset_of(spec), seed)
+    data = KINDS[kind].open(path, Wanted(prepared.inputs, prepared.targets, options, watch), seed)
+    prepared.measure_on(data.splits["train"])
+    splits = {name: replace(split, finish=prepared) for name, split in data.splits.items()}
+    return replace(data, splits=splits, prepared=prepared)

@@ -22,7 +22,7 @@ from app.engine.data.base import (
     some_for_validation,
     target_sources,
 )
-from app.engine.data.fit import MAX_PIXELS, DataError, frame_of, read_picture, written
+from app.engine.data.fit import MAX_PIXELS, DataError, fitted, frame_of, read_picture, written
 from app.engine.data.images import picture_source, pictures_in, split_folders
 from app.engine.data.store import ReadSource, kept, readable
 from app.messages.data import DataField, Dataset
@@ -149,8 +149,7 @@ def mask_field(masks: list[Path], meaning: Meaning) -> Field:
 
         def read(index: int) -> torch.Tensor:
             picture = Image.fromarray(meaning.classed(masks[index]))
-            if picture.size != (size[1], size[0]):
-                picture = picture.resize((size[1], size[0]), Image.Resampling.NEAREST)
+            picture = fitted(picture, size, target.fit, Image.Resampling.NEAREST, IGNORED)
             return torch.from_numpy(np.array(picture))
 
         def form(values: torch.Tensor) -> torch.Tensor:

@@ -75,7 +75,7 @@ def show(
             told = now
             tell(Working(request.job, done, total))
 
-    opened = _open(spec, card, design, options_of(design.recipe), Watch(step, cancelled))
+    opened = _open(spec, card, design, options_of(design.recipe)._replace(steps=()), Watch(step, cancelled))
     data = opened.data
     if data.classes and card.form != "tokens":  # with masks the ground is one of them
         card = replace(card, classes=data.classes[:NAMED])

@@ -14,6 +14,7 @@ from torch import nn
 
 from app.design.values import Design, End
 from app.engine.analysis import Analyser
+from app.engine.augment.normal import as_trained, numbers_of
 from app.engine.compile import Network, compile_part
 from app.engine.preview import answers, looks, plan, sample
 from app.engine.preview.filters import first_filters
@@ -43,12 +44,15 @@ def preview(
     )  # fmt: skip
     looking = _Looking(request.detail, work, network, shown)
     watcher = Watcher(network.module, looking.take, attend=work.attend, stop=stop)
-    given: list[torch.Tensor | None] = [*shown.inputs, *(shown.targets.get(t.name) for t in network.targets)]
+    numbers = numbers_of(design.recipe, request.run)
+    ready = [as_trained(x, numbers) if p else x for x, p in zip(shown.inputs, shown.pictures, strict=True)]
+    given: list[torch.Tensor | None] = [*ready, *(shown.targets.get(t.name) for t in network.targets)]
     at = next((i for i, is_picture in enumerate(shown.pictures) if is_picture), None)
     at = at if answers.expected(walk, work.valid) else None  # a gradient costs time and memory
     pixels = None if at is None else shown.inputs[at].detach().clone().requires_grad_()
     if at is not None and pixels is not None:
-        given[at] = pixels * 1  # a block that works in place may not do so on what the gradient is asked for
+        # Times 1: a block that works in place may not do so on what the gradient is asked for.
+        given[at] = as_trained(pixels * 1, numbers)
     with torch.set_grad_enabled(pixels is not None):
         scores = answers.scores_of(watcher.outputs(*given))
     notes = [*shown.said, *work.said]
@@ -82,7 +86,9 @@ class _Looking:
     def __init__(self, detail: str, work: Plan, network: Network, shown: sample.Shown) -> None:
         self._asked, self._work = detail, work
         named = {spec.name for spec, is_picture in zip(network.inputs, shown.pictures, strict=True) if is_picture}
-        self._coloured = {id for name, id in work.inputs.items() if name in named}
+        values = {spec.name: value for spec, value in zip(network.inputs, shown.inputs, strict=True)}
+        self._pictures = {id: values[name] for name, id in work.inputs.items() if name in named}
+        """They are shown as they are, not as Normalise makes them."""
         self.outputs: list[PortLook] = []
         self.detail: list[PortLook] = []
         self.seen: set[str] = set()
@@ -90,7 +96,8 @@ class _Looking:
     def take(self, id: str, value: Any) -> None:
         """What the call `id` gives."""
         self.seen.add(id)
-        sample_itself = id in self._coloured
+        sample_itself = id in self._pictures
+        value = self._pictures.get(id, value)
         for port, levels in parts(value, self._work.ports[id]):
             end = End(id, port)
             kind = self._work.ports[id][port]
