@@ -41,6 +41,9 @@ def test_what_was_measured_is_what_is_wished_of_the_design_as_it_is(name: str) -
     assert row["epochs"] <= design.recipe.epochs and row["data"] == design.recipe.data.partition(":")[0]
     if name == "characters":
         assert row["value"] < row["first"] / 2, "the perplexity has fallen"
+    for way, value in row["compared"]["trained"].items() if name == "simclr" else ():
+        others = row["compared"]["untrained"][way], row["compared"]["raw pixels"][way]
+        assert value >= max(others) + 0.05
 
 
 @pytest.mark.parametrize("path", DRAWINGS, ids=lambda path: path.stem)
