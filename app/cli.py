@@ -81,6 +81,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--run", metavar="DIR", help="the run folder (default: runs/NAME-DATE)")
     train.add_argument("--weights", metavar="FILE", help="begin with the weights of a safetensors or torch file")
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint of --run")
+    how = ("off", "lightly", "closely")
+    train.add_argument("--watch", choices=how, default=how[1], metavar="HOW",
+                       help="how closely nodes are watched: off, lightly (1 %% of the time) or closely")  # fmt: skip
     train.add_argument("--find-rate", action="store_true", help="look for a learning rate instead; keeps nothing")
     train.add_argument("--json", action="store_true", help="progress as JSON, one document a line")
 

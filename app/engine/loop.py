@@ -25,6 +25,7 @@ from app.engine.settled import settled
 from app.engine.sharding import is_sharded, load_optimizer, optimizer_state
 from app.engine.stepping import Average, Plateau, Stepper, set_training
 from app.engine.together import Together
+from app.engine.watch import Watch
 from app.messages import Progress
 from app.messages.confusion import Confusion
 
@@ -39,6 +40,14 @@ GO, SAVE, STOP, PAUSE = 0, 1, 2, 3
 
 class TrainingError(RuntimeError):
     """Training that cannot begin or go on; one or two sentences for the user."""
+
+
+class NotFiniteError(TrainingError):
+    """The loss or a weight is no number any more. `what` says where, without its cause."""
+
+    def __init__(self, what: str, rate: float) -> None:
+        super().__init__(f"{what}: try a lower learning rate ({rate:g}). The last checkpoint from before is kept.")
+        self.what = what
 
 
 @dataclass
@@ -67,6 +76,7 @@ class Parts(NamedTuple):
     recipe: Recipe
     folder: RunFolder | None
     """None on ranks other than the first, which write nothing."""
+    watch: Watch | None = None
 
     @property
     def many(self) -> str:
@@ -153,7 +163,10 @@ class Loop:
         for batch in batches:
             ends = at.batch + 1 == self.batches  # the epoch
             steps = ends or (at.batch + 1) % together == 0
-            values, loss = self._descend(batch, steps)
+            writes = steps and (ends or -(-(at.batch + 1) // together) % every == 0)
+            watch = self.parts.watch if writes and self.parts.watch and self.parts.watch.due(at.step) else None
+            with watch.listening() if watch is not None else contextlib.nullcontext():
+                values, loss = self._descend(batch, steps)
             at.batch += 1
             self._add(values, loss, self._together.own(self._size(at.batch - 1)))
             self._epoch_samples += self._size(at.batch - 1)
@@ -162,10 +175,10 @@ class Loop:
             rate = rate_at(recipe, at.step, self.total) * (self._plateau.factor if self._plateau else 1.0)
             stepper.set_rate(rate)
             now = time.monotonic()
-            writes = ends or -(-at.batch // together) % every == 0
             tells = ends or now - self._reported >= REPORT_SECONDS
+            look = watch.see if watch is not None else None
             # of weights in parts the length is asked of all devices, and only the first knows when it tells
-            if (norm := stepper.step(measure=writes or (tells and not self._sharded))) is not None:
+            if (norm := stepper.step(measure=writes or (tells and not self._sharded), look=look)) is not None:
                 self._norm = norm
             at.step += 1
             self._done += 1
@@ -176,6 +189,8 @@ class Loop:
                 means = {**self._means(fresh=writes), "lr": rate, "grad_norm": float(self._norm)}
             if writes:
                 self._write("train", means)
+                if watch is not None:
+                    watch.tell(at.epoch, at.step)
             if tells:
                 self._reported = now
                 self._report("train", means)
@@ -291,12 +306,8 @@ class Loop:
         if batch is not None:
             step = (self.at.epoch - 1) * self.steps + max(batch, 0) // self.parts.recipe.accumulate + 1
             what = f"The loss is not a number any more at epoch {self.at.epoch}, step {step}"
-            raise TrainingError(self._not_finite(what))
+            raise NotFiniteError(what, self.parts.recipe.learning_rate / 10)
         self._losses.clear()
-
-    def _not_finite(self, what: str) -> str:
-        lower = self.parts.recipe.learning_rate / 10
-        return f"{what}: try a lower learning rate ({lower:g}). The last checkpoint from before is kept."
 
     # telling and keeping ----------------------------------------------------------------------------------------------
 
@@ -361,7 +372,8 @@ class Loop:
         weights = checkpoint.weights_of(self.parts.network.root)
         bad = next((k for k, v in weights.items() if v.is_floating_point() and not torch.isfinite(v).all()), None)
         if bad is not None:
-            raise TrainingError(self._not_finite(f"`{bad}` is not a number any more at epoch {self.at.epoch}"))
+            what = f"`{bad}` is not a number any more at epoch {self.at.epoch}"
+            raise NotFiniteError(what, self.parts.recipe.learning_rate / 10)
         return weights
 
     def save(self) -> None:

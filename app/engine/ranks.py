@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import queue
+import random
 import signal
 import socket
 import subprocess
@@ -43,6 +44,7 @@ from app.messages import (
     encode,
 )
 from app.messages.training import Carried, Note, Pause
+from app.messages.watch import Watched
 from app.trust import digest
 
 GLANCE = 0.1
@@ -61,6 +63,7 @@ class Hears(NamedTuple):
     on_progress: Callable[[Progress], None]
     cancelled: Callable[[], bool]
     paused: Callable[[], bool]
+    on_watched: Callable[[Watched], None] = lambda watched: None
 
 
 class RankError(RuntimeError):
@@ -95,7 +98,7 @@ class _Crew:
         self._done: dict[int, Trained] = {}
         port = os.environ.get("MASTER_PORT") if nodes > 1 else None
         meet = {"MASTER_ADDR": os.environ.get("MASTER_ADDR", "") if nodes > 1 else "127.0.0.1",
-                "MASTER_PORT": port or str(_free_port())}  # fmt: skip
+                "MASTER_PORT": port or str(free_port())}  # fmt: skip
         try:
             for local in range(devices):
                 self._start(local, devices, nodes, meet)
@@ -184,6 +187,8 @@ class _Crew:
                         hears.on_carried(reply)
                     case Note():
                         hears.on_note(reply.line)
+                    case Watched():
+                        hears.on_watched(reply)
                 local, reply = self._queue.get_nowait()
         except queue.Empty:
             return None
@@ -242,7 +247,12 @@ def _node() -> int:
     return int(os.environ.get("NODE_RANK", "0"))
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
+def free_port() -> int:
+    """A port on which nothing listens, below those that systems hand out by themselves: between now and when it is
+    used, a connection of any program could be given one of them."""
+    choice = random.SystemRandom()
+    for _ in range(100):
+        with socket.socket() as tried, contextlib.suppress(OSError):
+            tried.bind(("127.0.0.1", port := choice.randrange(20_000, 32_000)))
+            return port
+    raise TrainingError("No port between 20000 and 32000 is free for the devices to find each other: close a program.")

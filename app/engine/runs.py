@@ -146,11 +146,15 @@ class RunFolder:
         except OSError as error:
             raise RunError(f"{self.metrics} cannot be written: {error.strerror or error}.") from None
         try:
-            if self._events is None:
-                self._start_events(None)
-            self._events.add_point({f"{name}/{split}": value for name, value in values.items()}, step)
+            self.events().add_point({f"{name}/{split}": value for name, value in values.items()}, step)
         except OSError as error:
             raise RunError(f"{self.path / 'events'} cannot be written: {error.strerror or error}.") from None
+
+    def events(self) -> Any:
+        """The writer of TensorBoard's events."""
+        if self._events is None:
+            self._start_events(None)
+        return self._events
 
     def _start_events(self, step: int | None) -> None:
         from app.engine.events import Events  # only where a run is written: it takes a while to import

@@ -243,6 +243,8 @@ class Server:
             on_note=lambda line: self.send(Note(request.job, line)),
             run=Path(request.run) if request.run else None,
             resume=request.resume,
+            watch=request.watch,
+            on_watched=self.send,
             begin_with=Path(request.begin_with) if request.begin_with else None,
             on_carried=lambda carried: self.send(msgspec.structs.replace(carried, job=request.job)),
             on_progress=progress,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -38,9 +38,9 @@ class Stepper:
         for group in self._optimizer.param_groups:
             group["lr"] = rate * group[FACTOR]
 
-    def step(self, *, measure: bool) -> torch.Tensor | None:
+    def step(self, *, measure: bool, look: Callable[[], None] | None = None) -> torch.Tensor | None:
         """One step. With `measure` it returns the length of the whole gradient, penalties included, before it is
-        clipped: a tensor on the device, which nothing waits for."""
+        clipped: a tensor on the device, which nothing waits for. `look` may look at that gradient, weight by weight."""
         recipe = self._recipe
         norm: torch.Tensor | None = None
         if measure or self._changes:
@@ -51,6 +51,8 @@ class Stepper:
             gradients = [w.grad for w in weights if w.grad is not None]
             if measure or recipe.clip_norm:
                 norm = torch.nn.utils.get_total_norm(gradients)
+            if look is not None:
+                look()
             if recipe.clip_value:
                 torch._foreach_clamp_min_(gradients, -recipe.clip_value)
                 torch._foreach_clamp_max_(gradients, recipe.clip_value)

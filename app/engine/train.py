@@ -21,13 +21,13 @@ from app.engine import devices as places
 from app.engine.augment.joining import for_training, said_of, with_measured
 from app.engine.carry import carry
 from app.engine.checkpoint import CheckpointError
-from app.engine.compile import shared_analyser
+from app.engine.compile import Network, shared_analyser
 from app.engine.data import Data, DataError, open_data, options_of
 from app.engine.evaluation import evaluate, has_batch_norm
 from app.engine.fabric import check_together, make_fabric, setup
 from app.engine.following import loading
 from app.engine.launch import counts, is_first, launched, lost_peer
-from app.engine.loop import Loop, Parts, TrainingError
+from app.engine.loop import Loop, NotFiniteError, Parts, TrainingError
 from app.engine.norms import settle_norms
 from app.engine.optim import make_optimizer
 from app.engine.recipe import check_data, check_recipe, check_rules, explain, with_batch
@@ -46,9 +46,13 @@ from app.engine.runs import (
 from app.engine.settled import going_on
 from app.engine.sharding import is_sharded
 from app.engine.truncation import truncate
+from app.engine.watch import CLOSELY, LIGHTLY, OFF, Watch
+from app.engine.watch import cut as cut_watch
+from app.engine.watch_replay import Start, explained
 from app.engine.weights import load as load_file
 from app.messages import Progress, Train, Trained
 from app.messages.training import Carried
+from app.messages.watch import Watched
 
 __all__ = ["TrainingError", "evaluate_run", "is_first", "make_fabric", "train"]
 
@@ -73,13 +77,16 @@ def train(
     cancelled: Callable[[], bool] = lambda: False,
     paused: Callable[[], bool] = lambda: False,
     job: str = "",
+    watch: str = LIGHTLY,
+    on_watched: Callable[[Watched], None] = lambda watched: None,
 ) -> Trained:
     """Train `design` by `recipe` into the run folder `run` (none: a new one under runs), or go on with `resume`.
 
     It begins with the `weights` of a file as far as they fit, and `on_note` hears what was taken; or with those of
-    another run's folder, `begin_with`, and `on_carried` hears it. While `paused` it holds. Raises TrainingError,
-    DataError, DeviceError, RunError, WeightsError or CheckpointError, each with a sentence for the user, and
-    InvalidDesignError where the design cannot be compiled.
+    another run's folder, `begin_with`, and `on_carried` hears it. While `paused` it holds. `on_watched` hears how the
+    nodes fare: `watch` says how closely (off, lightly, closely). Raises TrainingError, DataError, DeviceError,
+    RunError, WeightsError or CheckpointError, each with a sentence for the user, and InvalidDesignError where the
+    design cannot be compiled.
     """
     recipe = replace(recipe, precision=precision or recipe.precision)
     check_recipe(recipe)
@@ -91,8 +98,8 @@ def train(
     if devices * nodes > 1 and launched() is None:
         check_together(device, devices, strategy, recipe)
         request = Train(job, design, recipe, name, device, "", str(place), resume, str(begin_with or ""),
-                        str(weights or ""), devices, nodes, strategy)  # fmt: skip
-        hears = ranks.Hears(on_note, on_carried, on_progress, cancelled, paused)
+                        str(weights or ""), devices, nodes, strategy, watch)  # fmt: skip
+        hears = ranks.Hears(on_note, on_carried, on_progress, cancelled, paused, on_watched)
         return ranks.train_together(request, devices, nodes, hears)
     fabric, threads = make_fabric(device, devices, nodes, recipe.precision, step_work(design, recipe), strategy)
     place = Path(fabric.broadcast(str(place)))  # its name has the time in it
@@ -110,14 +117,11 @@ def train(
         checkpoint.fill(training.root, checkpoint.load_weights(place / "checkpoints" / "last"), str(place))
     taken: tuple[str, ...] = ()
     if weights is not None and state is None:
-        spare = tuple(follower.path for follower in training.followers)
-        load = functools.partial(load_file, training.root, weights, partly=True, spare=spare)
-        taken = loading(training.root, training.followers, load)
+        taken = _load(training, weights)
     for line in taken if is_first() else ():
         on_note(line)
     if begin_with is not None and state is None:
-        continued = functools.partial(carry, training.root, design, begin_with)
-        carried = loading(training.root, training.followers, continued)
+        carried = _carry(training, design, begin_with)
         taken = (*taken, f"Continues {begin_with}: {carried.summary}.", *_carried_lines(carried))
         if is_first():
             on_carried(carried)
@@ -146,8 +150,13 @@ def train(
         compiled = _compiled(for_training(training, recipe), recipe)
         make = functools.partial(make_optimizer, training.module.named_parameters(), recipe)
         module, optimizer = setup(fabric, compiled, make, strategy)
-        works = Parts(fabric, training, module, optimizer, data, recipe, folder)
+        eye = None
+        if folder is not None and watch != OFF and not is_sharded(training.root):  # of shards no process sees the whole
+            eye = Watch(training, design, recipe, folder, on_watched, closely=watch == CLOSELY, job=job)
+        works = Parts(fabric, training, module, optimizer, data, recipe, folder, eye)
         loop = Loop(works, on_progress, cancelled, job, paused)
+        if eye is not None:
+            eye.spread_over(loop.total)
         if folder is not None:
             on = {"device": str(fabric.device), "devices": devices, "nodes": nodes, "threads": threads}
             begun = {"weights": weights, "begin_with": begin_with}
@@ -156,14 +165,23 @@ def train(
         if again and folder is not None:
             folder.log("It ended before its first checkpoint: it begins again.")
             folder.cut(0, 0)
+            cut_watch(folder.path, 0)
         if state is not None:
             loop.restore(state)
             if folder is not None:
                 folder.cut(state["rows"], state["step"])
+                cut_watch(folder.path, state["step"])
             checkpoint.restore_random(state["random"])
         if fabric.global_rank:  # every device its own dropout
             _seed_other(fabric, recipe, state)
-        ended = _run(loop, place, job)
+        begun_as = Start(
+            lambda: _begin_weights(training, design, recipe, weights, begin_with), checkpoint.random_state(),
+            fabric.strategy.precision.state_dict(),
+        )  # fmt: skip
+        try:
+            ended = _run(loop, place, job)
+        except NotFiniteError as error:
+            raise TrainingError(explained(error, works, loop.at, design, begun_as, cancelled)) from error
         how, message = "stopped" if ended.stopped else "finished", ""
         return ended
     except (TrainingError, DataError) as error:  # a sample may turn out to be unreadable in the midst of a run
@@ -186,6 +204,29 @@ def train(
             with contextlib.suppress(FileError):  # a full disk, say: what ended the run is the sentence that counts
                 folder.mark(how, **({"message": message, **whose()} if message else {}))
             folder.close()
+
+
+def _begin_weights(
+    network: Network, design: Design, recipe: Recipe, weights: Path | None, begin_with: Path | None
+) -> None:
+    """Give a network the weights again with which its run began."""
+    checkpoint.seed_all(recipe.seed)
+    first = compile_both(design)[0]
+    if weights is not None:
+        _load(first, weights)
+    if begin_with is not None:
+        _carry(first, design, begin_with)
+    checkpoint.fill(network.root, first.root.state_dict(), "the beginning")
+
+
+def _load(network: Network, weights: Path) -> tuple[str, ...]:
+    spare = tuple(follower.path for follower in network.followers)
+    load = functools.partial(load_file, network.root, weights, partly=True, spare=spare)
+    return loading(network.root, network.followers, load)
+
+
+def _carry(network: Network, design: Design, begin_with: Path) -> Carried:
+    return loading(network.root, network.followers, functools.partial(carry, network.root, design, begin_with))
 
 
 def _seed_other(fabric: Any, recipe: Recipe, state: dict[str, Any] | None) -> None:

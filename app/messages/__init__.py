@@ -28,6 +28,7 @@ from app.messages.symbols import CheckSizes, GetSymbols, SizesChecked, Symbols
 from app.messages.totals import GetTotals, Totals
 from app.messages.training import Carried, Note, Pause
 from app.messages.trial import TriedOut, TryOut
+from app.messages.watch import Watched
 from blocks.card import Card, Page
 
 CHUNK_BYTES = 256 * 1024
@@ -76,6 +77,8 @@ class Train(msgspec.Struct, frozen=True, tag=True):
     devices: int = 1
     nodes: int = 1
     strategy: str = "auto"
+    watch: str = "lightly"
+    """How closely its nodes are watched: off, lightly (for a hundredth of its time) or closely."""
 
 
 class Export(msgspec.Struct, frozen=True, tag=True):
@@ -333,7 +336,7 @@ Answers = (
 Reply = (
     Ready | Catalogue | Loading | Devices | Analysis | Running | Answers | Working | Progress | Carried | Note
     | Trained
-    | Exported
+    | Exported | Watched
     | Chunk | Prediction | Failed
 )  # fmt: skip
 

@@ -22,6 +22,7 @@ from app.messages import Analysis
 from app.messages.reports import NodeReport, Problem
 from app.window.consent import Consent
 from app.window.drawing import Drawing, title
+from app.window.findings import Findings
 from app.window.my_groups import MyGroups
 from app.window.overlays import Overlay
 from app.window.steps import History, Step
@@ -136,6 +137,8 @@ class Document(QObject):
         self.timings = Timings(self)
         """What was measured of the drawing."""
         self.timings.listen()
+        self.findings = Findings(self)
+        """What the last run found wrong in its nodes."""
         self.overlay = Overlay(self)
         """What the nodes are coloured by."""
         self.overlay.listen()
@@ -418,7 +421,7 @@ class Document(QObject):
     def open_problems(self) -> tuple[Problem, ...]:
         """What the window counts and lists. An empty drawing cannot run, but nobody has done anything wrong yet."""
         of_design = self.analysis.problems if self.analysis is not None and self._design.nodes else ()
-        return (*of_design, *self.troubles)
+        return (*of_design, *self.troubles, *self.findings.problems)
 
     def set_troubles(self, troubles: tuple[Problem, ...]) -> None:
         """Take what is wrong with the user's own blocks."""

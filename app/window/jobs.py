@@ -23,6 +23,7 @@ from app.messages import (
 from app.messages.data import Working
 from app.messages.profile import GetProfile
 from app.messages.training import Carried, Pause
+from app.messages.watch import Watched
 from app.window.engine_process import EngineProcess
 
 GRACE = 10.0
@@ -36,6 +37,8 @@ class Job(QObject):
     """Progress, or Working from a job without epochs"""
     carried = Signal(object)
     """Carried: what became of the weights that a run began with"""
+    watched = Signal(object)
+    """Watched: how a run's nodes fare"""
     finished = Signal(object)
     """Trained, Exported, Prediction or the answer to a Question"""
     failed = Signal(str)
@@ -96,6 +99,8 @@ class Job(QObject):
                 self.progress.emit(reply)
             case Carried():
                 self.carried.emit(reply)
+            case Watched():
+                self.watched.emit(reply)
             case Chunk():
                 data = self._files.setdefault(reply.file, bytearray())
                 if len(data) < reply.offset:

@@ -288,11 +288,11 @@ class MainWindow(QMainWindow):
 
     def show_problem(self, problem: Problem) -> None:
         """Lead to a problem's node."""
-        self._lead(problem.id)
+        self.lead(problem.id)
 
     def show_report(self, report: NodeReport) -> None:
         """Lead to the node that a report is of."""
-        self._lead(report.id)
+        self.lead(report.id)
 
     def preview(self, on: bool) -> None:
         """Show under each node what it makes of a sample, or no more."""
@@ -312,7 +312,7 @@ class MainWindow(QMainWindow):
 
         dialog = SizesDialog(self.document, self.engines, self)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.chosen.connect(self._lead)
+        dialog.chosen.connect(self.lead)
         dialog.show()
 
     def compare_variants(self) -> None:
@@ -328,7 +328,8 @@ class MainWindow(QMainWindow):
         """Put a bar between the path of Groups and the canvas."""
         self._upper.insertWidget(1, bar)
 
-    def _lead(self, id: str) -> None:
+    def lead(self, id: str) -> None:
+        """Show a node by its analysis path, and select it."""
         path, _where, node = locate(self.document.design, id)
         self.document.go(path)
         if node:

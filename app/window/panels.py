@@ -50,6 +50,7 @@ def _training(window: MainWindow) -> QWidget:
     panel.problems_wanted.connect(lambda: window.bottom.show_tab("Problems"))
     panel.try_wanted.connect(lambda: window.bottom.show_tab("Try"))
     panel.export_wanted.connect(window.export)
+    panel.node_wanted.connect(window.lead)
     return panel
 
 

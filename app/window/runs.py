@@ -16,6 +16,8 @@ from PySide6.QtCore import QObject, Signal
 from app.design.values import Design, Recipe, Settings
 from app.messages import Progress, Train, Trained
 from app.messages.training import Carried
+from app.messages.watch import Watched
+from app.messages.watch import read as read_watched
 from app.window import run_tables
 from app.window.document import Document
 from app.window.run_folder import MB, Kept
@@ -24,6 +26,8 @@ from app.window.series import GPU_MEMORY, MACHINE, MEMORY, RATE, Line, Points
 
 STARTING, RUNNING, FINISHED, STOPPED, FAILED = "starting", "running", "finished", "stopped", "failed"
 
+LIGHTLY, CLOSELY = "lightly", "closely"
+"""How a run's nodes are watched."""
 NONE = Settings()
 NO_WEIGHTS = "This run left no weights: start it again."
 
@@ -57,6 +61,8 @@ class Run:
     rate: float = 0.0
     """Samples a second, as last heard: validation says nothing of it."""
     points: Points = field(default_factory=dict)
+    watched: list[Watched] = field(default_factory=list)
+    """How its nodes fared, oldest first."""
     tables: tuple[Counted, ...] = ()
     """Its confusion matrices, the newest of each split."""
     values: Settings = NONE
@@ -78,6 +84,12 @@ class Run:
     def usable(self) -> bool:
         """Whether it left trained weights: those of an ended run, or of the last checkpoint of one that failed."""
         return self.state in (FINISHED, STOPPED)
+
+    def look(self, watched: Watched) -> None:
+        """Add how its nodes fare. What a resumed run measures anew takes the place of what was."""
+        while self.watched and self.watched[-1].step > watched.step:
+            self.watched.pop()
+        self.watched.append(watched)
 
     def take(self, progress: Progress) -> None:
         """Add what the engine reports."""
@@ -112,11 +124,14 @@ class Runs(QObject):
 
     changed = Signal(object)
     """A Run is new, has progressed or has ended."""
+    looked = Signal(object)
+    """The nodes of a Run were measured."""
 
     def __init__(self, document: Document, engines: Any) -> None:
         super().__init__(document)
         self._document, self._engines = document, engines
         self._every: list[Run] = []
+        document.findings.follow(self)
 
     @classmethod
     def of(cls, document: Document, engines: Any) -> Runs:
@@ -146,13 +161,16 @@ class Runs(QObject):
     def active(self) -> bool:
         return self.last is not None and self.last.active
 
-    def start(self, recipe: Recipe, device: str, *, resume: bool = False, begin_with: str = "") -> Run:
+    def start(
+        self, recipe: Recipe, device: str, *, resume: bool = False, begin_with: str = "", watch: str = LIGHTLY
+    ) -> Run:
         """Train the drawing as it stands, with `begin_with` from the weights of that run folder as far as they fit;
         with `resume` go on with the last run from its checkpoint."""
         last = self.last
         if resume and last is not None:
             run = Run(last.folder, last.design, last.recipe, last.device, True)
             run.points = {key: line.copy() for key, line in last.points.items()}
+            run.watched = list(last.watched)
             run.tables = last.tables
         else:
             run = Run(self._new_folder(), self._document.design, recipe, device, begun_with=begin_with)
@@ -161,11 +179,12 @@ class Runs(QObject):
         title = self._document.title
         request = Train(
             "", run.design, run.recipe, title, run.device, run=run.folder, resume=run.resumed,
-            begin_with=run.begun_with,
+            watch=watch, begin_with=run.begun_with,
         )  # fmt: skip
         job = run.job = self._engines.run(request)
         job.progress.connect(lambda progress: self._progress(run, progress))
         job.carried.connect(lambda carried: self._carried(run, carried))
+        job.watched.connect(lambda watched: self._watched(run, watched))
         job.finished.connect(lambda trained: self._finished(run, trained))
         job.failed.connect(lambda message: self._failed(run, message))
         self.changed.emit(run)
@@ -198,6 +217,7 @@ class Runs(QObject):
         state = FINISHED if kept.state == FINISHED else STOPPED if kept.usable else FAILED
         run = Run(str(kept.path), kept.design, kept.recipe, state=state, message=kept.message or NO_WEIGHTS)
         run.points = {key: line.copy() for key, line in kept.points.items()}
+        run.watched = read_watched(kept.path)
         run.tables = kept.tables
         run.drawing, run.values, run.epochs = self._document.number, Settings(kept.test), kept.epoch
         self._every.append(run)
@@ -242,6 +262,10 @@ class Runs(QObject):
     def _carried(self, run: Run, carried: Carried) -> None:
         run.carried = carried
         self.changed.emit(run)
+
+    def _watched(self, run: Run, watched: Watched) -> None:
+        run.look(watched)
+        self.looked.emit(run)
 
     def _finished(self, run: Run, trained: Trained) -> None:
         run.state = STOPPED if trained.stopped else FINISHED

@@ -29,7 +29,7 @@ from app.window.document import Document
 from app.window.notice import Button, Notice, fill
 from app.window.recipe_form import RecipeForm
 from app.window.run_pages import RunPages
-from app.window.runs import FAILED, FINISHED, Run, Runs
+from app.window.runs import CLOSELY, FAILED, FINISHED, LIGHTLY, Run, Runs
 from app.window.shelf import Shelf
 from app.window.theme import theme
 
@@ -76,6 +76,8 @@ class TrainingPanel(QWidget):
     """The user wants to see the problems that keep the design from being trained."""
     try_wanted = Signal()
     export_wanted = Signal()
+    node_wanted = Signal(str)
+    """The path of a node that the user wants to see."""
 
     def __init__(
         self, document: Document, engines: Any, parent: QWidget | None = None, shelf: Shelf | None = None
@@ -86,7 +88,7 @@ class TrainingPanel(QWidget):
         self._was_running = False
         self.curves: Curves | None = None
         self.views: RunPages | None = None
-        """The curves, and the confusion matrices."""
+        """The curves, the confusion matrices, and the layers."""
         self.form = RecipeForm(document, engines, self)
         self.start_button = parts.button("Start", "primary", "Train the drawing with this recipe")
         self.pause_button = parts.button("Pause", "", "Hold the run between two steps; its checkpoint is written")
@@ -106,6 +108,7 @@ class TrainingPanel(QWidget):
         self.stop_button.clicked.connect(self.stop)
         self.form.refusal_changed.connect(self._refresh)
         self.runs.changed.connect(self._run_changed)
+        self.runs.looked.connect(lambda run: self._redraw.start() if run is self.runs.last else None)
         document.changed.connect(lambda *_: self._refresh())
         document.opened.connect(self._opened)
         document.analysed.connect(self._refresh)
@@ -184,14 +187,14 @@ class TrainingPanel(QWidget):
         if self.running or self._missing() is not None:
             self._refresh()
             return False
-        self.runs.start(self._document.design.recipe, self.form.device)
+        self.runs.start(self._document.design.recipe, self.form.device, watch=self._watch)
         return True
 
     def resume(self) -> bool:
         """Go on with the last run from its last checkpoint."""
         if self.running or self.runs.last is None:
             return False
-        self.runs.start(self._document.design.recipe, self.form.device, resume=True)
+        self.runs.start(self._document.design.recipe, self.form.device, resume=True, watch=self._watch)
         return True
 
     def carry_on(self) -> bool:
@@ -200,7 +203,7 @@ class TrainingPanel(QWidget):
         if self.running or last is None or self._missing() is not None:
             self._refresh()
             return False
-        self.runs.start(self._document.design.recipe, self.form.device, begin_with=last.folder)
+        self.runs.start(self._document.design.recipe, self.form.device, begin_with=last.folder, watch=self._watch)
         return True
 
     def pause(self) -> None:
@@ -220,6 +223,10 @@ class TrainingPanel(QWidget):
             "Add the usual loss",
             lambda design: usual_loss(design, self.form.dataset, self._document.catalogue),
         )
+
+    @property
+    def _watch(self) -> str:
+        return CLOSELY if self.views is not None and self.views.layers.closely.isChecked() else LIGHTLY
 
     # what is shown ----------------------------------------------------------------------------------------------------
 
@@ -395,6 +402,8 @@ class TrainingPanel(QWidget):
             self.views = RunPages(self.curves, self._pages)
             self._pages.addWidget(self.views)
             self._lay_over()
+            self.views.layers.chosen.connect(self.node_wanted)
         self.views.show_tables(run.tables)
+        self.views.show_layers(run)
         self.curves.show_points(run.points, run.recipe.epochs, run.name)
         self._refresh()

@@ -4,7 +4,8 @@ Run by hand: `python -m tests.benchmarks.bench_training [lenet] [resnet18] [--ro
 compiled network on the same batches with the same optimizer, from the same weights, and take turns epoch by epoch, so
 that what else the machine does falls on both. The bare loop does what one writes by hand for the sake of speed alone:
 forward, backward, step, zero_grad. Ours is the real loop: curves written to the run folder and to TensorBoard's events,
-gradient norm, metrics, and each message encoded and written into a pipe that another process reads.
+gradient norm, metrics, the watch over the nodes, and each message encoded and written into a pipe that another process
+reads.
 
 The bare loop's optimizer steps in one kernel as ours does; it is run with torch's usual step besides, as one who writes
 it by hand would have it. It prints the median of the ratios of neighbouring epochs with its quartiles, in wall time and
@@ -39,6 +40,7 @@ from app.engine.loop import Loop, Parts
 from app.engine.optim import make_optimizer, use_fused
 from app.engine.runs import RunFolder
 from app.engine.train import make_fabric
+from app.engine.watch import Watch
 from app.messages import Progress, encode
 from examples import path
 
@@ -122,7 +124,8 @@ def ours(case: Case, sink: int) -> Iterator[Spent]:
         folder.write(0, 0, "train", {"loss": 0.0})  # opens the events, which a run does once
         optimizer = make_optimizer(network.module.named_parameters(), recipe)
         module, optimizer = fabric.setup(network.module, optimizer)
-        parts = Parts(fabric, network, module, optimizer, data, recipe, folder)
+        watch = Watch(network, case.design, recipe, folder, lambda told: None)
+        parts = Parts(fabric, network, module, optimizer, data, recipe, folder, watch)
 
         def tell(progress: Progress) -> None:
             os.write(sink, encode(progress) + b"\n")

@@ -19,6 +19,7 @@ from msgspec.structs import replace
 from app.design.values import Design, Node, Recipe, Settings
 from app.engine import together
 from app.engine.launch import OURS
+from app.engine.ranks import free_port
 from app.engine.train import train
 from tests.engine.designs import SHORT, digits, wire
 from tests.engine.test_resume import after
@@ -53,12 +54,9 @@ def plain() -> Design:
 
 def two(folder: Path, *arguments: Any, **options: Any) -> list[int]:
     """Train on two devices; how each of the processes ended."""
-    port = str(40_000 + os.getpid() % 10_000 + next(_numbers))
+    port = str(free_port())
     pids = [_forked(rank, port, lambda: train(*arguments, run=folder, device="cpu", **options)) for rank in (0, 1)]
     return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
-
-
-_numbers = iter(range(1_000_000))
 
 
 def _forked(rank: int, port: str, work: Callable[[], Any]) -> int:

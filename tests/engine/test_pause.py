@@ -99,7 +99,7 @@ def test_a_run_that_fails_says_so_in_its_folder(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="learning rate"):
         train(digits(), replace(SHORT, learning_rate=1e30, optimizer="sgd"), run=tmp_path / "run", device="cpu")
     state = json.loads((tmp_path / "run" / "state.json").read_text())
-    assert state["state"] == "failed" and "lower learning rate" in state["message"]
+    assert state["state"] == "failed" and "the learning rate is too high" in state["message"]
 
 
 def test_continuing_keeps_slices_and_renews_and_says_which(straight: Path, tmp_path: Path) -> None:

@@ -32,7 +32,10 @@ from tests.engine.test_resume import assert_same
 HOME = Path(__file__).parents[2]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(HOME)}
 
-pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes of these tests are forked")
+pytestmark = [
+    pytest.mark.skipif(not hasattr(os, "fork"), reason="the processes of these tests are forked"),
+    pytest.mark.xdist_group("several"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -44,6 +44,7 @@ CARDS = (
 class FakeJob(QObject):
     progress = Signal(object)
     carried = Signal(object)
+    watched = Signal(object)
     finished = Signal(object)
     failed = Signal(str)
 

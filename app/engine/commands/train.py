@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import signal
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from app.engine.compile import shared_analyser
 from app.engine.launch import is_first
 from app.engine.train import train
 from app.exits import FINE, INVALID, STOPPED, CallError
+from app.messages.watch import Trouble, Watched
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -45,6 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
             run=Path(arguments.run) if arguments.run else None,
             resume=arguments.resume,
             weights=Path(arguments.weights) if arguments.weights else None,
+            watch=arguments.watch,
             on_note=lambda line: console(stderr=True).print(line, markup=False),
         )
     if not arguments.json and is_first():
@@ -88,14 +91,20 @@ def with_progress(design: Design, recipe: Recipe, *, as_json: bool, **options: A
     bar = _Bar(console(stderr=True), recipe.epochs)
     try:
         if as_json:
-            trained = train(design, recipe, on_progress=_print_progress, cancelled=stopped.is_set, **options)
+            trained = train(
+                design, recipe, on_progress=_print_progress, on_watched=_Troubles(_print_trouble).take,
+                cancelled=stopped.is_set, **options,
+            )  # fmt: skip
             if is_first():
                 print_json({
                     "event": "trained", "run": trained.run, "stopped": trained.stopped, "epochs": trained.epochs,
                     "values": dict(trained.values),
                 })  # fmt: skip
             return trained
-        return train(design, recipe, on_progress=bar.show, cancelled=stopped.is_set, **options)
+        return train(
+            design, recipe, on_progress=bar.show, on_watched=_Troubles(bar.warn).take, cancelled=stopped.is_set,
+            **options,
+        )  # fmt: skip
     finally:
         bar.stop()
         signal.signal(signal.SIGINT, previous)
@@ -107,6 +116,23 @@ def _print_progress(progress: messages.Progress) -> None:
         "step": progress.step, "steps": progress.steps, "values": dict(progress.values), "left": progress.left,
         "rate": progress.rate,
     })  # fmt: skip
+
+
+class _Troubles:
+    """Tells each trouble of a node once."""
+
+    def __init__(self, tell: Callable[[Trouble], None]) -> None:
+        self._tell, self._told = tell, set[tuple[str, str]]()
+
+    def take(self, watched: Watched) -> None:
+        for trouble in watched.troubles:
+            if trouble.severity == "warning" and (trouble.code, trouble.id) not in self._told:  # an error ends the run
+                self._told.add((trouble.code, trouble.id))
+                self._tell(trouble)
+
+
+def _print_trouble(trouble: Trouble) -> None:
+    print_json({"event": "trouble", "code": trouble.code, "node": trouble.id, "message": trouble.message})
 
 
 class _Bar:
@@ -121,6 +147,9 @@ class _Bar:
     def stop(self) -> None:
         if self.started:
             self.progress.stop()
+
+    def warn(self, trouble: Trouble) -> None:
+        self.progress.console.print(trouble.message, markup=False)
 
     def show(self, progress: messages.Progress) -> None:
         if not self.started:  # not before: what is wrong with the data or the device is said without a bar

@@ -53,8 +53,9 @@ class Bubble(QFrame):
 
     def _dress(self) -> None:
         look = theme.tokens
+        edge = look.warn if self._problem is not None and self._problem.severity == "warning" else look.error
         self.setStyleSheet(
-            f"#bubble {{ background: {look.panel}; border: 1px solid {look.error}; border-radius: 9px; }}"
+            f"#bubble {{ background: {look.panel}; border: 1px solid {edge}; border-radius: 9px; }}"
             f"QLabel {{ color: {look.text}; background: transparent; }}"
             f"QLabel#inside {{ color: {look.soft}; font-size: 11px; }}"
             f"QPushButton {{ background: {look.raised}; color: {look.text}; border: 1px solid {look.line};"
@@ -78,7 +79,10 @@ class Bubble(QFrame):
         ids = self._view.scene_.selected_ids()
         if len(ids) != 1:
             return None
-        return next((p for p in self._view.document.problems(ids[0]) if p.severity == "error"), None)
+        document = self._view.document
+        error = next((p for p in document.problems(ids[0]) if p.severity == "error"), None)
+        found = document.findings.at(document.id_path(ids[0])) if error is None else None
+        return found.problem if found is not None else error
 
     def _fill(self, problem: Problem) -> None:
         self._sentence.setText(problem.message)

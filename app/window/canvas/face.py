@@ -47,6 +47,10 @@ class Face:
     """The first error's sentence; empty when there is none."""
     inside: int = 0
     """How many errors there are inside a Group; 0 where none is."""
+    trouble: str = ""
+    """What the last run found wrong here; empty when nothing is."""
+    broken: bool = False
+    """Whether that ended the run."""
     bad_ports: frozenset[str] = frozenset()
     heat: Heat | None = None
     """What it shows of the measure that nodes are coloured by."""
@@ -102,6 +106,7 @@ def face_of(document: Document, graph: Graph, node: Node, report: NodeReport | N
     )
     errors = [p for p in problems if p.severity == "error"]
     cost = report if report and report.ok else None  # of what failed nothing is known
+    ill = document.findings.at(document.id_path(node.id))
     repeat = texts.value(node.repeat).removeprefix("= ") if node.repeat != 1 else ""
     return Face(
         name=node.name,
@@ -121,6 +126,8 @@ def face_of(document: Document, graph: Graph, node: Node, report: NodeReport | N
         repeat=f"{texts.TIMES}{repeat}" if repeat else "",
         problem=errors[0].message if errors else "",
         inside=len(inside_of(node, errors)) if node.group else 0,
+        trouble=ill.message if ill is not None else "",
+        broken=ill is not None and ill.severity == "error",
         bad_ports=frozenset(p.port for p in errors if p.port and p.node == node.id),
     )
 

@@ -126,7 +126,9 @@ def _ink(face: Face) -> _Inks:
 def far_colour(face: Face, state: State) -> QColor:
     """What a node is when it is colour alone."""
     ink = _ink(face)
-    return ink.accent if state.selected else ink.error if face.problem else ink.warn if state.blamed else ink.far
+    if state.selected:
+        return ink.accent
+    return ink.error if face.problem or face.broken else ink.warn if state.blamed or face.trouble else ink.far
 
 
 def paint(painter: QPainter, face: Face, geometry: Geometry, state: State, zoom: float) -> None:
@@ -146,6 +148,8 @@ def _edge(face: Face, state: State, ink: _Inks, thin: float = 1.0) -> QPen:
         return QPen(ink.error, 2 * thin, line)
     if state.selected:
         return QPen(ink.accent, 2 * thin, line)
+    if face.trouble:
+        return QPen(ink.error if face.broken else ink.warn, 2 * thin, line)
     if state.blamed:
         return QPen(ink.warn, 2 * thin, Qt.PenStyle.DashLine)
     if face.missing:
@@ -207,6 +211,8 @@ def _whole(painter: QPainter, face: Face, geometry: Geometry, state: State, ink:
             paint_port(painter, port, places[port.name], ink, mode, bad=not output and port.name in face.bad_ports)
     if face.heat is not None and face.heat.text:
         _figure(painter, face, face.heat, geometry, ink)
+    if face.trouble and not face.problem:
+        _pulse(painter, geometry, ink, ink.error if face.broken else ink.warn)
     if face.problem:
         count = f"{min(face.inside, 99)}" if face.inside else ""
         wide = max(18.0, text_width(count, FOOT_SIZE, bold=True) + 10)
@@ -223,6 +229,19 @@ def _whole(painter: QPainter, face: Face, geometry: Geometry, state: State, ink:
         middle = badge.center()
         painter.drawLine(QLineF(middle.x(), middle.y() - 4, middle.x(), middle.y() + 0.5))
         painter.drawPoint(QPointF(middle.x(), middle.y() + 4))
+
+
+def _pulse(painter: QPainter, geometry: Geometry, ink: _Inks, colour: QColor) -> None:
+    """The badge of a node that fared ill in training: a line that breaks out."""
+    badge = QRectF(geometry.width - 19, -9, 26, 18)
+    painter.setPen(QPen(ink.canvas, 2))
+    painter.setBrush(colour)
+    painter.drawRoundedRect(badge, 9, 9)
+    painter.setPen(QPen(ink.mark, 1.6, Qt.PenStyle.SolidLine, Qt.PenCapStyle.RoundCap, Qt.PenJoinStyle.RoundJoin))
+    painter.setBrush(NO_BRUSH)
+    middle = badge.center()
+    line = ((-8, 0), (-4, 0), (-1.5, -5), (2, 5), (4, 0), (8, 0))
+    painter.drawPolyline(QPolygonF([QPointF(middle.x() + x, middle.y() + y) for x, y in line]))
 
 
 @lru_cache(maxsize=32)

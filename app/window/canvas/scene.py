@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QGraphicsScene
 
 from app.design.values import Design, End, Graph, Group, Node, Wire
 from app.messages.reports import NodeReport, Problem
+from app.messages.watch import Trouble
 from app.window.canvas import texts
 from app.window.canvas.cards import Cards
 from app.window.canvas.face import Face, face_of
@@ -27,7 +28,6 @@ from app.window.theme import theme
 
 _ROOM = 1000.0
 """How far past the outermost nodes Qt's index reaches: so far they may move before it is made anew."""
-
 
 _DEEPEST = 16
 """How often Qt's index is cut in two at most: left to itself it is so coarse that every frame asks ten times as many
@@ -72,7 +72,7 @@ class Scene(QGraphicsScene):
         self._graph = Graph()
         self._groups: Mapping[str, Group] = {}
         self._problems: dict[str, list[Problem]] = {}
-        self._told: dict[str, tuple[NodeReport | None, list[Problem] | None]] = {}
+        self._told: dict[str, tuple[NodeReport | None, list[Problem] | None, Trouble | None]] = {}
         """What analysis said of each node when its face was made."""
         self.letters: Callable[[str, str], str] = lambda id, port: ""
         """What a wire says in place of its shape, by the path of its node and the port; "" for the shape."""
@@ -230,7 +230,7 @@ class Scene(QGraphicsScene):
 
     def _face(self, node: Node) -> Face:
         report, problems = self.document.report(node.id), self._problems.get(node.id, [])
-        self._told[node.id] = report, self._problems.get(node.id)
+        self._told[node.id] = report, self._problems.get(node.id), self._found(node.id)
         face = face_of(self.document, self._graph, node, report, problems)
         if (heat := self._heats.get(node.id)) is not None:
             face = replace(face, heat=heat)
@@ -272,8 +272,11 @@ class Scene(QGraphicsScene):
         self._light_blame()
         self.shown.emit()
 
-    def _tell(self) -> dict[str, tuple[NodeReport | None, list[Problem] | None]]:
-        return {id: (self.document.report(id), self._problems.get(id)) for id in self._graph.by_id}
+    def _tell(self) -> dict[str, tuple[NodeReport | None, list[Problem] | None, Trouble | None]]:
+        return {id: (self.document.report(id), self._problems.get(id), self._found(id)) for id in self._graph.by_id}
+
+    def _found(self, id: str) -> Trouble | None:
+        return self.document.findings.at(self.document.id_path(id)) if self.document.findings.troubles else None
 
     def _warmed(self) -> None:
         before, self._heats = self._heats, heats(self.document)

@@ -45,6 +45,8 @@ def _node_tip(scene: Scene, hit: Hit) -> str:
         lines.append(rich(face.problem))
         if face.inside:
             lines.append(f"{face.inside} problem{'s' * (face.inside != 1)} inside: a double click enters the Group.")
+    if face.trouble:
+        lines.append(f"In training: {rich(face.trouble)}")
     if face.missing:
         what = "Group" if face.group else "block"
         lines.append(rich(f"There is no {what} `{node.group or node.block}` here. It is kept as it is."))
