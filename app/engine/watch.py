@@ -148,7 +148,8 @@ class Watch:
             try:
                 _events(self._folder, told)
             except OSError as error:
-                raise RunError(f"{self._folder.path / 'events'} cannot be written: {error.strerror or error}.") from None
+                place = self._folder.path / "events"
+                raise RunError(f"{place} cannot be written: {error.strerror or error}.") from None
 
     def not_finite(self, epoch: int, step: int, trouble: Trouble) -> None:
         """Tell what broke the run, beside what was seen last."""

@@ -42,6 +42,8 @@ def by_records(folder: Path) -> Scalars:
             if event.HasField("session_log") and event.session_log.status == SessionLog.START:
                 found = {tag: [p for p in line if p[0] < event.step] for tag, line in found.items()}
             for value in event.summary.value:
+                if value.HasField("histo"):
+                    continue
                 found.setdefault(value.tag, []).append((event.step, value.simple_value))
     return found
 
