@@ -27,6 +27,8 @@ from app.engine.train import train
 
 LABELS, NEIGHBOURS, SEEDS = 10, 5, 5
 """Labels of each class, neighbours that vote, and how often all of it is done."""
+FIRST = 11
+"""Of the seeds: with none of them was anything chosen."""
 WAYS = ("linear probe", "kNN")
 
 
@@ -66,10 +68,10 @@ def features_of(network: Network, data: Data) -> dict[str, np.ndarray]:
 def compare(design: Design, tell: Callable[[str], None] = lambda line: None) -> dict[str, list[Judged]]:
     """Judge trained features, untrained ones and raw pixels, once a seed: the seed of training and of the labels."""
     found: dict[str, list[Judged]] = {"trained": [], "untrained": [], "raw pixels": []}
-    for seed in range(SEEDS):
+    for seed in range(FIRST, FIRST + SEEDS):
         checkpoint.seed_all(seed)
         untrained = compile_design(design)
-        data = open_data(design.recipe.data, untrained.inputs)
+        data = open_data(design.recipe.data, untrained.inputs, (), seed)  # divided as it is for training
         raw = {name: split.take(torch.arange(split.size))[0].flatten(1).numpy() for name, split in data.splits.items()}
         found["raw pixels"].append(judge(raw, data, seed))
         found["untrained"].append(judge(features_of(untrained, data), data, seed))
