@@ -99,6 +99,17 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("-o", "--output", metavar="DIR", help="keep masks and reconstructions there as PNG")
     predict.add_argument("--json", action="store_true", help="one JSON document a file, one a line")
 
+    generate = command("generate", "text from a network that was trained on characters or words")
+    generate.add_argument("run", metavar="RUN", help="a run folder")
+    generate.add_argument("start", metavar="START", nargs="?", default="", help="what the text begins with")
+    generate.add_argument("--length", type=int, default=200, metavar="N", help="at most so many tokens (200)")
+    generate.add_argument("--temperature", type=float, default=1.0, metavar="T",
+                          help="below 1 likelier tokens, above 1 more surprising ones; 0: always the likeliest (1)")
+    generate.add_argument("--end", metavar="TOKEN",
+                          help="the token that ends it ('\\n' for characters, . for words); '' for none")
+    generate.add_argument("--seed", type=int, default=0, metavar="S", help="another seed, another text (0)")
+    generate.add_argument("--json", action="store_true")
+
     export = command("export", "write a design in another form")
     takes_design(export)
     export.add_argument("--to", required=True, choices=FORMATS, metavar="FORMAT", help="one of " + ", ".join(FORMATS))
@@ -113,7 +124,7 @@ def parser() -> argparse.ArgumentParser:
                         help="of a picture: colour nodes by " + ", ".join(MEASURES))  # fmt: skip
     export.add_argument("--json", action="store_true")
 
-    for sub in (check, train, evaluate, predict, export):
+    for sub in (check, train, evaluate, predict, generate, export):
         may_run(sub)
 
     demo = command("demo", "the whole way on real digits: check, train, export; no window needed")
@@ -121,7 +132,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-COMMANDS = ("check", "zoo", "train", "evaluate", "predict", "export", "demo")
+COMMANDS = ("check", "zoo", "train", "evaluate", "predict", "generate", "export", "demo")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

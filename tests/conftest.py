@@ -23,8 +23,19 @@ _runtime = _HOME / "runtime"
 _runtime.mkdir(mode=0o700)
 os.environ["XDG_RUNTIME_DIR"] = str(_runtime)
 
+import pytest  # noqa: E402
 from hypothesis import settings  # noqa: E402
 
 settings.register_profile("local", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of a file that share what is made once for it stay in one process: else each makes it for itself."""
+    for item in items:
+        made = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
+        shared = any(definitions[-1].scope == "module" for definitions in made)
+        if shared and item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))

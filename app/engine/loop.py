@@ -110,6 +110,9 @@ class Loop:
         self._following = Following(network.root, network.followers)
         self._weights_by_name = self._following.others(network.module.named_parameters())
         self._begun_frozen = frozenset(name for name, weight in self._weights_by_name if not weight.requires_grad)
+        # Fabric's wrapper has nothing to do here, which takes a small network a hundredth of its time
+        bare = self._world == 1 and recipe.precision == "32" and not recipe.compile and not is_sharded(network.root)
+        self._forward: Callable[..., Any] = network.module if bare else parts.module
         self._stepper = Stepper(parts.optimizer, fabric.strategy.precision, recipe)
         self._plateau = Plateau(recipe) if recipe.schedule == PLATEAU else None
         self._average = Average(network.root, recipe.ema) if recipe.ema else None
@@ -204,7 +207,7 @@ class Loop:
         """A batch forward and back. Of the batches behind one step each has a share as large as its samples, and so has
         each device of a batch, so that their gradients add up to those of one batch of them all."""
         fabric, module = self.parts.fabric, self.parts.module
-        values = module(*fabric.to_device(batch))
+        values = self._forward(*fabric.to_device(batch))
         loss = total_loss(values, self.parts.network.losses)
         waits = not steps and self._world > 1  # the devices' gradients are averaged once a step
         with fabric.no_backward_sync(module) if waits else contextlib.nullcontext():
@@ -278,7 +281,7 @@ class Loop:
     # values -----------------------------------------------------------------------------------------------------------
 
     def _add(self, values: Mapping[str, torch.Tensor], loss: torch.Tensor, count: int) -> None:
-        row = torch.stack(row_of(values, loss, self.parts.network)).detach()
+        row = torch.stack([value.detach() for value in row_of(values, loss, self.parts.network)])
         self._losses.append(row[0])
         if not count:  # of a small last batch this device had nothing: it ran a sample so that no other waits
             return

@@ -11,7 +11,7 @@ from torch import nn
 from app.design.schedule import SCHEDULES, decays_all, eps_of, frozen_in, momentum_of, rate_at, rule_for
 from app.design.values import Recipe
 
-__all__ = ["OPTIMIZERS", "SCHEDULES", "make_optimizer", "own_options", "pulled", "rate_at", "set_frozen"]
+__all__ = ["OPTIMIZERS", "SCHEDULES", "make_optimizer", "own_options", "pulled", "rate_at", "set_frozen", "use_fused"]
 
 
 def _sgd(groups: Any, recipe: Recipe) -> torch.optim.Optimizer:
@@ -62,6 +62,18 @@ def make_optimizer(
         for (factor, pull), held in groups.items()
     ]
     return OPTIMIZERS[recipe.optimizer](options, recipe)
+
+
+def use_fused(optimizer: torch.optim.Optimizer) -> None:
+    """On the CPU let Adam's kin step in one kernel: torch's usual way there goes from weight to weight in Python, which
+    takes a small network a tenth of its time. Elsewhere its usual way is quick, and so is SGD's, which copes with
+    weights that join later."""
+    if not isinstance(optimizer, torch.optim.Adam):
+        return
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    if all(type(w.data) is torch.Tensor and w.device.type == "cpu" and w.is_floating_point() for w in weights):
+        for group in optimizer.param_groups:
+            group["fused"], group["foreach"] = True, False
 
 
 def pulled(key: str, weight: torch.Tensor, recipe: Recipe) -> bool:

@@ -149,9 +149,10 @@ class RunFolder:
             self._csv.flush()
         except OSError as error:
             raise RunError(f"{self.metrics} cannot be written: {error.strerror or error}.") from None
-        events = self.events()
-        for name, value in values.items():
-            events.add_scalar(f"{name}/{split}", value, step)
+        try:
+            self.events().add_point({f"{name}/{split}": value for name, value in values.items()}, step)
+        except OSError as error:
+            raise RunError(f"{self.path / 'events'} cannot be written: {error.strerror or error}.") from None
 
     def events(self) -> Any:
         """The writer of TensorBoard's events."""
@@ -160,17 +161,14 @@ class RunFolder:
         return self._events
 
     def _start_events(self, step: int | None) -> None:
-        from tensorboardX import SummaryWriter  # only where a run is written: it takes a while to import
+        from app.engine.events import Events  # only where a run is written: it takes a while to import
 
-        purge = None if step is None else step + 1
-        folder = self.path / "events"
-        # A file's name has its second and host alone: one that is opened in the same second would overwrite another.
-        number = len(list(folder.glob("events.*"))) if folder.is_dir() else 0
-        self._events = SummaryWriter(str(folder), purge_step=purge, flush_secs=20, filename_suffix=f".{number:04}")
+        self._events = Events(self.path / "events", step)
 
     def _close_events(self) -> None:
         if self._events is not None:
-            self._events.close()
+            with contextlib.suppress(OSError):  # the curves are whole in metrics.csv
+                self._events.close()
             self._events = None
 
     def log(self, line: str) -> None:

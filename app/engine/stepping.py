@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from app.design.values import Recipe
-from app.engine.optim import FACTOR, PULLED
+from app.engine.optim import FACTOR, PULLED, use_fused
 from app.engine.sharding import put, whole
 
 
@@ -30,6 +30,7 @@ class Stepper:
         self._optimizer, self._recipe = optimizer, recipe
         self._bare = getattr(optimizer, "optimizer", optimizer)
         """Under Fabric's wrapper: what a scaler of gradients knows."""
+        use_fused(self._bare)
         self._scaled = precision if getattr(precision, "scaler", None) is not None else None
         self._changes = bool(recipe.l1 or recipe.l2 or recipe.clip_norm or recipe.clip_value)
 

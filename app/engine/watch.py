@@ -145,7 +145,11 @@ class Watch:
         self._on_watched(told)
         if self._folder is not None:
             append(self._folder.path, told)
-            _events(self._folder, told)
+            try:
+                _events(self._folder, told)
+            except OSError as error:
+                place = self._folder.path / "events"
+                raise RunError(f"{place} cannot be written: {error.strerror or error}.") from None
 
     def not_finite(self, epoch: int, step: int, trouble: Trouble) -> None:
         """Tell what broke the run, beside what was seen last."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.engine.runs import RunFolder, read_metrics
+from app.engine.runs import RunError, RunFolder, read_metrics
 from app.engine.train import train
 from tests.engine.designs import SHORT, digits
 
@@ -42,6 +42,8 @@ def by_records(folder: Path) -> Scalars:
             if event.HasField("session_log") and event.session_log.status == SessionLog.START:
                 found = {tag: [p for p in line if p[0] < event.step] for tag, line in found.items()}
             for value in event.summary.value:
+                if value.HasField("histo"):
+                    continue
                 found.setdefault(value.tag, []).append((event.step, value.simple_value))
     return found
 
@@ -80,3 +82,11 @@ def test_a_run_and_a_resumed_one_are_what_the_table_says(tmp_path: Path) -> None
     train(digits(), SHORT, run=run, device="cpu", resume=True)
     assert_same_as_table(run)
     assert {"loss/train", "loss/validation", "loss/test", "accuracy/train"} <= set(scalars(run / "events"))
+
+
+def test_events_that_cannot_be_written_end_in_a_sentence(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path / "run", digits())
+    (tmp_path / "run" / "events").write_text("in the way")
+    with pytest.raises(RunError, match=r"events cannot be written: "):
+        folder.write(1, 5, "train", {"loss": 0.5})
+    folder.close()

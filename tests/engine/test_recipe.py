@@ -100,14 +100,14 @@ OPTIMIZERS: dict[str, tuple[dict[str, Any], Callable[[nn.Module], torch.optim.Op
         {"momentum": 0.8, "nesterov": True, "weight_decay": 0.1, "decay_all": False},
         lambda m: SGD(spared(m, 0.1), lr=1, momentum=0.8, nesterov=True),
     ),
-    "adam": ({"optimizer": "adam"}, lambda m: torch.optim.Adam(m.parameters(), weight_decay=0.01)),
+    "adam": ({"optimizer": "adam"}, lambda m: torch.optim.Adam(m.parameters(), weight_decay=0.01, fused=True)),
     "adamw": (
         {"optimizer": "adamw", "weight_decay": 0.2, "beta1": 0.8, "beta2": 0.95, "eps": 1e-6},
-        lambda m: torch.optim.AdamW(spared(m, 0.2), betas=(0.8, 0.95), eps=1e-6),
+        lambda m: torch.optim.AdamW(spared(m, 0.2), betas=(0.8, 0.95), eps=1e-6, fused=True),
     ),
     "adamw, all": (
         {"optimizer": "adamw", "weight_decay": 0.2, "decay_all": True},
-        lambda m: torch.optim.AdamW(m.parameters(), weight_decay=0.2),
+        lambda m: torch.optim.AdamW(m.parameters(), weight_decay=0.2, fused=True),
     ),
     "rmsprop": (
         {"optimizer": "rmsprop", "momentum": 0.9, "alpha": 0.9, "eps": 1e-3, "learning_rate": 0.001},

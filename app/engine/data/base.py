@@ -16,6 +16,7 @@ import torch
 
 from app.design.augment import live
 from app.engine.data.fit import DataError, written
+from examples import shipped
 
 if TYPE_CHECKING:
     from app.design.values import DataStep, Recipe
@@ -356,4 +357,4 @@ def find_path(kind: str, path: str) -> Path:
     """The path that a kind needs. Raises DataError where none is given."""
     if not path:
         raise DataError(f"`{kind}` needs a path: write `{kind}:PATH`.")
-    return Path(path).expanduser()
+    return shipped(Path(path).expanduser())

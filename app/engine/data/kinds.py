@@ -80,7 +80,7 @@ def dataset_of(spec: str) -> Dataset | None:
     kind = KINDS.get(name)
     if kind is None or kind.look is None or not path:
         return kind.card if kind is not None else None
-    place = Path(path).expanduser()
+    place = find_path(name, path)
     try:
         stamp = place.stat().st_mtime_ns if place.is_file() or place.is_dir() else -1
     except OSError:

@@ -1,0 +1,1 @@
+"""Designs that are trained for the table in the README; see README.md beside."""
