@@ -85,7 +85,8 @@ class RunPages(QWidget):
         at = self._page if there[self._page] else CURVES
         with QSignalBlocker(self.tabs):  # the page that a person chose comes back with a run that has it
             for index, seen in enumerate(there):
-                self.tabs.setTabVisible(index, seen)
+                if self.tabs.isTabVisible(index) != seen:  # said twice, Qt forgets to lay the tabs out
+                    self.tabs.setTabVisible(index, seen)
             self.tabs.setCurrentIndex(at)
         self.tabs.setVisible(any(there[1:]))
         if at == SAMPLES and self.samples is None:

@@ -37,7 +37,10 @@ def test_masks_are_seen_to_improve_and_ones_own_picture_and_row_are_tried(
     window = real_window
     file.save(masks(epochs=2, batch_size=40), tmp_path / "masks.netloom")
     panel = trained(window, qtbot, tmp_path / "masks.netloom")
+    tabs = panel.views.tabs
+    qtbot.waitUntil(lambda: tabs.isVisible() and tabs.isTabVisible(3) and tabs.tabRect(3).right() <= tabs.width())
     turn(panel, "Samples")
+    qtbot.waitUntil(lambda: panel.views.samples is not None)
     view = panel.views.samples
     qtbot.waitUntil(view.isVisible)
     assert view.epoch.text() == "epoch 2" and view.score.text().endswith("% of pixels right")
