@@ -112,7 +112,7 @@ class Loop:
         self._begun_frozen = frozenset(name for name, weight in self._weights_by_name if not weight.requires_grad)
         # Fabric's wrapper has nothing to do here, which takes a small network a hundredth of its time
         bare = self._world == 1 and recipe.precision == "32" and not recipe.compile and not is_sharded(network.root)
-        self._forward: Callable[..., Any] = network.module if bare else parts.module
+        self._forward: Callable[..., Any] = parts.module.module if bare else parts.module
         self._stepper = Stepper(parts.optimizer, fabric.strategy.precision, recipe)
         self._plateau = Plateau(recipe) if recipe.schedule == PLATEAU else None
         self._average = Average(network.root, recipe.ema) if recipe.ema else None
@@ -359,6 +359,8 @@ class Loop:
         self._began += held
         self._epoch_began += held
         self._saved += held
+        if self.parts.watch is not None:
+            self.parts.watch.rest(held)
         return self._together.order(None, lambda: STOP if self._cancelled() else GO, GO)
 
     def _control(self, now: float) -> int:

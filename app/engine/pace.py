@@ -6,13 +6,15 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import NamedTuple
 
 import torch
 
 GLANCE = 0.05
 """Seconds between two looks whether a pause is over."""
+
+
+_PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 0
 
 
 class Pace(NamedTuple):
@@ -28,8 +30,8 @@ class Pace(NamedTuple):
 def memory() -> int:
     """Bytes of memory that this process has now (on macOS: had at most); 0 on Windows, where it is not asked for."""
     if sys.platform == "linux":
-        pages = Path("/proc/self/statm").read_text(encoding="ascii").split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+        with open("/proc/self/statm", "rb", buffering=0) as counted:
+            return int(counted.read().split()[1]) * _PAGE
     if sys.platform == "win32":
         return 0
     import resource

@@ -93,6 +93,10 @@ class Watch:
         next_one = self._spent / self._made
         return self._spent + next_one <= SHARE * (time.monotonic() - self._began)
 
+    def rest(self, seconds: float) -> None:
+        """The run stood still for so long: a pause is no time of which a share may be spent."""
+        self._began += seconds
+
     @property
     def share(self) -> float:
         """Of the time since it began, what watching took."""

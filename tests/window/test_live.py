@@ -1,10 +1,11 @@
-"""A run in the real window with the real engine: pause, stop, resume, continue with the changed drawing, compare."""
+"""A run in the real window with the real engine: data, pause, stop, resume, continue with a changed design, compare."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QTreeWidget
@@ -20,11 +21,17 @@ from tests.window.test_whole import analysed, click_button, click_tab, type_sett
 CTRL = Qt.KeyboardModifier.ControlModifier
 
 
-def test_pause_stop_resume_continue_with_the_changed_drawing_and_compare(
+def test_choose_data_train_pause_stop_resume_continue_with_the_changed_drawing_and_compare(
     real_window: MainWindow, qtbot: Any, tmp_path: Path
 ) -> None:
     window = real_window
     window.files.open(Path(examples.path("digits")))
+    window.document.edit("Take the data out", lambda d: replace(d, recipe=replace(d.recipe, data="")))
+    chosen = click_tab(window, "Data")
+    click_button(chosen.empty, "Use handwritten digits")
+    qtbot.waitUntil(lambda: chosen.grid.isVisible() and sum(chosen.classes.counts) == 1257, timeout=ENGINE)
+    assert window.document.design.recipe.data == "digits" and not chosen.rows
+
     panel = click_tab(window, "Training")
     panel.form.epochs.setValue(400)
     panel.form.learning_rate.selectAll()

@@ -185,3 +185,9 @@ def _regions(m: Any, seen: Seen) -> Axes:
 @sizes("BoxesToRegions")
 def _boxes(m: Any, seen: Seen) -> Axes:
     return {0: put("B*L", B=seen.x[0], L=seen.x[1]), 1: Formula("1 + 4", "1 + 4")}
+
+
+@sizes("ConfusionMatrix")
+def _each_against_each(m: Any, seen: Seen) -> Axes:
+    classes = Formula("2", "2") if m.K == 1 else Formula("K", str(m.K))  # one score is for yes, and against it for no
+    return {0: classes, 1: classes}
