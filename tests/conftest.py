@@ -39,13 +39,3 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         shared = any(definitions[-1].scope == "module" for definitions in made)
         if shared and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of a file that share what is made once for it stay in one process: else each makes it for itself."""
-    for item in items:
-        made = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
-        shared = any(definitions[-1].scope == "module" for definitions in made)
-        if shared and item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))

@@ -41,8 +41,8 @@ BEGIN, END = "<!-- the table of `python -m tests.results` -->", "<!-- its end --
 HEAD = f"""# Trained from the drawing
 
 What Netloom's own training makes of drawings, by the recipe in the file of each, on the CPU. The numbers are those of
-the test split with the weights that were best in validation: the mean of {len(SEEDS)} runs, in brackets the least
-and the most. Each run has a seed of its own for weights, order and the division of the data, and none of these seeds was
+the test split with the weights that were best in validation: the mean of {len(SEEDS)} runs, in brackets the least and
+the most. Each run has a seed of its own for weights, order and the division of the data, and none of these seeds was
 used while designs and recipes were chosen. All of it is made by `python -m tests.results` (with names it measures
 those anew); `netloom train digits_lenet` trains one. "At the start" is validation after the first epoch, with SimCLR
 the untrained encoder. Times are those of one run on one slow core.
