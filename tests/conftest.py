@@ -32,9 +32,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "local")
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Tests of a file that share what is made once for it stay in one process: else each makes it for itself."""
-    for item in items:
+    for item in items if config.pluginmanager.hasplugin("xdist") else ():
         made = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
         shared = any(definitions[-1].scope == "module" for definitions in made)
         if shared and item.get_closest_marker("xdist_group") is None:

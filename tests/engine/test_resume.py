@@ -72,6 +72,7 @@ train(digits(), FOUR, run=Path(sys.argv[1]), device="cpu", cancelled=cancelled)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no SIGKILL here")
+@pytest.mark.slow  # one moment of the ten in test_recipe_resume.py, but always the same
 def test_killed_and_resumed_is_the_same_bit_for_bit(straight: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     home = Path(__file__).parents[2]

@@ -42,6 +42,7 @@ def choose(box: QComboBox, id: str) -> None:
     raise AssertionError(f"{id} is not offered")
 
 
+@pytest.mark.slow  # 30 s: what is told, paused and ended is tried in the engine's tests
 def test_two_devices_are_trained_on_like_one(real_window: MainWindow, qtbot: Any, tmp_path: Path) -> None:
     window = real_window
     devices = window.engines.last_devices
