@@ -30,6 +30,7 @@ class RunPages(QWidget):
         self.tabs = QTabBar(self)
         self.tabs.setAccessibleName("Curves, confusion matrix, layers or samples")
         self.tabs.setExpanding(False)
+        self.tabs.setUsesScrollButtons(False)  # the words beside the tabs are cut short instead
         self.tabs.setDrawBase(False)
         self.tabs.setStyleSheet("QTabBar::tab { padding: 3px 10px; }")  # low: the panel under the canvas is, too
         for title in TITLES:
