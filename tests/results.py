@@ -45,7 +45,7 @@ the test split with the weights that were best in validation: the mean of {len(S
 the most. Each run has a seed of its own for weights, order and the division of the data, and none of these seeds was
 used while designs and recipes were chosen. All of it is made by `python -m tests.results` (with names it measures
 those anew); `netloom train digits_lenet` trains one. "At the start" is validation after the first epoch, with SimCLR
-the untrained encoder. Times are those of one run on one slow core.
+the untrained encoder. Times are those of one run on one core, while other work ran beside some of them.
 
 """
 

