@@ -39,21 +39,8 @@ def overlap(
     return both, found.sum(places) - both, truth.sum(places) - both
 
 
-@block(
-    "Dice loss", category="Loss", paper="Milletari et al. 2016, V-Net, arXiv:1606.04797", icon="combine",
-    helps="Segmentation where the object is small against the rest: a class counts the same whether it has ten pixels "
-          "or a million. Usually added to cross-entropy, which smooths the first epochs.",
-    hurts="A class that is absent from the batch gives a value that says little, so small batches are noisy. It rounds "
-          "thin structures off, and probabilities come out near 0 or 1.",
-    aliases=("f1", "overlap", "segmentation", "medical"),
-    inputs={"x": _SCORES, "target": _MASK}, outputs={"loss": "scalar"}, exempt={"onnx": NO_EXPORT},
-    weight=WEIGHT, over=_OVER, background=_BACKGROUND, smooth=_SMOOTH, ignore_index=IGNORE,
-)  # fmt: skip
-class DiceLoss(nn.Module):
-    """One minus the Dice overlap: twice what both share, divided by the sizes of both, averaged over the classes.
-
-    Probabilities count in the place of a hard mask, so that there is a gradient.
-    """
+class _Overlap(nn.Module):
+    """What losses that measure an overlap are told."""
 
     def __init__(
         self, weight: float = 1.0, over: Region = "batch", background: bool = True, smooth: float = 1.0,
@@ -66,8 +53,29 @@ class DiceLoss(nn.Module):
         self.smooth = smooth
         self.ignore_index = ignore_index
 
+    def parts(self, x: torch.Tensor, target: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """How much of each class is found, is found wrongly, and is missed."""
+        return overlap(x, target, self.over, self.background, self.ignore_index)
+
+
+@block(
+    "Dice loss", category="Loss", paper="Milletari et al. 2016, V-Net, arXiv:1606.04797", icon="combine",
+    helps="Segmentation where the object is small against the rest: a class counts the same whether it has ten pixels "
+          "or a million. Usually added to cross-entropy, which smooths the first epochs.",
+    hurts="A class that is absent from the batch gives a value that says little, so small batches are noisy. It rounds "
+          "thin structures off, and probabilities come out near 0 or 1.",
+    aliases=("f1", "overlap", "segmentation", "medical"),
+    inputs={"x": _SCORES, "target": _MASK}, outputs={"loss": "scalar"}, exempt={"onnx": NO_EXPORT},
+    weight=WEIGHT, over=_OVER, background=_BACKGROUND, smooth=_SMOOTH, ignore_index=IGNORE,
+)  # fmt: skip
+class DiceLoss(_Overlap):
+    """One minus the Dice overlap: twice what both share, divided by the sizes of both, averaged over the classes.
+
+    Probabilities count in the place of a hard mask, so that there is a gradient.
+    """
+
     def forward(self, x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        both, wrong, missed = overlap(x, target, self.over, self.background, self.ignore_index)
+        both, wrong, missed = self.parts(x, target)
         share = (2 * both + self.smooth) / (2 * both + wrong + missed + self.smooth).clamp(min=1e-12)
         return self.weight * (1 - share).mean()
 
@@ -86,7 +94,7 @@ class DiceLoss(nn.Module):
                   min=0.1),
     over=_OVER, background=_BACKGROUND, smooth=_SMOOTH, ignore_index=IGNORE,
 )  # fmt: skip
-class TverskyLoss(nn.Module):
+class TverskyLoss(_Overlap):
     """One minus an overlap in which misses and false alarms have weights of their own, averaged over the classes.
 
     The overlap is what both share, divided by that and by the weighted pixels of each kind of error.
@@ -96,16 +104,11 @@ class TverskyLoss(nn.Module):
         self, weight: float = 1.0, wrong: float = 0.3, missed: float = 0.7, gamma: float = 1.0, over: Region = "batch",
         background: bool = True, smooth: float = 1.0, ignore_index: int | None = None,
     ) -> None:  # fmt: skip
-        super().__init__()
-        self.weight = weight
+        super().__init__(weight, over, background, smooth, ignore_index)
         self.wrong, self.missed, self.gamma = wrong, missed, gamma
-        self.over = over
-        self.background = background
-        self.smooth = smooth
-        self.ignore_index = ignore_index
 
     def forward(self, x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        both, wrong, missed = overlap(x, target, self.over, self.background, self.ignore_index)
+        both, wrong, missed = self.parts(x, target)
         whole = both + self.wrong * wrong + self.missed * missed + self.smooth
         loss = 1 - (both + self.smooth) / whole.clamp(min=1e-12)
         if self.gamma != 1:
@@ -123,24 +126,13 @@ class TverskyLoss(nn.Module):
     inputs={"x": _SCORES, "target": _MASK}, outputs={"loss": "scalar"}, exempt={"onnx": NO_EXPORT},
     weight=WEIGHT, over=_OVER, background=_BACKGROUND, smooth=_SMOOTH, ignore_index=IGNORE,
 )  # fmt: skip
-class JaccardLoss(nn.Module):
+class JaccardLoss(_Overlap):
     """One minus intersection over union, with probabilities in the place of a hard mask, averaged over the classes.
 
     The intersection is what both share, the union what either has.
     """
 
-    def __init__(
-        self, weight: float = 1.0, over: Region = "batch", background: bool = True, smooth: float = 1.0,
-        ignore_index: int | None = None,
-    ) -> None:  # fmt: skip
-        super().__init__()
-        self.weight = weight
-        self.over = over
-        self.background = background
-        self.smooth = smooth
-        self.ignore_index = ignore_index
-
     def forward(self, x: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        both, wrong, missed = overlap(x, target, self.over, self.background, self.ignore_index)
+        both, wrong, missed = self.parts(x, target)
         share = (both + self.smooth) / (both + wrong + missed + self.smooth).clamp(min=1e-12)
         return self.weight * (1 - share).mean()

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import nn
 
 from blocks.declare import block, port, setting
+from blocks.losses.common import IGNORE
 from blocks.metrics.counted import (
     AVERAGE,
     CLASS,
     EXEMPT,
-    IGNORE,
     SCORES,
     UNCHECKED,
-    Average,
+    ByClass,
     Counted,
     chosen,
     probabilities,
@@ -69,24 +70,16 @@ class Accuracy(nn.Module):
     inputs={"x": SCORES, "target": CLASS}, outputs={"value": _SHARE}, exempt=EXEMPT,
     average=AVERAGE, ignore_index=IGNORE,
 )  # fmt: skip
-class Precision(Counted):
+class Precision(ByClass):
     """Of all answers that name a class, the share that is right.
 
     It is counted over the whole split. With one score it is that of the answer yes.
     """
 
-    def __init__(self, K: int, average: Average = "macro", ignore_index: int | None = None) -> None:
-        super().__init__()
-        self.K = K
-        self.average = average
-        self.ignore_index = ignore_index
-
-    def meter(self) -> Metric:
+    def kinds(self) -> tuple[Callable[..., Metric], Callable[..., Metric]]:
         from torchmetrics.classification import BinaryPrecision, MulticlassPrecision
 
-        if self.K == 1:
-            return BinaryPrecision(ignore_index=self.ignore_index, **UNCHECKED)
-        return MulticlassPrecision(self.K, average=self.average, ignore_index=self.ignore_index, **UNCHECKED)
+        return BinaryPrecision, MulticlassPrecision
 
 
 @block(
@@ -99,24 +92,16 @@ class Precision(Counted):
     inputs={"x": SCORES, "target": CLASS}, outputs={"value": _SHARE}, exempt=EXEMPT,
     average=AVERAGE, ignore_index=IGNORE,
 )  # fmt: skip
-class Recall(Counted):
+class Recall(ByClass):
     """Of all samples of a class, the share that is found.
 
     It is counted over the whole split. With one score it is that of the answer yes.
     """
 
-    def __init__(self, K: int, average: Average = "macro", ignore_index: int | None = None) -> None:
-        super().__init__()
-        self.K = K
-        self.average = average
-        self.ignore_index = ignore_index
-
-    def meter(self) -> Metric:
+    def kinds(self) -> tuple[Callable[..., Metric], Callable[..., Metric]]:
         from torchmetrics.classification import BinaryRecall, MulticlassRecall
 
-        if self.K == 1:
-            return BinaryRecall(ignore_index=self.ignore_index, **UNCHECKED)
-        return MulticlassRecall(self.K, average=self.average, ignore_index=self.ignore_index, **UNCHECKED)
+        return BinaryRecall, MulticlassRecall
 
 
 @block(
@@ -129,24 +114,16 @@ class Recall(Counted):
     inputs={"x": SCORES, "target": CLASS}, outputs={"value": _SHARE}, exempt=EXEMPT,
     average=AVERAGE, ignore_index=IGNORE,
 )  # fmt: skip
-class F1Score(Counted):
+class F1Score(ByClass):
     """The harmonic mean of precision and recall.
 
     It is counted over the whole split. With one score it is that of the answer yes.
     """
 
-    def __init__(self, K: int, average: Average = "macro", ignore_index: int | None = None) -> None:
-        super().__init__()
-        self.K = K
-        self.average = average
-        self.ignore_index = ignore_index
-
-    def meter(self) -> Metric:
+    def kinds(self) -> tuple[Callable[..., Metric], Callable[..., Metric]]:
         from torchmetrics.classification import BinaryF1Score, MulticlassF1Score
 
-        if self.K == 1:
-            return BinaryF1Score(ignore_index=self.ignore_index, **UNCHECKED)
-        return MulticlassF1Score(self.K, average=self.average, ignore_index=self.ignore_index, **UNCHECKED)
+        return BinaryF1Score, MulticlassF1Score
 
 
 @block(

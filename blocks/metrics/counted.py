@@ -7,6 +7,7 @@ itself keeps nothing: its own forward is the metric of one batch.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import torch
@@ -36,7 +37,6 @@ AVERAGE = setting(
     "`macro`: the mean over the classes; `weighted`: each as often as it occurs; `micro`: all answers together.",
     shown=True,
 )  # fmt: skip
-IGNORE = setting("The number of a class whose places do not count, such as 255 for unlabelled pixels.")
 
 
 class Counted(nn.Module):
@@ -91,6 +91,26 @@ class Counted(nn.Module):
 
     def kind(self) -> torch.dtype:
         return torch.float32
+
+
+class ByClass(Counted):
+    """A counted metric of each class, joined to one number; with one score, of the answer yes alone."""
+
+    def __init__(self, K: int, average: Average = "macro", ignore_index: int | None = None) -> None:
+        super().__init__()
+        self.K = K
+        self.average = average
+        self.ignore_index = ignore_index
+
+    def kinds(self) -> tuple[Callable[..., Metric], Callable[..., Metric]]:
+        """torchmetrics' metric of yes and no, and the one of several classes."""
+        raise NotImplementedError
+
+    def meter(self) -> Metric:
+        binary, multiclass = self.kinds()
+        if self.K == 1:
+            return binary(ignore_index=self.ignore_index, **UNCHECKED)
+        return multiclass(self.K, average=self.average, ignore_index=self.ignore_index, **UNCHECKED)
 
 
 def chosen(x: torch.Tensor) -> torch.Tensor:

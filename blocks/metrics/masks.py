@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import torch
 
 from blocks.declare import block, port, setting
-from blocks.metrics.counted import AVERAGE, CLASS, EXEMPT, IGNORE, SCORES, UNCHECKED, Average, Counted
+from blocks.losses.common import IGNORE
+from blocks.metrics.counted import AVERAGE, CLASS, EXEMPT, SCORES, UNCHECKED, ByClass, Counted
 
 if TYPE_CHECKING:
     from torchmetrics import Metric
@@ -26,24 +28,16 @@ _SHARE = port("scalar", "A share from 0 (nothing fits) to 1 (all of it does).")
     inputs={"x": SCORES, "target": CLASS}, outputs={"value": _SHARE}, exempt=EXEMPT,
     average=AVERAGE, ignore_index=IGNORE,
 )  # fmt: skip
-class MeanIoU(Counted):
+class MeanIoU(ByClass):
     """Intersection over union of each class, over all pixels of the split, averaged over the classes.
 
     Classes that occur neither in the targets nor in the answers are left out of the mean.
     """
 
-    def __init__(self, K: int, average: Average = "macro", ignore_index: int | None = None) -> None:
-        super().__init__()
-        self.K = K
-        self.average = average
-        self.ignore_index = ignore_index
-
-    def meter(self) -> Metric:
+    def kinds(self) -> tuple[Callable[..., Metric], Callable[..., Metric]]:
         from torchmetrics.classification import BinaryJaccardIndex, MulticlassJaccardIndex
 
-        if self.K == 1:
-            return BinaryJaccardIndex(ignore_index=self.ignore_index, **UNCHECKED)
-        return MulticlassJaccardIndex(self.K, average=self.average, ignore_index=self.ignore_index, **UNCHECKED)
+        return BinaryJaccardIndex, MulticlassJaccardIndex
 
 
 @block(
