@@ -9,11 +9,15 @@ from typing import Any
 
 import pytest
 
+from app.design.usual import usual_loss
 from app.window import theme as themes
 from app.window.canvas.view import CanvasView
 from app.window.document import Document
 from app.window.main_window import MainWindow
+from app.window.training import TrainingPanel
 from tests.window.canvas_hands import CARDS, CHAIN, shown
+from tests.window.fake_engines import CARDS as FEW
+from tests.window.fake_engines import FakeEngines, small_design
 
 ENGINE = 60_000
 """Milliseconds for what an engine must first start for."""
@@ -53,6 +57,20 @@ def real_window(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     made.close()
     made.deleteLater()
     qtbot.waitUntil(lambda: not any(map(lives, pids)), timeout=15_000)
+
+
+@pytest.fixture
+def made(qtbot: Any) -> Iterator[tuple[Document, FakeEngines, TrainingPanel]]:
+    """The training panel on a small drawing, with engines that only note what they are asked."""
+    document = Document()
+    document.set_catalogue(FEW)
+    document.load(usual_loss(small_design(data="digits", epochs=3), None, {card.id: card for card in FEW}), None)
+    engines = FakeEngines()
+    panel = TrainingPanel(document, engines)
+    qtbot.addWidget(panel)
+    panel.resize(1200, 260)
+    panel.show()
+    yield document, engines, panel
 
 
 def lives(pid: int) -> bool:

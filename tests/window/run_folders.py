@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from app.design import file
 from app.design.values import Design, Recipe
+from app.window import theme as themes
+from app.window.engines import Engines
+from app.window.main_window import MainWindow
+from app.window.runs_panel import RunsPanel
+from tests.window.canvas_hands import CARDS
+
+FAKE = [sys.executable, "-P", str(Path(__file__).with_name("fake_engine.py"))]
 
 STEPS = 20
 """In an epoch."""
@@ -44,3 +54,22 @@ def run_folder(
         (place / "checkpoints" / name).mkdir(parents=True)
         (place / "checkpoints" / name / "weights.safetensors").write_bytes(b"")
     return place
+
+
+def runs_in_a_window(qtbot: Any, monkeypatch: pytest.MonkeyPatch, count: int) -> Iterator[RunsPanel]:
+    """The list of so many runs of this folder, in the real window with an engine that does nothing."""
+    themes.load_fonts()
+    window = MainWindow(engines=Engines(command=FAKE))
+    monkeypatch.setattr(window.files, "ask_save", lambda: "discard")
+    window.document.set_catalogue(CARDS)
+    window.resize(1366, 900)
+    window.show()
+    window.activateWindow()
+    qtbot.waitUntil(window.isActiveWindow)
+    window.bottom.show_tab("Runs")
+    qtbot.waitUntil(lambda: len(window.shelf.runs) == count)
+    found = window.bottom.panel("Runs")
+    assert isinstance(found, RunsPanel)
+    yield found
+    window.close()
+    window.deleteLater()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,20 +17,16 @@ from app.engine import confusions
 from app.messages import Progress
 from app.messages.confusion import Confusion
 from app.window import kept, run_tables
-from app.window import theme as themes
 from app.window.document import Document
-from app.window.engines import Engines
-from app.window.main_window import MainWindow
 from app.window.run_matrix import MatrixView
 from app.window.runs_panel import RunsPanel
 from app.window.training import TrainingPanel
-from tests.window.canvas_hands import CARDS, CHAIN
+from tests.window.canvas_hands import CHAIN
 from tests.window.fake_engines import CARDS as FEW
 from tests.window.fake_engines import FakeEngines, small_design
-from tests.window.run_folders import run_folder
+from tests.window.run_folders import run_folder, runs_in_a_window
 
 LEFT = Qt.MouseButton.LeftButton
-FAKE = [sys.executable, "-P", str(Path(__file__).with_name("fake_engine.py"))]
 TABLE = Confusion("confusion", ("cat", "dog", "owl"), ((90, 10, 0), (30, 60, 10), (0, 0, 5)))
 TESTED = Confusion("confusion", ("cat", "dog", "owl"), ((9, 1, 0), (3, 6, 1), (0, 0, 0)))
 
@@ -46,21 +41,7 @@ def panel(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     counted = run_folder(tmp_path / "runs" / "counted", CHAIN, began="2026-01-02 11:00:00")
     confusions.write(counted, "validation", 3, 60, [TABLE])
     confusions.write(counted, "test", 3, 60, [TESTED])
-    themes.load_fonts()
-    window = MainWindow(engines=Engines(command=FAKE))
-    monkeypatch.setattr(window.files, "ask_save", lambda: "discard")
-    window.document.set_catalogue(CARDS)
-    window.resize(1366, 900)
-    window.show()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
-    window.bottom.show_tab("Runs")
-    qtbot.waitUntil(lambda: len(window.shelf.runs) == 2)
-    found = window.bottom.panel("Runs")
-    assert isinstance(found, RunsPanel)
-    yield found
-    window.close()
-    window.deleteLater()
+    yield from runs_in_a_window(qtbot, monkeypatch, 2)
 
 
 def turn(panel: Any, title: str) -> None:

@@ -17,20 +17,17 @@ from app.messages.data import ShownSample
 from app.messages.predictions import Answer, Predicted, Reading, Shown
 from app.messages.preview import Look, Tile
 from app.window import kept
-from app.window import theme as themes
 from app.window.document import Document
-from app.window.engines import Engines
-from app.window.main_window import MainWindow
 from app.window.run_samples import HELD, History
 from app.window.runs_panel import RunsPanel
 from app.window.samples_grid import lines_of, tiles_of
 from app.window.samples_view import SamplesView
 from app.window.training import TrainingPanel
-from tests.window.canvas_hands import CARDS, CHAIN
+from tests.window.canvas_hands import CHAIN
 from tests.window.fake_engines import CARDS as FEW
 from tests.window.fake_engines import FakeEngines, small_design
-from tests.window.run_folders import run_folder
-from tests.window.test_confusion import FAKE, turn
+from tests.window.run_folders import run_folder, runs_in_a_window
+from tests.window.test_confusion import turn
 
 LEFT = Qt.MouseButton.LeftButton
 
@@ -67,21 +64,7 @@ def panel(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     told = run_folder(tmp_path / "runs" / "told", CHAIN, began="2026-01-02 11:00:00")
     for epoch in range(1, 6):
         samples.write(told, said(epoch))
-    themes.load_fonts()
-    window = MainWindow(engines=Engines(command=FAKE))
-    monkeypatch.setattr(window.files, "ask_save", lambda: "discard")
-    window.document.set_catalogue(CARDS)
-    window.resize(1366, 900)
-    window.show()
-    window.activateWindow()
-    qtbot.waitUntil(window.isActiveWindow)
-    window.bottom.show_tab("Runs")
-    qtbot.waitUntil(lambda: len(window.shelf.runs) == 2)
-    found = window.bottom.panel("Runs")
-    assert isinstance(found, RunsPanel)
-    yield found
-    window.close()
-    window.deleteLater()
+    yield from runs_in_a_window(qtbot, monkeypatch, 2)
 
 
 def opened(panel: Any, qtbot: Any) -> SamplesView:

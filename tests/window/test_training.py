@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QPushButton
 
 from app.design.file import FileError
-from app.design.usual import usual_loss
 from app.design.values import Design, Settings
 from app.messages import Analysis, Progress, Train, Trained
 from app.messages.reports import Named, Problem, Tensor
@@ -23,19 +21,6 @@ from tests.window.fake_engines import CARDS, DEVICES, FakeEngines, small_design
 
 LEFT = Qt.MouseButton.LeftButton
 BY_ID = {card.id: card for card in CARDS}
-
-
-@pytest.fixture
-def made(qtbot: Any) -> Iterator[tuple[Document, FakeEngines, TrainingPanel]]:
-    document = Document()
-    document.set_catalogue(CARDS)
-    document.load(usual_loss(small_design(data="digits", epochs=3), None, BY_ID), None)
-    engines = FakeEngines()
-    panel = TrainingPanel(document, engines)
-    qtbot.addWidget(panel)
-    panel.resize(1200, 260)
-    panel.show()
-    yield document, engines, panel
 
 
 def click(widget: QPushButton) -> None:

@@ -4,7 +4,6 @@ then a fake engine for the rest."""
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,11 @@ from PySide6.QtWidgets import QPushButton, QWidget
 
 from app.design import edits
 from app.design.changes import SetRecipe
-from app.design.usual import usual_loss
 from app.design.values import Design, End, Node, Recipe, Settings, Wire
 from app.messages.reports import Fix
 from app.messages.watch import NAME, Histogram, LayerWatch, Trouble, Watched, encode
 from app.window.canvas import painting
 from app.window.canvas.tips import tip
-from app.window.document import Document
 from app.window.main_window import MainWindow
 from app.window.problems import ProblemsPanel
 from app.window.runs import FINISHED
@@ -34,7 +31,7 @@ from app.window.watch_page import WatchPage
 from app.window.watch_pictures import power
 from tests.window.canvas_hands import shown
 from tests.window.conftest import ENGINE
-from tests.window.fake_engines import CARDS, FakeEngines, small_design
+from tests.window.fake_engines import CARDS, small_design
 from tests.window.test_access import faults
 
 LEFT = Qt.MouseButton.LeftButton
@@ -138,19 +135,6 @@ def test_nodes_that_fare_ill_are_lit_while_training_and_after(qtbot: Any, real_w
 
 
 # with a fake engine ---------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def made(qtbot: Any) -> Iterator[tuple[Document, FakeEngines, TrainingPanel]]:
-    document = Document()
-    document.set_catalogue(CARDS)
-    document.load(usual_loss(small_design(data="digits", epochs=3), None, BY_ID), None)
-    engines = FakeEngines()
-    panel = TrainingPanel(document, engines)
-    qtbot.addWidget(panel)
-    panel.resize(1200, 260)
-    panel.show()
-    yield document, engines, panel
 
 
 def layer(id: str, gradient: float = 1e-3) -> LayerWatch:
