@@ -18,10 +18,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.design import changes
 from app.design.values import Design
 from app.messages.data import PROBLEM_CODES, DataShown
-from app.messages.reports import Fix, Problem
+from app.messages.reports import Problem
 from app.window import parts
 from app.window.data_counts import ClassBars, SplitBar
 from app.window.data_form import DataForm
@@ -30,7 +29,7 @@ from app.window.data_samples import RowTable, SampleGrid
 from app.window.document import Document
 from app.window.files import dropped_file
 from app.window.notice import Button, Notice, fill
-from app.window.problems import ProblemRow
+from app.window.problems import ProblemRow, ProblemRows
 from app.window.theme import theme
 
 LEFT, RIGHT = 240, 198
@@ -69,7 +68,6 @@ class DataPanel(QWidget):
         self.classes_title = parts.label("Classes", "heading")
         self.shares = SplitBar(self)
         self.about = parts.label("", "soft", wrap=True)
-        self.rows: list[ProblemRow] = []
         self._problems: tuple[Problem, ...] | None = None
         self._bodies = QStackedWidget(self)
         self._arrange()
@@ -105,7 +103,8 @@ class DataPanel(QWidget):
         progress.addWidget(self.status)
         progress.addWidget(self.cancel)
         holder = parts.area("content")
-        self._list = QVBoxLayout(holder)
+        self._list = ProblemRows(self._document, holder)
+        self._list.chosen.connect(self.chosen)
         self._list.setContentsMargins(0, 0, 0, 0)
         self._list.setSpacing(0)
         self._list.addStretch(1)
@@ -302,29 +301,20 @@ class DataPanel(QWidget):
 
     # how it fits the drawing ------------------------------------------------------------------------------------------
 
+    @property
+    def rows(self) -> list[ProblemRow]:
+        """What the check says, with its fixes."""
+        return self._list.rows
+
     def _refresh_problems(self) -> None:
         """Show what the check says of this data and the drawing, with its fixes."""
         problems = tuple(p for p in self._document.open_problems if p.code in PROBLEM_CODES)
         if problems == self._problems:
             return
         self._problems = problems
-        for row in self.rows:
-            self._list.removeWidget(row)
-            row.hide()
-            row.deleteLater()
-        self.rows = []
-        for problem in problems:
-            row = ProblemRow(problem, self._document.analysis)
-            row.chosen.connect(self.chosen)
-            row.fix_chosen.connect(self._apply)
-            self._list.insertWidget(len(self.rows), row)
-            self.rows.append(row)
+        self._list.fill(problems)
         self._misfits.setVisible(bool(problems))
         self._misfits.fit(self.rows)
-
-    def _apply(self, _problem: Problem, fix: Fix) -> None:
-        catalogue = self._document.catalogue
-        self._document.edit(fix.title, lambda design: changes.apply(design, fix.changes, catalogue))
 
     # choosing ---------------------------------------------------------------------------------------------------------
 

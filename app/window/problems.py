@@ -86,6 +86,37 @@ class ProblemRow(QFrame):
                 super().keyPressEvent(event)
 
 
+class ProblemRows(QVBoxLayout):
+    """Rows of problems, one under the other; what fixes change is one undo step of the document."""
+
+    chosen = Signal(object)
+
+    def __init__(self, document: Document, holder: QWidget | None = None) -> None:
+        super().__init__(*(() if holder is None else (holder,)))
+        self._document = document
+        self.rows: list[ProblemRow] = []
+
+    def fill(self, problems: tuple[Problem, ...]) -> None:
+        """Put a row for each of these in the place of those that are there."""
+        for row in self.rows:
+            self.removeWidget(row)
+            row.hide()
+            row.deleteLater()
+        self.rows = []
+        for problem in problems:
+            row = ProblemRow(problem, self._document.analysis)
+            row.chosen.connect(self.chosen)
+            row.fix_chosen.connect(self.apply)
+            row.consent_wanted.connect(self._document.consent.wanted)
+            self.insertWidget(len(self.rows), row)
+            self.rows.append(row)
+
+    def apply(self, _problem: Problem, fix: Fix) -> bool:
+        """Make a fix's edits as one undo step."""
+        catalogue = self._document.catalogue
+        return self._document.edit(fix.title, lambda d: changes.apply(d, fix.changes, catalogue))
+
+
 class ProblemsPanel(QScrollArea):
     """What analysis complains of."""
 
@@ -96,7 +127,6 @@ class ProblemsPanel(QScrollArea):
         super().__init__(parent)
         self._document = document
         self._shown: tuple[Problem, ...] | None = None
-        self.rows: list[ProblemRow] = []
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # its rows take the keys
@@ -114,14 +144,19 @@ class ProblemsPanel(QScrollArea):
         state.addWidget(self._state_icon)
         state.addWidget(self.state, 1)
         self._box.addWidget(self._state_row)
-        self._list = QVBoxLayout()
+        self._list = ProblemRows(document)
         self._list.setSpacing(2)
+        self._list.chosen.connect(self.chosen)
         self._box.addLayout(self._list)
         self._box.addStretch()
         self.setWidget(holder)
         document.analysed.connect(self.refresh)
         theme.changed.connect(self._paint_icons)
         self.refresh()
+
+    @property
+    def rows(self) -> list[ProblemRow]:
+        return self._list.rows
 
     def refresh(self) -> None:
         """Show the problems of the present analysis."""
@@ -137,22 +172,8 @@ class ProblemsPanel(QScrollArea):
         self._state_row.setVisible(analysis is None or not problems or len(problems) > SHOWN)
         if problems != self._shown:
             self._shown = problems
-            self._fill(problems[:SHOWN])
+            self._list.fill(problems[:SHOWN])
         self._paint_icons()
-
-    def _fill(self, problems: tuple[Problem, ...]) -> None:
-        for row in self.rows:
-            self._list.removeWidget(row)
-            row.hide()
-            row.deleteLater()
-        self.rows = []
-        for problem in problems:
-            row = ProblemRow(problem, self._document.analysis)
-            row.chosen.connect(self.chosen)
-            row.fix_chosen.connect(self.apply)
-            row.consent_wanted.connect(self._document.consent.wanted)
-            self._list.addWidget(row)
-            self.rows.append(row)
 
     def _paint_icons(self) -> None:
         calm = self._document.analysis is None
@@ -160,8 +181,3 @@ class ProblemsPanel(QScrollArea):
         self._state_icon.setPixmap(icon("clock" if calm else "circle-check", shade).pixmap(QSize(16, 16)))
         for row in self.rows:
             row.paint_icon()
-
-    def apply(self, problem: Problem, fix: Fix) -> bool:
-        """Make a fix's edits as one undo step."""
-        catalogue = self._document.catalogue
-        return self._document.edit(fix.title, lambda d: changes.apply(d, fix.changes, catalogue))
