@@ -17,6 +17,7 @@ from app.messages.augment import Augmented, GetAugmented
 from app.messages.confusion import Confusion
 from app.messages.data import Dataset, DataShown, FindKind, GetData, KindFound, Working
 from app.messages.forecast import ForecastMemory, MemoryForecast
+from app.messages.onnx import Certificate, OnnxOptions
 from app.messages.parts import Fields, GetFields, GetParts, Parts
 from app.messages.predictions import Answer as Answer
 from app.messages.predictions import GetForm, Predict, Predicted, Prediction, SampleForm
@@ -84,13 +85,16 @@ class Train(msgspec.Struct, frozen=True, tag=True):
 
 
 class Export(msgspec.Struct, frozen=True, tag=True):
-    """Write the design in another form; with `run` that run's trained weights go into it."""
+    """Write the design in another form; with `run` that run's trained weights go into it. `name` is the file's, without
+    its suffix."""
 
     job: str
     design: Design
     to: str = "onnx"
     variant: str = ""
     run: str = ""
+    name: str = "model"
+    onnx: OnnxOptions = OnnxOptions()
 
 
 class OpenUp(msgspec.Struct, frozen=True, tag=True):
@@ -261,14 +265,17 @@ class Trained(msgspec.Struct, frozen=True, tag=True):
 
 
 class Exported(msgspec.Struct, frozen=True, tag=True):
-    """An export is complete: its file has arrived as Chunks. `report` says what was checked, one line each;
-    `difference` is the largest absolute difference to torch."""
+    """An export is complete: its file, and those `beside` it, have arrived as Chunks. `report` says what was checked,
+    one line each; `difference` is the largest absolute difference to torch."""
 
     job: str
     file: str
     bytes: int
     report: tuple[str, ...]
     difference: float | None = None
+    beside: tuple[tuple[str, int], ...] = ()
+    """Names and bytes: weights that stand apart, the certificate"""
+    certificate: Certificate | None = None
 
 
 class Chunk(msgspec.Struct, frozen=True, tag=True):

@@ -90,11 +90,13 @@ class KindFound(msgspec.Struct, frozen=True, tag=True):
 
 
 class Working(msgspec.Struct, frozen=True, tag=True):
-    """How far a job is that has no epochs: `done` of `total` samples were looked at."""
+    """How far a job is that has no epochs: `done` of `total` samples, or steps of an export, where `step` says what is
+    being done."""
 
     job: str
     done: int
     total: int
+    step: str = ""
 
 
 class ShownSample(msgspec.Struct, frozen=True, omit_defaults=True):
