@@ -15,8 +15,8 @@ from app.engine.augment.joining import PREPROCESSING, note_in_onnx, preprocessin
 from app.engine.checkpoint import CheckpointError
 from app.engine.compile import Network, compile_design, shared_analyser
 from app.engine.data import DataError, open_data, options_of
-from app.engine.onnx_export import ExportError, Report, export_onnx
 from app.engine.runs import Run, load_run
+from app.engine.to_onnx import ExportError, Report, export_onnx
 from app.engine.weights import load as load_file
 
 __all__ = ["FORMATS", "SUFFIXES", "ExportError", "ExportReport", "export"]
@@ -88,7 +88,7 @@ def _network(job: Job) -> tuple[Network, str]:
 def _onnx(job: Job) -> Report:
     network, said = _network(job)
     samples, remark = _held_out(job.run, network)
-    report = export_onnx(network, job.file, samples=samples)
+    report = export_onnx(network, job.file, samples=samples, design=job.design)
     needs, facts = preprocessing(_recipe(job).augment, network.inputs)
     if facts:
         note_in_onnx(job.file, facts)

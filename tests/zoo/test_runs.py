@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from app.design.paths import set_at
 from app.design.values import Design
 from app.engine.compile import InputSpec, Network, TargetSpec, compile_design, shared_analyser
-from app.engine.onnx_export import export_onnx
+from app.engine.to_onnx import export_onnx
 from examples import zoo
 from tests.layers import drawn
 from tests.zoo.references import SMALLEST
