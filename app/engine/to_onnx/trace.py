@@ -178,7 +178,9 @@ def _say_whose(graph: Any, calls: Sequence[Called]) -> None:
         where = {key: node.metadata_props[key] for key in (NODE, BLOCK) if key in node.metadata_props}
         weights = [value.name for value in node.inputs if value is not None and value.name in graph.initializers]
         merged = [home.path for name in weights if (home := _home(name, homes)) and home.module not in shared]
-        merged = [path for path in dict.fromkeys(merged) if path != where.get(NODE)]
+        # equal weights of several nodes may be kept once: whose they are says something of merged nodes alone
+        fused = "Fuse" in node.metadata_props.get("pkg.onnxscript.rewriter.rule_name", "")
+        merged = [path for path in dict.fromkeys(merged) if fused and path != where.get(NODE)]
         node.metadata_props.clear()
         node.metadata_props.update(where)
         if merged:

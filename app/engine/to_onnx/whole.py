@@ -48,6 +48,8 @@ class Whole(NamedTuple):
     meanings: dict[str, str]
     """Output -> what its numbers are, where that is known: probabilities, scores."""
     remarks: tuple[str, ...]
+    exact: frozenset[str]
+    """Paths of the calls that lose too much in fewer bits: boxes, pixels, probabilities."""
 
 
 class Normalise(nn.Module):
@@ -91,8 +93,7 @@ class _Builder:
         self.graph = fx.Graph()
         self.modules: dict[str, nn.Module] = {}
         self.calls: list[Called] = []
-        self.paths: dict[fx.Node, str] = {}
-        """Of the new graph's calls."""
+        self.exact: set[str] = set()
 
     def build(self, numbers: Mapping[str, Numbers], postprocess: bool) -> Whole:
         given: list[tuple[str, fx.Node]] = self._results()
@@ -125,8 +126,9 @@ class _Builder:
         self.graph.output(nodes[0] if len(nodes) == 1 else tuple(nodes))
         module = fx.GraphModule(self.modules, self.graph, class_name="Network").eval()
         return Whole(
-            module, tuple(name for name, _ in results), tuple(self.calls), meanings, self._said(left_off, meanings)
-        )
+            module, tuple(name for name, _ in results), tuple(self.calls), meanings, self._said(left_off, meanings),
+            frozenset(self.exact),
+        )  # fmt: skip
 
     def _results(self) -> list[tuple[str, fx.Node]]:
         end = next(node for node in self.old.nodes if node.op == "output")
@@ -140,7 +142,8 @@ class _Builder:
         step = self._step(node)
         path = step.call.name if step is not None else target.replace(".", "/")
         block = step.call.block if step is not None else type(self.modules[target]).__name__
-        self.paths[made] = path
+        if step is not None and step.card is not None and step.card.category == "Postprocess":
+            self.exact.add(path)
         self.calls.append(Called(path, block, target, made))
 
     def _step(self, node: fx.Node) -> Any:
@@ -152,6 +155,7 @@ class _Builder:
         self.modules[target] = module
         made = self.graph.call_module(target, (before,))
         self.calls.append(Called(f"{kind} {name}", type(module).__name__, target, made))
+        self.exact.add(f"{kind} {name}")
         return made
 
     # what the network is for ------------------------------------------------------------------------------------------

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,16 +15,19 @@ from app.design.values import Design
 from app.engine.compile import InputSpec, Network, shared_analyser
 from app.engine.to_onnx.errors import ExportError, reason
 from app.engine.to_onnx.facts import Facts, properties
+from app.engine.to_onnx.narrow import narrowed, older
 from app.engine.to_onnx.sizes import axes, is_image, other_size
 from app.engine.to_onnx.trace import Traced, quiet, trace
-from app.engine.to_onnx.whole import NOTHING, Called, whole
+from app.engine.to_onnx.whole import NOTHING, Called, Whole, whole
 from app.engine.walk import Walk
 from app.messages.onnx import OnnxOptions, Precision
 
 ONE_FILE_BYTES = 2 * 10**9 - 2**20
 """A protobuf cannot be larger; heavier weights go into a file beside it."""
-OPSETS = (13, 23)
+OPSETS = (14, 23)
 """The oldest and newest that can be asked for."""
+TRACED = 18
+"""The oldest that torch's exporter writes; older ones are converted."""
 TOLERANCE: dict[Precision, float] = {"fp32": 1e-3, "fp16": 2e-2, "int8": 0.2, "int8-static": 0.2}
 """By so much, as a share of its largest value or of 1, an output may differ from torch's."""
 Notify = Callable[[str, int, int], None]
@@ -75,7 +79,7 @@ def write(
     known of what the outputs are for. `calibration` are samples, one tensor for each Input, for `int8-static`. Raises
     ExportError; nothing that is half written stays.
     """
-    _check_wish(options)
+    _check_wish(options, calibration)
     open_axes = axes(network.inputs, options)
     walk = shared_analyser().walk(design) if design is not None else None
     larger = other_size(design, network.inputs) if options.any_size and design is not None else None
@@ -86,43 +90,98 @@ def write(
     notify("Tracing the network", 0, 3)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        traced = trace(made, network.inputs, open_axes, opset=options.opset, outside=outside)
+        wish = max(options.opset, TRACED) if options.opset else 0
+        traced = trace(made, network.inputs, open_axes, opset=wish, outside=outside)
     if larger is not None and walk is not None:
         _check_open(traced, walk, larger, network)
     opset = _check_graph(traced, network, open_axes, options)
-    notify("Writing the file", 1, 3)
     model = traced.program.model
     model.producer_name, model.producer_version = "netloom", app.__version__
     model.graph.name = facts.design or "network"
     model.metadata_props.clear()
     model.metadata_props.update(properties(facts, network.inputs, open_axes, made.meanings, bool(numbers)))
-    data = file.with_name(file.name + ".data")
-    try:
-        with quiet():
-            traced.program.save(str(file), external_data=outside)
+    notify("Writing the file", 1, 3)
+    with _whole_or_nothing(file):
+        values = traced.values
+        if options.precision == "fp32" and opset == (options.opset or opset):
+            with quiet():
+                traced.program.save(str(file), external_data=outside)
+        else:
+            values = _write_converted(traced, file, options, made, calibration, network)
+            opset = options.opset or opset
         notify("Checking the file", 2, 3)
         _check_file(file)
-    except BaseException as error:
-        for each in (file, data):
-            each.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise ExportError(f"{file} cannot be written: {error.strerror or error}.") from None
-        raise
+    data = _data(file)
     beside = (data,) if data.exists() else ()
-    remarks = list(made.remarks)
+    remarks = [*made.remarks, *_remarks(options, calibration)]
     if options.preprocess and not numbers:
         remarks.append("Nothing is normalised in the file: training took the samples as they are.")
     notify("Written", 3, 3)
     return Written(
         file, beside, network.inputs, traced.outputs, opset, options, open_axes, made.module, made.calls,
-        traced.values, tuple(remarks),
+        values, tuple(remarks),
     )  # fmt: skip
 
 
-def _check_wish(options: OnnxOptions) -> None:
+def _check_wish(options: OnnxOptions, calibration: tuple[torch.Tensor, ...] | None) -> None:
     oldest, newest = OPSETS
     if options.opset and not oldest <= options.opset <= newest:
         raise ExportError(f"The opset is {options.opset}: choose one from {oldest} to {newest}, or the usual one, 0.")
+    if options.precision == "int8-static" and not (calibration and len(calibration[0])):
+        raise ExportError(
+            "int8-static measures its ranges on samples of the training data, but there are none: choose the design's "
+            "data, or take int8, which needs none."
+        )
+
+
+def _remarks(options: OnnxOptions, calibration: tuple[torch.Tensor, ...] | None) -> list[str]:
+    match options.precision:
+        case "fp16":
+            return ["Inside it has numbers of 16 bits; inputs and outputs stay float32."]
+        case "int8":
+            return ["Weights have 8 bits; the runtime finds the ranges of what flows between layers."]
+        case "int8-static":
+            count = len(calibration[0]) if calibration else 0
+            return [f"Weights and what flows between layers have 8 bits, by the ranges of {count} training samples."]
+    return []
+
+
+def _write_converted(
+    traced: Traced, file: Path, options: OnnxOptions, made: Whole, calibration: tuple[torch.Tensor, ...] | None,
+    network: Network,
+) -> dict[str, tuple[str, ...]]:  # fmt: skip
+    """Write the model in fewer bits, or in an older opset. Returns the values of each call that are still there."""
+    import onnx
+
+    samples = {spec.name: value for spec, value in zip(network.inputs, calibration or (), strict=False)}
+    proto = traced.program.model_proto
+    kept = {p.key: p.value for p in proto.metadata_props}
+    model = older(proto, options.opset) if 0 < options.opset < TRACED else proto
+    if options.precision != "fp32":
+        model = narrowed(model, options.precision, made.exact, samples)
+    onnx.helper.set_model_props(model, kept)
+    model.producer_name, model.producer_version = "netloom", app.__version__
+    outside = options.separate_data or model.ByteSize() > ONE_FILE_BYTES
+    onnx.save_model(model, str(file), save_as_external_data=outside, location=_data(file).name)
+    there = {name for node in model.graph.node for name in node.output} | {v.name for v in model.graph.input}
+    return {path: tuple(name if name in there else "" for name in names) for path, names in traced.values.items()}
+
+
+def _data(file: Path) -> Path:
+    """Where the weights are that stand beside the model."""
+    return file.with_name(file.name + ".data")
+
+
+@contextlib.contextmanager
+def _whole_or_nothing(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as error:
+        for each in (file, _data(file)):
+            each.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise ExportError(f"{file} cannot be written: {error.strerror or error}.") from None
+        raise
 
 
 def _check_graph(
@@ -140,7 +199,7 @@ def _check_graph(
                 what = "batch" if at == 0 else name
                 raise ExportError(f"A block fixes the {what} to {size}, so the model would take no other.")
     opset = int(model.opset_imports.get("", 0))
-    if options.opset and opset != options.opset:
+    if options.opset and opset != max(options.opset, TRACED):
         raise ExportError(
             f"The network cannot be written with opset {options.opset}: its operators need {opset}. Choose {opset}."
         )
