@@ -47,8 +47,8 @@ HEAD = """# The zoo's certificates
 
 What `netloom export NAME --to onnx` was held to for the networks of the [zoo](README.md): the ONNX checker and strict
 shape inference pass, and ONNX Runtime gives torch's numbers at batch 1 and 4 and, where the network allows it, at two
-sizes of image in one file. *Difference* is the largest of any output, and that as a share of the output's largest value
-(of 1, where all are smaller); a thousandth is allowed. Weights are random, but such that the answers hang on the
+sizes of image in one file. *Difference* is the largest of any output, and that as a share of the output's largest
+value; a thousandth is allowed. Weights are random, but such that the answers hang on the
 samples. Times are those of one sample on one core, while other work ran beside some of them. All of it is made by
 `python -m tests.zoo.certificates`.
 """

@@ -11,7 +11,7 @@ import torch
 from app.messages.onnx import Precision
 
 TOLERANCES: dict[Precision, float] = {"fp32": 1e-3, "fp16": 2e-2, "int8": 0.5, "int8-static": 0.5}
-"""By how much of its largest value an output may differ (of 1, where all are smaller).
+"""By how much of its largest value (`FLOOR`, where all are smaller) an output may differ.
 
 fp32 has 24 bits: two orders of summation differ by 1e-7 an operation and, in the deepest networks of the zoo, by some
 1e-5 at the end; 1e-3 leaves room for that and for nothing else. fp16 has 11 bits, 5e-4 an operation: a hundred layers
@@ -19,6 +19,9 @@ add up to about a hundredth. int8 has 256 steps for a whole tensor and is not eq
 certificate states the difference, and what it costs in the metrics where the data is there (`app.engine.certify.cost`).
 Beyond half of the largest value nothing of the output is left, which no quantisation that works does.
 """
+FLOOR = 0.01
+"""The least scale. Probabilities of a thousand classes are held to their own size; what is nearly nothing is not: it is
+the difference of larger numbers, whose rounding it has."""
 HUGE = float(torch.finfo(torch.float32).max)
 """What stands for a difference without end: JSON has no infinity."""
 DETECTION = ("boxes", "scores", "classes", "count")
@@ -35,7 +38,7 @@ class Gap(NamedTuple):
         return Gap(max(self.largest, other.largest), max(self.relative, other.relative))
 
 
-def gap(ours: torch.Tensor, theirs: torch.Tensor, floor: float = 1.0) -> Gap:
+def gap(ours: torch.Tensor, theirs: torch.Tensor, floor: float = FLOOR) -> Gap:
     """Between two tensors of one shape. The scale is the largest of `ours`, but at least `floor`."""
     if not ours.numel():
         return Gap()
@@ -58,7 +61,8 @@ def gaps(
     mine, yours = dict(zip(names, ours, strict=True)), dict(zip(names, theirs, strict=True))
     for stem in detections(names):
         parts = [f"{stem}/{part}" for part in DETECTION]
-        if all(found[part].relative <= tolerance for part in parts):
+        off = [found[part].relative > tolerance for part in parts]
+        if not any(off) or off[1]:  # both lists fall in score, so that equal sets have equal lists of scores
             continue
         matched = _matched([mine[part] for part in parts], [yours[part] for part in parts], tolerance)
         if matched is not None:

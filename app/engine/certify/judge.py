@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 
 from app import __version__
+from app.engine.certify.cost import Cost
 from app.engine.certify.divergence import Found, first_divergence
 from app.engine.certify.gaps import TOLERANCES
 from app.engine.certify.numbers import BATCHES, Pair, affordable, compare, session_of, time_both
@@ -37,13 +38,15 @@ def certify(
     samples: Sequence[torch.Tensor] | None = None,
     batches: Sequence[int] | None = None,
     tolerance: float | None = None,
+    cost: Callable[[Pair], Cost] | None = None,
     step: Callable[[str], object] = lambda said: None,
 ) -> Certified:
     """Check the file and compare it with torch at several batches and, where they are open, sizes of image.
 
     `samples` are real inputs, one tensor for each Input, as the file takes them; without them random ones are used.
     `batches` are those to try; without them the largest is left out where it would take long. `tolerance` is that of
-    the precision (`TOLERANCES`). `step` is told what is done. Raises ExportError where the file cannot be used at all.
+    the precision (`TOLERANCES`). `cost` measures what fewer bits cost in the design's metrics. `step` is told what is
+    done. Raises ExportError where the file cannot be used at all.
     """
     options, module, specs = written.options, written.module, written.inputs
     step("Checking the file")
@@ -73,9 +76,14 @@ def certify(
         step("Measuring time")
         theirs, ours = time_both(pair, one)
         passed = structure.shapes and all(row.equal for row in rows)
-        if not passed:
+        if not all(row.equal for row in rows):
             step("Looking for the first block that differs")
             found = _first(written, next((row for row in rows if not row.equal), None), samples, tolerance)
+        elif cost is not None:
+            step("Measuring what it costs")
+            said, bearable = cost(pair)
+            remarks += said
+            passed = passed and bearable
     certificate = Certificate(
         design=design, variant=variant, file=written.file.name, bytes=structure.bytes, sha256=structure.sha256,
         opset=structure.opset, precision=options.precision, passed=passed, checker=True, shapes=structure.shapes,

@@ -43,7 +43,8 @@ def failure(certificate: Certificate, inside: str = "") -> str:
         return f"{said}: the model is not written."
     if not certificate.shapes:
         return "ONNX's strict shape inference does not reach the shapes of the outputs: the model is not written."
-    return f"{' '.join(certificate.remarks[-1:])} The model is not written.".strip()
+    said = " ".join(certificate.remarks)
+    return f"{certificate.precision} costs too much: {said} The model is not written: choose more bits."
 
 
 def lines(certificate: Certificate, what: str = "random samples") -> list[str]:

@@ -47,7 +47,8 @@ def export_onnx(
     `samples` are real inputs, one tensor for each Input, as the file takes them; without them random ones are used.
     Raises ExportError, and leaves nothing then: a file whose numbers are not torch's is not written.
     """
-    from app.engine.certify import certify, saying  # it imports this package
+    from app.engine.certify import certify, saying  # they import this package
+    from app.engine.certify.cost import cost
 
     network.module.eval()
     path = Path(path)
@@ -56,8 +57,10 @@ def export_onnx(
             network, Path(aside) / path.name, options, design=design, facts=facts, calibration=calibration,
             notify=lambda step, done, total: notify(step, done, total + 1),
         )  # fmt: skip
+        drawn = design if options.precision != "fp32" and samples is not None else None
         certificate, inside = certify(
             written, design=facts.design, variant=facts.variant, samples=samples, batches=batches, tolerance=tolerance,
+            cost=(lambda pair: cost(written, pair, drawn, network)) if drawn is not None else None,
             step=lambda said: notify(said, 3, 4),
         )  # fmt: skip
         if not certificate.passed:
