@@ -15,7 +15,7 @@ from app.engine.to_onnx.compare import compare
 from app.engine.to_onnx.errors import ExportError
 from app.engine.to_onnx.facts import Facts
 from app.engine.to_onnx.write import TOLERANCE, Notify, write
-from app.messages.onnx import OnnxOptions
+from app.messages.onnx import Certificate, OnnxOptions
 
 
 class Report(NamedTuple):
@@ -27,6 +27,7 @@ class Report(NamedTuple):
     opset: int | None = None
     beside: tuple[Path, ...] = ()
     """What stands beside the file and belongs to it."""
+    certificate: Certificate | None = None
 
 
 def export_onnx(

@@ -116,7 +116,6 @@ def write(
     remarks = [*made.remarks, *_remarks(options, calibration)]
     if options.preprocess and not numbers:
         remarks.append("Nothing is normalised in the file: training took the samples as they are.")
-    notify("Written", 3, 3)
     return Written(
         file, beside, network.inputs, traced.outputs, opset, options, open_axes, made.module, made.calls,
         values, tuple(remarks),
