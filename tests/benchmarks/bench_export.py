@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -60,7 +61,7 @@ def main() -> None:
         network.module.eval()
         times: list[list[tuple[float, float]]] = [[], []]
         with tempfile.TemporaryDirectory() as place:
-            steps = (lambda: bare(network, Path(place)), lambda: certified(network, design, Path(place)))
+            steps = (partial(bare, network, Path(place)), partial(certified, network, design, Path(place)))
             for round in range(ROUNDS + 1):
                 for which in (0, 1) if round % 2 else (1, 0):
                     took = seconds(steps[which])

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from app import __version__
 from app.engine.certify.cost import Cost
 from app.engine.certify.divergence import Found, first_divergence
 from app.engine.certify.gaps import TOLERANCES
-from app.engine.certify.numbers import BATCHES, Pair, affordable, compare, session_of, time_both
+from app.engine.certify.numbers import Pair, Times, affordable, compare, session_of, time_both
 from app.engine.certify.samples import inputs_for, other_sizes
 from app.engine.certify.structure import examine
 from app.engine.to_onnx.sizes import dims
@@ -44,9 +45,9 @@ def certify(
     """Check the file and compare it with torch at several batches and, where they are open, sizes of image.
 
     `samples` are real inputs, one tensor for each Input, as the file takes them; without them random ones are used.
-    `batches` are those to try; without them the largest is left out where it would take long. `tolerance` is that of
-    the precision (`TOLERANCES`). `cost` measures what fewer bits cost in the design's metrics. `step` is told what is
-    done. Raises ExportError where the file cannot be used at all.
+    `batches` are those to try besides 1; without them the largest is left out where it would take long. `tolerance` is
+    that of the precision (`TOLERANCES`). `cost` measures what fewer bits cost in the design's metrics. `step` is told
+    what is done. Raises ExportError where the file cannot be used at all.
     """
     options, module, specs = written.options, written.module, written.inputs
     step("Checking the file")
@@ -58,11 +59,16 @@ def certify(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         pair = Pair(module, session_of(written.file), specs, written.outputs)
-        one = inputs_for(specs, 1, samples)
-        tried = affordable(pair, one, BATCHES) if batches is None else list(batches)
+        one, times = inputs_for(specs, 1, samples), Times([], [])
+        step("Comparing with torch at batch 1")
+        with FlopCounterMode(display=False) as counter:
+            rows += compare(pair, one, tolerance, times)
+        tried = affordable(counter.get_total_flops() / 2) if batches is None else list(batches)
         if not all(0 in axes for axes in written.axes.values()):
             tried = [1]
         for batch in tried:
+            if batch == 1:
+                continue
             step(f"Comparing with torch at batch {batch}")
             rows += compare(pair, inputs_for(specs, batch, samples), tolerance)
         images = [bool(written.axes[spec.name].keys() - {0}) for spec in specs]
@@ -74,7 +80,7 @@ def certify(
             else:
                 rows += compare(pair, inputs_for(specs, min(2, max(tried)), samples, sizes), tolerance)
         step("Measuring time")
-        theirs, ours = time_both(pair, one)
+        theirs, ours = time_both(pair, one, times)
         passed = structure.shapes and all(row.equal for row in rows)
         if not all(row.equal for row in rows):
             step("Looking for the first block that differs")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from app.engine.certify.gaps import gaps
 from app.engine.compile import InputSpec
@@ -59,20 +58,35 @@ def session_of(model: Path | bytes) -> Any:
         raise ExportError(f"ONNX Runtime does not load the model: {reason(error)}") from error
 
 
-def compare(pair: Pair, inputs: Sequence[torch.Tensor], tolerance: float) -> list[Compared]:
-    """Each output of the file beside torch's. Raises ExportError where the file does not run, gives another shape, or
-    torch itself gives no numbers."""
+class Times(NamedTuple):
+    """Seconds of runs at one form of input, in ONNX Runtime and in torch."""
+
+    given: list[float]
+    expected: list[float]
+
+
+def compare(
+    pair: Pair, inputs: Sequence[torch.Tensor], tolerance: float, times: Times | None = None
+) -> list[Compared]:  # fmt: skip
+    """Each output of the file beside torch's; `times` takes down how long that took. Raises ExportError where the file
+    does not run, gives another shape, or torch itself gives no numbers."""
     batch = len(inputs[0])
     shapes = tuple(tuple(value.shape) for value in inputs)
     at = f"batch {batch}" if [s[1:] for s in shapes] == [s.shape for s in pair.specs] else _words(shapes)
+    begun = time.perf_counter()
     ours = pair.expected(inputs)
+    ran = time.perf_counter() - begun
     for name, value in zip(pair.names, ours, strict=True):
         if value.is_floating_point() and value.isnan().any():
             raise ExportError(f"`{name}` is not a number at {at}: check the network's weights.")
+    begun = time.perf_counter()
     try:
         theirs = pair.given(inputs)
     except Exception as error:
         raise ExportError(f"ONNX Runtime does not run the model at {at}: {reason(error)}") from error
+    if times is not None:
+        times.expected.append(ran)
+        times.given.append(time.perf_counter() - begun)
     for name, one, other in zip(pair.names, ours, theirs, strict=True):
         if one.shape != other.shape:
             raise ExportError(f"`{name}` is {list(other.shape)} in ONNX Runtime, but {list(one.shape)} in torch.")
@@ -87,24 +101,14 @@ def _words(shapes: Sequence[Sequence[int]]) -> str:
     return " and ".join("×".join(map(str, shape)) for shape in shapes)
 
 
-def affordable(pair: Pair, inputs: Sequence[torch.Tensor], batches: Sequence[int] = BATCHES) -> list[int]:
-    """The first two of `batches`, and those after them that take no more than MOST_MACS. `inputs` are one sample."""
-    with FlopCounterMode(display=False) as counter:
-        pair.expected(inputs)
-    macs = counter.get_total_flops() / 2
+def affordable(macs: float, batches: Sequence[int] = BATCHES) -> list[int]:
+    """The first two of `batches`, and those after them that take MOST_MACS at most, where a sample takes `macs`."""
     return [batch for i, batch in enumerate(batches) if i < 2 or batch * macs <= MOST_MACS]
 
 
-def time_both(pair: Pair, inputs: Sequence[torch.Tensor]) -> tuple[float, float]:
-    """Milliseconds of a run in ONNX Runtime and in torch by the median, taking turns. Both have run before."""
-    theirs: list[float] = []
-    ours: list[float] = []
+def time_both(pair: Pair, inputs: Sequence[torch.Tensor], times: Times) -> tuple[float, float]:
+    """Milliseconds of a run in ONNX Runtime and in torch by the median, with the runs that `times` has."""
     end = time.perf_counter() + TIMED_SECONDS
-    while len(ours) < RUNS and (not ours or time.perf_counter() < end):
-        times = [time.perf_counter()]
-        for run in (pair.given, pair.expected):
-            run(inputs)
-            times.append(time.perf_counter())
-        theirs.append(times[1] - times[0])
-        ours.append(times[2] - times[1])
-    return statistics.median(theirs) * 1e3, statistics.median(ours) * 1e3
+    while len(times.given) < RUNS and (not times.given or time.perf_counter() < end):
+        compare(pair, inputs, float("inf"), times)
+    return statistics.median(times.given) * 1e3, statistics.median(times.expected) * 1e3

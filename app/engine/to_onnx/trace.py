@@ -55,7 +55,7 @@ def trace(
             ends = list(graph.outputs)
             given = [[ends[i] for i in places] for places in called]
             shapes = {c.path: tuple(map(_shape, values)) for c, values in zip(made.calls, given, strict=True)}
-            del graph.outputs[len(names) :]
+            graph.outputs[len(names) :] = []  # `del` would leave them marked as outputs, which the optimizer spares
             _claim(made.calls, given)
             before = [[str(value.name) for value in each] for each in given]
             program.optimize()

@@ -11,7 +11,7 @@ import torch
 from torch import fx, nn
 
 from app.design.names import free_name
-from app.engine.augment.normal import Numbers, as_trained
+from app.engine.augment.normal import Numbers
 from app.engine.compile import CALL, Network
 from app.engine.to_onnx.errors import ExportError
 from app.engine.walk import Walk
@@ -55,12 +55,26 @@ class Whole(NamedTuple):
 class Normalise(nn.Module):
     """Pixels from 0 to 1, brought to the mean and spread that training knew."""
 
-    def __init__(self, numbers: Numbers) -> None:
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, numbers: Numbers, shape: tuple[int, ...]) -> None:
         super().__init__()
-        self.numbers = numbers
+        self.register_buffer("mean", shaped(numbers[0], shape))
+        self.register_buffer("std", shaped(numbers[1], shape))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return as_trained(x, self.numbers)
+        return (x - self.mean) / self.std
+
+
+def shaped(numbers: tuple[float, ...], shape: tuple[int, ...]) -> torch.Tensor:
+    """A number for each channel, or one for all, as it meets samples of this shape (without the batch)."""
+    values = torch.tensor(numbers, dtype=torch.float32)
+    if len(values) == 1:
+        return values
+    if len(shape) == 3:
+        return values.view(-1, 1, 1)
+    return values.repeat_interleave(shape[-1] // len(values)) if len(shape) == 1 else values[:1]
 
 
 class Probabilities(nn.Module):
@@ -107,7 +121,7 @@ class _Builder:
             env[node] = self.graph.node_copy(node)
         for node, spec in zip(places, self.network.inputs, strict=True):
             if spec.name in numbers:
-                env[node] = self._added("preprocess", spec.name, Normalise(numbers[spec.name]), env[node])
+                env[node] = self._added("preprocess", spec.name, Normalise(numbers[spec.name], spec.shape), env[node])
         for node in self.old.nodes:
             if node in env or node not in needed:
                 continue
@@ -229,7 +243,7 @@ class _Builder:
             said.append(f"Left off as postprocess: {names}.")
         if meanings:
             names = ", ".join(f"`{name}`" for name in meanings)
-            said.append(f"{names} {'is' if len(meanings) == 1 else 'are'} probabilities, not raw scores.")
+            said.append(f"{names} {'gives' if len(meanings) == 1 else 'give'} probabilities, not raw scores.")
         return tuple(said)
 
 
