@@ -2,7 +2,7 @@
 
 Each network is exported at its full size, with any batch and, where it allows that, any size of image, and compared
 with torch at batch 1 and 4 and at two sizes. Weights are random, but such that the answers hang on the samples
-(`tests.zoo.test_runs.enliven`). What was measured goes into `examples/zoo/certificates.json` at once, from which
+(`tests.alive.enliven`). What was measured goes into `examples/zoo/certificates.json` at once, from which
 `examples/zoo/CERTIFICATES.md` is made: a run that was stopped goes on where it stopped. Without names those are taken
 that are not in the table or were measured by other code, the smallest first; with `--page` only the page is made. All
 of it takes some hours, a network at a time, each in a process of its own.
@@ -31,9 +31,9 @@ from app.engine.to_onnx.sizes import is_image
 from app.engine.to_onnx.trace import quiet
 from app.messages.onnx import Certificate, OnnxOptions
 from examples import zoo
+from tests.alive import enliven
 from tests.exporter import share_the_registry
 from tests.layers import drawn
-from tests.zoo.test_runs import enliven
 
 FOLDER = Path(zoo.__file__).resolve().parent
 STORE, PAGE = FOLDER / "certificates.json", FOLDER / "CERTIFICATES.md"
