@@ -24,6 +24,7 @@ from app.engine.runs import RunFolder
 from app.engine.settled import settled
 from app.engine.sharding import is_sharded, load_optimizer, optimizer_state
 from app.engine.stepping import Average, Plateau, Stepper, set_training
+from app.engine.tally import Tally
 from app.engine.together import Together
 from app.engine.watch import Watch
 from app.messages import Progress
@@ -58,8 +59,6 @@ class Position:
     epoch: int = 1
     batch: int = 0
     step: int = 0
-    count: int = 0
-    """Samples behind the running sums."""
     best: float | None = None
     best_epoch: int = 0
 
@@ -110,9 +109,11 @@ class Loop:
         self._following = Following(network.root, network.followers)
         self._weights_by_name = self._following.others(network.module.named_parameters())
         self._begun_frozen = frozenset(name for name, weight in self._weights_by_name if not weight.requires_grad)
-        # Fabric's wrapper has nothing to do here, which takes a small network a hundredth of its time
+        # What Fabric would do around a pass is nothing here, and takes a small network two hundredths of its time
         bare = self._world == 1 and recipe.precision == "32" and not recipe.compile and not is_sharded(network.root)
         self._forward: Callable[..., Any] = parts.module.module if bare else parts.module
+        self._backward: Callable[[torch.Tensor], None] = torch.Tensor.backward if bare else fabric.backward
+        self._placed: Callable[[Any], Any] = tuple if fabric.device.type == "cpu" else fabric.to_device
         self._stepper = Stepper(parts.optimizer, fabric.strategy.precision, recipe)
         self._plateau = Plateau(recipe) if recipe.schedule == PLATEAU else None
         self._average = Average(network.root, recipe.ema) if recipe.ema else None
@@ -126,10 +127,9 @@ class Loop:
         self._tables: tuple[Confusion, ...] = ()
         self.validated: Callable[[int, int], None] = lambda epoch, step: None
         """Hears of each validation while the weights are those that it was made with."""
-        self._kind = torch.float32 if fabric.device.type == "mps" else torch.float64
-        self._sums = torch.zeros(len(self.names), dtype=self._kind, device=fabric.device)
-        self._losses: list[torch.Tensor] = []
+        self._tally = Tally(self.names)
         self._saved = self._reported = self._began = self._epoch_began = time.monotonic()
+        self._measured, self._used = float("-inf"), (0, 0)
         self._done = self._epoch_samples = 0
         self._earlier = 0.0
         """Seconds that the run had trained before it was resumed."""
@@ -207,11 +207,11 @@ class Loop:
         """A batch forward and back. Of the batches behind one step each has a share as large as its samples, and so has
         each device of a batch, so that their gradients add up to those of one batch of them all."""
         fabric, module = self.parts.fabric, self.parts.module
-        values = self._forward(*fabric.to_device(batch))
+        values = self._forward(*self._placed(batch))
         loss = total_loss(values, self.parts.network.losses)
         waits = not steps and self._world > 1  # the devices' gradients are averaged once a step
         with fabric.no_backward_sync(module) if waits else contextlib.nullcontext():
-            fabric.backward(loss if self.parts.recipe.accumulate == self._world == 1 else loss * self._share())
+            self._backward(loss if self.parts.recipe.accumulate == self._world == 1 else loss * self._share())
         return values, loss
 
     def _share(self) -> float:
@@ -242,8 +242,8 @@ class Loop:
                 self._save_best({})
         if self._plateau is not None:
             self._plateau.see((means if validated else self._means())["loss"])
-        at.epoch, at.batch, at.count = at.epoch + 1, 0, 0
-        self._sums.zero_()
+        at.epoch, at.batch = at.epoch + 1, 0
+        self._tally.reset()
         self.meters.reset()
         self.save()
 
@@ -281,13 +281,9 @@ class Loop:
     # values -----------------------------------------------------------------------------------------------------------
 
     def _add(self, values: Mapping[str, torch.Tensor], loss: torch.Tensor, count: int) -> None:
-        row = torch.stack([value.detach() for value in row_of(values, loss, self.parts.network)])
-        self._losses.append(row[0])
-        if not count:  # of a small last batch this device had nothing: it ran a sample so that no other waits
-            return
-        self._sums.add_(row, alpha=count)
-        self.at.count += count
-        self.meters.show(values)
+        self._tally.add(row_of(values, loss, self.parts.network), count)
+        if count:  # else this device had nothing of a small last batch: it ran a sample so that no other waits
+            self.meters.show(values)
 
     def _means(self, *, fresh: bool = True) -> dict[str, float]:
         """The running means of the epoch, over all devices; where they need not be `fresh` those of this device, and
@@ -296,21 +292,25 @@ class Loop:
         Raises TrainingError where the loss is no number any more.
         """
         self._check_losses(together=fresh)
-        sums, count = self._together.summed(self._sums, self.at.count) if fresh else (self._sums, self.at.count)
+        sums, count = self._summed() if fresh else (self._tally.sums(), self._tally.count)
         counted = self.meters.read(together=fresh and self._world > 1) if fresh else self.meters.values
         means = {name: value / max(count, 1) for name, value in zip(self.names, sums.tolist(), strict=True)}
         return {**means, **counted}
 
     def _check_losses(self, *, together: bool) -> None:
-        """Raise TrainingError where a loss was no number; with `together` where it was on any device, on all alike."""
-        finite = torch.isfinite(torch.stack(self._losses)).tolist() if self._losses else []
-        batch = None if all(finite) else self.at.batch - len(finite) + finite.index(False)
+        """Raise TrainingError where a loss was no number; with `together` where it was on any device, on all alike.
+        After it the tally is that of all batches so far."""
+        ago = self._tally.settle()
+        batch = None if ago is None else self.at.batch - ago
         batch = self._together.least(batch) if together else batch
         if batch is not None:
             step = (self.at.epoch - 1) * self.steps + max(batch, 0) // self.parts.recipe.accumulate + 1
             what = f"The loss is not a number any more at epoch {self.at.epoch}, step {step}"
             raise NotFiniteError(what, self.parts.recipe.learning_rate / 10)
-        self._losses.clear()
+
+    def _summed(self) -> tuple[torch.Tensor, int]:
+        """The tally of all devices."""
+        return self._together.summed(self._tally.sums(self.parts.fabric.device), self._tally.count)
 
     # telling and keeping ----------------------------------------------------------------------------------------------
 
@@ -320,10 +320,16 @@ class Loop:
             return
         folder.write(epoch or at.epoch, at.step, split, values)
         if split == "train":
-            used, there = memory(), gpu_memory(self.parts.fabric.device)
-            folder.write_pace(Pace(at.step, self._seconds(), self._rate(), used, there))
+            folder.write_pace(Pace(at.step, self._seconds(), self._rate(), *self._room()))
         elif self._tables:
             confusions.write(folder.path, split, epoch or at.epoch, at.step, self._tables)
+
+    def _room(self) -> tuple[int, int]:
+        """Bytes that the process has, and torch on its GPU; asked for no more often than is reported."""
+        now = time.monotonic()
+        if now - self._measured >= REPORT_SECONDS:
+            self._measured, self._used = now, (memory(), gpu_memory(self.parts.fabric.device))
+        return self._used
 
     def _seconds(self) -> float:
         """How long the run has trained, validation included and pauses left out."""
@@ -346,7 +352,7 @@ class Loop:
         self._on_progress(
             Progress(
                 self._job, epoch or at.epoch, epochs, at.step, self.total, split, shown, left, rate, tables,
-                self._seconds(), memory(), gpu_memory(self.parts.fabric.device), paused,
+                self._seconds(), *self._room(), paused,
             )
         )  # fmt: skip
 
@@ -384,7 +390,7 @@ class Loop:
     def save(self) -> None:
         """Write the checkpoint `last`. Raises TrainingError, and writes none, where it would hold no numbers."""
         self._check_losses(together=True)
-        sums, count = self._together.summed(self._sums, self.at.count)
+        sums, count = self._summed()
         counted = self.meters.state(together=self._world > 1)
         randoms, optimizer = self._together.randoms(), optimizer_state(self.parts.optimizer)
         weights = self._weights()
@@ -430,11 +436,10 @@ class Loop:
         first = self._rank == 0
         self._earlier = state.get("seconds", 0.0)  # runs of older versions kept no time
         self.at = Position(
-            state["epoch"], state["batch"], state["step"], state["count"] if first else 0, state["best"],
-            state["best_epoch"],
+            state["epoch"], state["batch"], state["step"], state["best"], state["best_epoch"],
         )  # fmt: skip
         if first:
-            self._sums.copy_(state["sums"])
+            self._tally.restore(state["sums"], state["count"])
             self.meters.restore(state.get("meters", {}))
         if self.parts.folder is not None:
             confusions.cut(self.parts.folder.path, self.at.step)
