@@ -164,7 +164,8 @@ def recur(values: Any, weight: float, last: float) -> Any:
 def thin(x: Any, y: Any, left: float, right: float, columns: int) -> tuple[Any, Any, bool]:
     """What can be seen of a line within left..right on so many columns of pixels: as it is where it has at most two
     points a column, else for each column the ends of an upright stroke from its lowest point to its highest, so that no
-    peak is lost, and on to its neighbour's, so that the strokes are one band. Whether they are strokes is told last. `x` does not fall."""
+    peak is lost, and on to its neighbour's, so that the strokes are one band. Whether they are strokes is told last.
+    `x` does not fall."""
     import numpy
 
     first = max(int(x.searchsorted(left)) - 1, 0)
