@@ -19,7 +19,7 @@ from app.engine.evaluation import evaluate, has_batch_norm, row_of, total_loss, 
 from app.engine.following import Following
 from app.engine.meters import Meters
 from app.engine.optim import own_options, set_frozen
-from app.engine.pace import Pace, gpu_memory, hold, memory
+from app.engine.pace import REPORT_SECONDS, Clock, Pace, hold
 from app.engine.runs import RunFolder
 from app.engine.settled import settled
 from app.engine.sharding import is_sharded, load_optimizer, optimizer_state
@@ -30,7 +30,6 @@ from app.engine.watch import Watch
 from app.messages import Progress
 from app.messages.confusion import Confusion
 
-REPORT_SECONDS = 0.15
 SAVE_SECONDS = 20.0
 POINTS, APART = 20, 5
 """Points of the train curve in an epoch, and the fewest steps between two. By steps, never by time: a resumed run must
@@ -128,17 +127,15 @@ class Loop:
         self.validated: Callable[[int, int], None] = lambda epoch, step: None
         """Hears of each validation while the weights are those that it was made with."""
         self._tally = Tally(self.names)
-        self._saved = self._reported = self._began = self._epoch_began = time.monotonic()
-        self._measured, self._used = float("-inf"), (0, 0)
-        self._done = self._epoch_samples = 0
-        self._earlier = 0.0
-        """Seconds that the run had trained before it was resumed."""
+        self._clock = Clock(fabric.device)
+        self._saved = self._reported = time.monotonic()
 
     # the epochs -------------------------------------------------------------------------------------------------------
 
     def run(self) -> bool:
         """Train to the end. Returns whether it was stopped before; a checkpoint is written either way."""
-        self._began = self._saved = time.monotonic()
+        self._clock.start()
+        self._saved = time.monotonic()
         while self.at.epoch <= self.parts.recipe.epochs and not self.stops_early:
             if not self._train_epoch():
                 return True
@@ -161,7 +158,7 @@ class Loop:
             "train", recipe.batch_size, epoch=at.epoch, skip=at.batch, least=self._least,
             rank=self._rank, world=self._world,
         )  # fmt: skip
-        self._epoch_began, self._epoch_samples = time.monotonic(), 0
+        self._clock.start_epoch()
         for batch in batches:
             ends = at.batch + 1 == self.batches  # the epoch
             steps = ends or (at.batch + 1) % together == 0
@@ -171,7 +168,7 @@ class Loop:
                 values, loss = self._descend(batch, steps)
             at.batch += 1
             self._add(values, loss, self._together.own(self._size(at.batch - 1)))
-            self._epoch_samples += self._size(at.batch - 1)
+            self._clock.samples += self._size(at.batch - 1)
             if not steps:
                 continue
             rate = rate_at(recipe, at.step, self.total) * (self._plateau.factor if self._plateau else 1.0)
@@ -183,7 +180,7 @@ class Loop:
             if (norm := stepper.step(measure=writes or (tells and not self._sharded), look=look)) is not None:
                 self._norm = norm
             at.step += 1
-            self._done += 1
+            self._clock.steps += 1
             self._following.step()
             if self._average is not None:
                 self._average.update(at.step)
@@ -320,39 +317,23 @@ class Loop:
             return
         folder.write(epoch or at.epoch, at.step, split, values)
         if split == "train":
-            folder.write_pace(Pace(at.step, self._seconds(), self._rate(), *self._room()))
+            folder.write_pace(Pace(at.step, self._clock.seconds, self._clock.rate, *self._clock.room()))
         elif self._tables:
             confusions.write(folder.path, split, epoch or at.epoch, at.step, self._tables)
-
-    def _room(self) -> tuple[int, int]:
-        """Bytes that the process has, and torch on its GPU; asked for no more often than is reported."""
-        now = time.monotonic()
-        if now - self._measured >= REPORT_SECONDS:
-            self._measured, self._used = now, (memory(), gpu_memory(self.parts.fabric.device))
-        return self._used
-
-    def _seconds(self) -> float:
-        """How long the run has trained, validation included and pauses left out."""
-        return self._earlier + time.monotonic() - self._began
-
-    def _rate(self) -> float:
-        """Samples a second in this epoch."""
-        seconds = time.monotonic() - self._epoch_began
-        return self._epoch_samples / seconds if seconds > 0 else 0.0
 
     def _report(self, split: str, values: Mapping[str, float], epoch: int = 0, *, paused: bool = False) -> None:
         if self._rank:
             return
-        now = time.monotonic()
-        left = (self.total - self.at.step) * (now - self._began) / self._done if self._done >= 3 else None
-        rate = self._rate() if split == "train" and self._done else 0.0
+        clock = self._clock
+        left = clock.left(self.total - self.at.step)
+        rate = clock.rate if split == "train" and clock.steps else 0.0
         epochs = self.parts.recipe.epochs
         shown = Settings({name: value for name, value in values.items() if abs(value) < float("inf")})
         at, tables = self.at, self._tables if split != "train" else ()
         self._on_progress(
             Progress(
                 self._job, epoch or at.epoch, epochs, at.step, self.total, split, shown, left, rate, tables,
-                self._seconds(), *self._room(), paused,
+                clock.seconds, *clock.room(), paused,
             )
         )  # fmt: skip
 
@@ -362,8 +343,7 @@ class Loop:
         began = time.monotonic()
         self._together.hold(lambda most: hold(self._paused, self._cancelled, most))
         held = time.monotonic() - began
-        self._began += held
-        self._epoch_began += held
+        self._clock.rest(held)
         self._saved += held
         if self.parts.watch is not None:
             self.parts.watch.rest(held)
@@ -403,7 +383,7 @@ class Loop:
         state = {
             "epoch": at.epoch, "batch": at.batch, "step": at.step, "count": count, "sums": sums.cpu(),
             "names": list(self.names), "best": at.best, "best_epoch": at.best_epoch, "rows": folder.rows,
-            "meters": counted, "seconds": self._seconds(),
+            "meters": counted, "seconds": self._clock.seconds,
             "optimizer": optimizer,
             "scheduler": {"schedule": recipe.schedule, "step": at.step, "steps": self.total},
             "precision": self.parts.fabric.strategy.precision.state_dict(),
@@ -434,7 +414,7 @@ class Loop:
             self._average.restore(state["ema"])
         self.parts.fabric.strategy.precision.load_state_dict(state["precision"])
         first = self._rank == 0
-        self._earlier = state.get("seconds", 0.0)  # runs of older versions kept no time
+        self._clock.earlier = state.get("seconds", 0.0)  # runs of older versions kept no time
         self.at = Position(
             state["epoch"], state["batch"], state["step"], state["best"], state["best_epoch"],
         )  # fmt: skip
