@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtGui import QGuiApplication
 
 from app.design.usual import usual_loss
 from app.window import theme as themes
@@ -15,12 +16,20 @@ from app.window.canvas.view import CanvasView
 from app.window.document import Document
 from app.window.main_window import MainWindow
 from app.window.training import TrainingPanel
-from tests.window.canvas_hands import CARDS, CHAIN, shown
+from tests.window.canvas_hands import CARDS, CHAIN, let_go, shown
 from tests.window.fake_engines import CARDS as FEW
 from tests.window.fake_engines import FakeEngines, small_design
 
 ENGINE = 60_000
 """Milliseconds for what an engine must first start for."""
+
+
+@pytest.fixture(autouse=True)
+def hands_off() -> Iterator[None]:
+    """A test may end in the middle of a drag; to the next one its button would still be held down."""
+    yield
+    if QGuiApplication.instance() is not None:
+        let_go()
 
 
 @pytest.fixture
