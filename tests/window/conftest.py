@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
 
 from app.design.usual import usual_loss
 from app.window import theme as themes
@@ -22,6 +23,26 @@ from tests.window.fake_engines import FakeEngines, small_design
 
 ENGINE = 60_000
 """Milliseconds for what an engine must first start for."""
+
+
+class Patient(QtBot):
+    """Waits longer than anything takes on a machine that has other things to do: a wait ends with what it is for."""
+
+    def waitUntil(self, callback: Any, *, timeout: int = ENGINE) -> None:
+        super().waitUntil(callback, timeout=max(timeout, ENGINE))
+
+    def waitSignal(self, signal: Any, *, timeout: int = ENGINE, raising: bool = True, **how: Any) -> Any:
+        timeout = max(timeout, ENGINE) if raising else timeout  # no signal may be what is waited for
+        return super().waitSignal(signal, timeout=timeout, raising=raising, **how)
+
+    def waitExposed(self, widget: Any, *, timeout: int = ENGINE) -> Any:
+        return super().waitExposed(widget, timeout=timeout)
+
+
+@pytest.fixture
+def qtbot(qapp: object, request: pytest.FixtureRequest) -> Patient:
+    """pytest-qt's, with longer waits; it closes the widgets that it is given all the same."""
+    return Patient(request)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QEventLoop, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QTabBar, QToolButton
@@ -31,6 +31,7 @@ from tests.window.canvas_hands import CARDS, CHAIN
 from tests.window.fake_engines import FakeEngines, small_design
 
 LEFT, CTRL, SHIFT = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+WITHOUT_ANSWERS = QEventLoop.ProcessEventsFlag.ExcludeSocketNotifiers
 FAKE = [sys.executable, "-P", str(Path(__file__).with_name("fake_engine.py"))]
 
 
@@ -222,7 +223,7 @@ def test_analyses_stay_with_their_tabs(window: MainWindow, qtbot: Any) -> None:
 
     add(window, "late")
     revision = document.revision
-    QApplication.processEvents()  # the question is on its way
+    QApplication.processEvents(WITHOUT_ANSWERS)  # the question is on its way
     tabs.show(1)
     assert engines.busy and len(document.analysis.nodes) == 2
     qtbot.waitUntil(lambda: bool(heard))
