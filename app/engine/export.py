@@ -42,6 +42,8 @@ class Job(NamedTuple):
     run: Run | None
     file: Path
     weights: Path | None = None
+    partly: bool = False
+    """What the file of weights lacks may stay new."""
 
 
 class Format(NamedTuple):
@@ -52,9 +54,11 @@ class Format(NamedTuple):
 
 
 def export(
-    design: Design, to: str, run: Run | Path | str | None, folder: Path, weights: Path | None = None
-) -> ExportReport:
-    """Write `design` as `to` into `folder`, with the trained weights of `run` or those of the file `weights`.
+    design: Design, to: str, run: Run | Path | str | None, folder: Path, weights: Path | None = None, *,
+    partly: bool = False,
+) -> ExportReport:  # fmt: skip
+    """Write `design` as `to` into `folder`, with the trained weights of `run` or those of the file `weights`. These
+    are matched as the design's recipe says; `partly`: what the file lacks stays new.
 
     Raises ExportError, WeightsError, InvalidDesignError, or what `load_run` raises.
     """
@@ -65,7 +69,7 @@ def export(
     if not folder.is_dir():
         raise ExportError(f"There is no folder {folder}: make it, or choose another place.")
     loaded = load_run(run) if isinstance(run, str | Path) else run
-    report = form.write(Job(design, loaded, folder / form.name, weights))
+    report = form.write(Job(design, loaded, folder / form.name, weights, partly))
     return ExportReport(folder / form.name, report.bytes, report.lines, report.difference, report.opset)
 
 
@@ -75,7 +79,8 @@ def _network(job: Job) -> tuple[Network, str]:
     network = compile_design(job.design, "inference")
     network.module.eval()
     if job.weights is not None:
-        return network, " ".join(load_file(network.root, job.weights))
+        by = job.design.recipe.weights_by
+        return network, " ".join(load_file(network.root, job.weights, partly=job.partly, by=by))
     if job.run is None:
         return network, "The weights are untrained: export a run for trained ones."
     try:
@@ -127,6 +132,16 @@ def _safetensors(job: Job) -> Report:
     return Report(job.file.stat().st_size, lines)
 
 
+def _program(job: Job) -> Report:
+    from app.engine.to_program import export_program
+
+    network, said = _network(job)
+    samples, remark = _held_out(job.run, network)
+    report = export_program(network, job.file, samples)
+    needs, _ = preprocessing(_recipe(job).augment, network.inputs)
+    return report._replace(lines=(*report.lines, *filter(None, (needs,)), *remark, said))
+
+
 def _text(write: Callable[..., str]) -> Callable[[Job], Report]:
     """A format that is text made of the design and its analysis."""
 
@@ -146,6 +161,7 @@ def _text(write: Callable[..., str]) -> Callable[[Job], Report]:
 FORMATS: dict[str, Format] = {
     "onnx": Format("model.onnx", _onnx),
     "safetensors": Format("model.safetensors", _safetensors),
+    "program": Format("model.pt2", _program),
     "csv": Format("layers.csv", _text(tables.as_csv)),
     "markdown": Format("layers.md", _text(tables.as_markdown)),
     "latex": Format("layers.tex", _text(tables.as_latex)),

@@ -7,18 +7,15 @@ both sides, or equally often and in the same order, is a guess: it is offered, a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 
 from app.engine import keymaps
+from app.messages.weights import COUNTER, By, How
 
-How = Literal["name", "map", "shape", "order", "size", "missing", "unused"]
-By = Literal["name", "shape", "order"]
-"""How far one goes: names and key maps alone; also shapes that occur once; also equal shapes in their order."""
 BY: tuple[By, ...] = ("name", "shape", "order")
-COUNTER = "num_batches_tracked"
-"""A batch norm's counter of training steps: outputs do not depend on it, and older files lack it."""
+"""How far one goes: names and key maps alone; also shapes that occur once; also equal shapes in their order."""
 
 
 class Match(NamedTuple):

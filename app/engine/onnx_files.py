@@ -68,8 +68,6 @@ def read(path: str | Path, *, data: bool = True) -> Any:
         _Reader(path.absolute().parent, len(content), data).model(model)
     except OnnxFileError as error:
         raise OnnxFileError(f"{path} is not opened: {error}.") from None
-    except UnicodeError:
-        raise OnnxFileError(f"{path} is not opened: it has names that are no text.") from None
     except OSError as error:
         raise OnnxFileError(f"{path} is not opened: its weights cannot be read ({error.strerror or error}).") from None
     return model
@@ -104,7 +102,7 @@ class _Reader:
     def functions(self, functions: Iterable[Any]) -> None:
         calls: dict[tuple[str, str], set[tuple[str, str]]] = {}
         for function in functions:
-            name = function.domain, function.name
+            name = _text(function.domain), _text(function.name)
             calls.setdefault(name, set()).update((n.domain, n.op_type) for n in _all_nodes(function.node))
             self.body(function.node, set(function.input), f"the function {_named(function.name)}", 1)
         ready = [name for name, inside in calls.items() if inside.isdisjoint(calls)]
@@ -125,7 +123,7 @@ class _Reader:
     def graph(self, graph: Any, outer: set[str], depth: int) -> None:
         if depth > MAX_DEPTH:
             raise OnnxFileError(f"its graphs are nested more than {MAX_DEPTH} deep")
-        known = {value.name for value in graph.input}
+        known = {_text(value.name) for value in graph.input}
         for tensor in graph.initializer:
             self.tensor(tensor)
             known.add(tensor.name)
@@ -135,7 +133,7 @@ class _Reader:
         self.body(graph.node, known | outer, "its graph", depth)
         made = known | outer | {value for node in graph.node for value in node.output}
         for value in graph.output:
-            if value.name not in made:
+            if _text(value.name) not in made:
                 raise OnnxFileError(f"its output {_named(value.name)} comes from nowhere")
 
     def body(self, nodes: Any, known: set[str], what: str, depth: int) -> None:
@@ -146,6 +144,8 @@ class _Reader:
         known = set(known)
         own: set[str] = set()
         for node in nodes:
+            for name in (node.name, node.op_type, node.domain, *node.input, *node.output):
+                _text(name)
             for name in node.input:
                 if name and name not in known:
                     at = _named(node.name or node.op_type)
@@ -176,7 +176,7 @@ class _Reader:
 
     def tensor(self, tensor: Any) -> None:
         """That a tensor's shape is what its bytes can be, wherever they stand."""
-        name = tensor.name
+        name = _text(tensor.name)
         count = _count(tensor.dims, name)
         bits = BITS.get(tensor.data_type)
         if tensor.data_type == 8:
@@ -201,7 +201,7 @@ class _Reader:
     def outside(self, tensor: Any, needed: int) -> None:
         """A tensor whose bytes stand in a file beside: that file lies in the model's folder, by itself and no link."""
         name = _named(tensor.name)
-        pairs = [(entry.key, entry.value) for entry in tensor.external_data]
+        pairs = [(_text(entry.key), _text(entry.value)) for entry in tensor.external_data]
         facts = dict(pairs)
         if len(facts) < len(pairs) or not set(facts) <= KEYS or tensor.data_location != 1 or tensor.raw_data:
             raise OnnxFileError(f"{name} says in two ways, or in none, where its weights are")
@@ -277,6 +277,13 @@ def _whole(text: str | None, name: str) -> int | None:
 
 def _size(dims: Any) -> str:
     return "x".join(map(str, list(dims)[:8])) or "one number"
+
+
+def _text(value: Any) -> str:
+    """A text of the file: protobuf gives bytes where it is no UTF-8."""
+    if not isinstance(value, str):
+        raise OnnxFileError("it has names that are no text")
+    return value
 
 
 def _named(name: str) -> str:

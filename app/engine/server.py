@@ -264,7 +264,9 @@ class Server:
 
         design = self._variant(request.design, request.variant)
         with tempfile.TemporaryDirectory() as folder:
-            report = export(design, request.to, Path(request.run) if request.run else None, Path(folder))
+            run = Path(request.run) if request.run else None
+            weights = Path(request.weights).expanduser() if request.weights and run is None else None
+            report = export(design, request.to, run, Path(folder), weights, partly=True)
             data = report.file.read_bytes()
         for offset in range(0, len(data), CHUNK_BYTES):
             if self.inbox.cancelled(request.job):

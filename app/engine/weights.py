@@ -18,10 +18,11 @@ from torch import nn
 
 from app.engine import child
 from app.engine.checkpoint import CheckpointError, read_weights
-from app.engine.matching import BY, COUNTER, By, Fitting, fit
+from app.engine.matching import BY, Fitting, fit
 from app.engine.tensor_files import TensorFileError, check_name, check_zip, plain_size
+from app.messages.weights import COUNTER
 
-__all__ = ["BY", "COUNTER", "By", "Fitting", "WeightsError", "compare", "fit", "load", "read"]
+__all__ = ["BY", "COUNTER", "Fitting", "WeightsError", "compared", "fit", "load", "read"]
 
 SECONDS = 600.0
 ROOM = 2**30
@@ -143,9 +144,10 @@ def _why(error: Exception) -> str:
     return "".join(sign if sign.isprintable() else "?" for sign in line)
 
 
-def compare(needed: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], by: By = "name") -> dict[str, Any]:
-    """Which of the `given` weights fit those `needed`, as `netloom check` says it."""
-    found = fit(needed, given, by)
+def compared(
+    found: Fitting, needed: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]
+) -> dict[str, Any]:
+    """Which of the `given` weights fit those `needed`, as `netloom check --json` says it."""
     return {
         "fits": found.whole,
         "loads": not found.unfit,
@@ -170,21 +172,22 @@ def compare(needed: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor
 
 
 def load(
-    root: nn.Module, path: str | Path, *, partly: bool = False, spare: tuple[str, ...] = (), by: By = "name"
+    root: nn.Module, path: str | Path, *, partly: bool = False, spare: tuple[str, ...] = (), by: str = "name"
 ) -> tuple[str, ...]:
     """Load a file's weights; returns what was done, a line each. Raises WeightsError.
 
     With `partly`, what the file lacks stays new, above all a classifier of another number of classes. It may also hold
     nothing of the `spare` modules. `by` allows guesses by shape and order besides names, see `matching`.
     """
-    if by not in BY:
+    way = next((each for each in BY if each == by), None)
+    if way is None:
         raise WeightsError(f"Weights are matched by {', '.join(BY[:-1])} or {BY[-1]}, not by {by[:20]!a}.")
     needed, given = root.state_dict(), read(path)
-    found = fit(needed, given, by)
+    found = fit(needed, given, way)
     if found.unfit and spare:
         without = tuple(f"{path}." for path in spare)
         needed = {name: tensor for name, tensor in needed.items() if not name.startswith(without)}
-        found = fit(needed, given, by)
+        found = fit(needed, given, way)
     name = Path(path).name
     advice = "`netloom check DESIGN --weights FILE` lists what differs"
     if found.unfit:

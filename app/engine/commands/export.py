@@ -6,6 +6,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from app.design import file
 from app.engine import questions
 from app.engine.commands import pictures
@@ -21,6 +23,8 @@ from app.messages.parts import Fields, GetFields
 def run(arguments: argparse.Namespace) -> int:
     analyser = shared_analyser()
     design = prepared(arguments, arguments.design, analyser.cards)
+    if (arguments.match or arguments.partly) and not arguments.weights:
+        raise CallError("--match and --partly say how the weights of --weights FILE are taken: name a file")
     if arguments.run and arguments.weights:
         raise CallError("the weights come from --run DIR or from --weights FILE, not from both")
     drawing = arguments.to in pictures.KINDS
@@ -44,7 +48,9 @@ def run(arguments: argparse.Namespace) -> int:
         else:
             loaded = load_run(Path(arguments.run)) if arguments.run else None
             weights = Path(arguments.weights) if arguments.weights else None
-            report = export(design, arguments.to, loaded, Path(folder), weights)
+            if arguments.match:
+                design = replace(design, recipe=replace(design.recipe, weights_by=arguments.match))
+            report = export(design, arguments.to, loaded, Path(folder), weights, partly=arguments.partly)
             written, lines, difference = report.file, report.lines, report.difference
         data = written.read_bytes()
         file.write_atomically(target, data)
