@@ -10,9 +10,9 @@ import torch
 from app.design.expand import Call
 from app.design.values import Design
 from app.engine.compile import InvalidDesignError, build_root, shared_analyser
-from app.engine.matching import COUNTER, Fitting, fit
+from app.engine.matching import Fitting, fit
 from app.engine.weights import read
-from app.messages.weights import By, NodeFit, TensorFit, WeightsCompared
+from app.messages.weights import COUNTER, By, NodeFit, TensorFit, WeightsCompared
 
 LISTED = 2
 """So many modules whose sizes differ are named in the summary."""
