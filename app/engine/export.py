@@ -39,13 +39,15 @@ class ExportReport(NamedTuple):
 
 class Wishes(NamedTuple):
     """What can be asked of an export besides its format. `file` is the file's name where it is not the usual one,
-    `name` the design's; `notify` is told of each step, and may raise to end the export."""
+    `name` the design's; `notify` is told of each step, and may raise to end the export; `partly`: what the file
+    of weights lacks may stay new."""
 
     file: str = ""
     name: str = ""
     variant: str = ""
     onnx: OnnxOptions = OnnxOptions()
     notify: Notify = lambda step, done, total: None
+    partly: bool = False
 
 
 class Job(NamedTuple):
@@ -69,7 +71,8 @@ def export(
     design: Design, to: str, run: Run | Path | str | None, folder: Path, weights: Path | None = None,
     wishes: Wishes = Wishes(),  # noqa: B008 (frozen)
 ) -> ExportReport:  # fmt: skip
-    """Write `design` as `to` into `folder`, with the trained weights of `run` or those of the file `weights`.
+    """Write `design` as `to` into `folder`, with the trained weights of `run` or those of the file `weights`. These
+    are matched as the design's recipe says.
 
     Each file is written aside and renamed, the main one last: it never stands without what belongs to it. Raises
     ExportError, WeightsError, InvalidDesignError, or what `load_run` raises.
@@ -104,7 +107,8 @@ def _network(job: Job) -> tuple[Network, str]:
     network = compile_design(job.design, "inference")
     network.module.eval()
     if job.weights is not None:
-        return network, " ".join(load_file(network.root, job.weights))
+        by = job.design.recipe.weights_by
+        return network, " ".join(load_file(network.root, job.weights, partly=job.wishes.partly, by=by))
     if job.run is None:
         return network, "The weights are untrained: export a run for trained ones."
     try:
@@ -144,6 +148,16 @@ def _safetensors(job: Job) -> Report:
     return Report(job.file.stat().st_size, lines)
 
 
+def _program(job: Job) -> Report:
+    from app.engine.to_program import export_program
+
+    network, said = _network(job)
+    samples, remark = _held_out(job.run, network)
+    report = export_program(network, job.file, samples)
+    needs, _ = preprocessing(_recipe(job).augment, network.inputs)
+    return report._replace(lines=(*report.lines, *filter(None, (needs,)), *remark, said))
+
+
 def _text(write: Callable[..., str]) -> Callable[[Job], Report]:
     """A format that is text made of the design and its analysis."""
 
@@ -163,6 +177,7 @@ def _text(write: Callable[..., str]) -> Callable[[Job], Report]:
 FORMATS: dict[str, Format] = {
     "onnx": Format("model.onnx", _onnx),
     "safetensors": Format("model.safetensors", _safetensors),
+    "program": Format("model.pt2", _program),
     "csv": Format("layers.csv", _text(tables.as_csv)),
     "markdown": Format("layers.md", _text(tables.as_markdown)),
     "latex": Format("layers.tex", _text(tables.as_latex)),

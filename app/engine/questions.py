@@ -22,6 +22,7 @@ from app.messages.solving import Solve
 from app.messages.symbols import CheckSizes, GetSymbols
 from app.messages.totals import GetTotals, Totals
 from app.messages.trial import TryOut
+from app.messages.weights import CompareWeights
 
 if TYPE_CHECKING:
     from app.engine import reach
@@ -118,6 +119,10 @@ def answer(
             from app.engine.data.guess import kind_of
 
             return KindFound(job, kind_of(Path(path).expanduser()), path)
+        case CompareWeights(job=job):
+            from app.engine.weights_table import compare_weights
+
+            return compare_weights(design, Path(request.file).expanduser(), request.by, job)
         case GetPreview():
             from app.engine.preview import preview
 
