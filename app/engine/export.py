@@ -17,6 +17,7 @@ from app.engine.compile import Network, compile_design, shared_analyser
 from app.engine.data import DataError, open_data, options_of
 from app.engine.onnx_export import ExportError, Report, export_onnx
 from app.engine.runs import Run, load_run
+from app.engine.to_python import generate
 from app.engine.weights import load as load_file
 
 __all__ = ["FORMATS", "SUFFIXES", "ExportError", "ExportReport", "export"]
@@ -143,9 +144,20 @@ def _text(write: Callable[..., str]) -> Callable[[Job], Report]:
     return run
 
 
+def _python(job: Job) -> Report:
+    made = generate(job.design, name=job.design.about.title or "Network")
+    try:
+        job.file.write_text(made.text, encoding="utf-8")
+    except OSError as error:
+        raise ExportError(f"{job.file} cannot be written: {error.strerror or error}.") from None
+    lines = (f"The class is {made.name}; weights exported as safetensors load into it.",)
+    return Report(job.file.stat().st_size, lines)
+
+
 FORMATS: dict[str, Format] = {
     "onnx": Format("model.onnx", _onnx),
     "safetensors": Format("model.safetensors", _safetensors),
+    "python": Format("model.py", _python),
     "csv": Format("layers.csv", _text(tables.as_csv)),
     "markdown": Format("layers.md", _text(tables.as_markdown)),
     "latex": Format("layers.tex", _text(tables.as_latex)),
