@@ -18,6 +18,7 @@ from app.engine.runs import Run, load_run
 from app.engine.to_onnx import ExportError, Report, export_onnx
 from app.engine.to_onnx.given import gather
 from app.engine.to_onnx.write import Notify
+from app.engine.to_python import generate
 from app.engine.weights import load as load_file
 from app.messages.onnx import Certificate, OnnxOptions
 
@@ -152,10 +153,9 @@ def _program(job: Job) -> Report:
     from app.engine.to_program import export_program
 
     network, said = _network(job)
-    samples, remark = _held_out(job.run, network)
-    report = export_program(network, job.file, samples)
-    needs, _ = preprocessing(_recipe(job).augment, network.inputs)
-    return report._replace(lines=(*report.lines, *filter(None, (needs,)), *remark, said))
+    given = gather(job.design, job.run, network, OnnxOptions(), job.wishes.name, job.wishes.variant)
+    report = export_program(network, job.file, given.held_out)
+    return report._replace(lines=(*report.lines, *filter(None, (given.needs,)), *given.remarks, said))
 
 
 def _text(write: Callable[..., str]) -> Callable[[Job], Report]:
@@ -174,10 +174,21 @@ def _text(write: Callable[..., str]) -> Callable[[Job], Report]:
     return run
 
 
+def _python(job: Job) -> Report:
+    made = generate(job.design, name=job.design.about.title or "Network")
+    try:
+        job.file.write_text(made.text, encoding="utf-8")
+    except OSError as error:
+        raise ExportError(f"{job.file} cannot be written: {error.strerror or error}.") from None
+    lines = (f"The class is {made.name}; weights exported as safetensors load into it.",)
+    return Report(job.file.stat().st_size, lines)
+
+
 FORMATS: dict[str, Format] = {
     "onnx": Format("model.onnx", _onnx),
     "safetensors": Format("model.safetensors", _safetensors),
     "program": Format("model.pt2", _program),
+    "python": Format("model.py", _python),
     "csv": Format("layers.csv", _text(tables.as_csv)),
     "markdown": Format("layers.md", _text(tables.as_markdown)),
     "latex": Format("layers.tex", _text(tables.as_latex)),

@@ -14,6 +14,7 @@ import msgspec
 from app.design.file import dec_hook, enc_hook
 from app.design.values import Design, Group, Recipe, Settings
 from app.messages.augment import Augmented, GetAugmented
+from app.messages.code import Code, GetCode
 from app.messages.confusion import Confusion
 from app.messages.data import Dataset, DataShown, FindKind, GetData, KindFound, Working
 from app.messages.forecast import ForecastMemory, MemoryForecast
@@ -152,12 +153,12 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
 Question = (
     Survey | OpenUp | Solve | Reckon | GetParts | GetFields | TryOut
     | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals | CountSamples | FindRate | GetData
-    | FindKind | GetAugmented | CompareWeights
+    | FindKind | GetAugmented | CompareWeights | GetCode
 )  # fmt: skip
 """What an engine is asked about the drawing, besides its analysis."""
 LongQuestion = (
     Survey | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals | CountSamples | FindRate
-    | GetData | FindKind | GetAugmented | CompareWeights
+    | GetData | FindKind | GetAugmented | CompareWeights | GetCode
 )  # fmt: skip
 """Those that may take many seconds: they are for an engine that no edit waits for."""
 Request = (
@@ -317,7 +318,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 Answers = (
     Surveyed | OpenedUp | Solved | Reckoning | Parts | Fields | TriedOut
     | MemoryForecast | Symbols | SizesChecked | Profile | Preview | Totals | Samples | RateFound | DataShown
-    | KindFound | Augmented | WeightsCompared
+    | KindFound | Augmented | WeightsCompared | Code
 )  # fmt: skip
 """What comes back for each Question."""
 Reply = (
