@@ -13,6 +13,7 @@ from app.messages import Answers, OpenedUp, OpenUp, Question, Survey, Surveyed
 from app.messages.augment import GetAugmented
 from app.messages.data import FindKind, GetData, KindFound, Working
 from app.messages.forecast import ForecastMemory
+from app.messages.lint import CheckExport
 from app.messages.parts import Fields, GetFields, GetParts, OutputFields, Parts
 from app.messages.preview import GetPreview
 from app.messages.profile import GetProfile
@@ -118,6 +119,10 @@ def answer(
             from app.engine.data.guess import kind_of
 
             return KindFound(job, kind_of(Path(path).expanduser()), path)
+        case CheckExport(job=job, any_size=any_size):
+            from app.engine.lint.checking import check
+
+            return check(analyser, design, any_size=any_size, cancelled=cancelled, job=job)
         case GetPreview():
             from app.engine.preview import preview
 

@@ -17,6 +17,7 @@ from app.messages.augment import Augmented, GetAugmented
 from app.messages.confusion import Confusion
 from app.messages.data import Dataset, DataShown, FindKind, GetData, KindFound, Working
 from app.messages.forecast import ForecastMemory, MemoryForecast
+from app.messages.lint import CheckExport, ExportChecked
 from app.messages.onnx import Certificate, OnnxOptions
 from app.messages.parts import Fields, GetFields, GetParts, Parts
 from app.messages.predictions import Answer as Answer
@@ -149,12 +150,12 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
 Question = (
     Survey | OpenUp | Solve | Reckon | GetParts | GetFields | TryOut
     | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals | CountSamples | FindRate | GetData
-    | FindKind | GetAugmented
+    | FindKind | GetAugmented | CheckExport
 )  # fmt: skip
 """What an engine is asked about the drawing, besides its analysis."""
 LongQuestion = (
     Survey | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals | CountSamples | FindRate
-    | GetData | FindKind | GetAugmented
+    | GetData | FindKind | GetAugmented | CheckExport
 )  # fmt: skip
 """Those that may take many seconds: they are for an engine that no edit waits for."""
 Request = (
@@ -314,7 +315,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 Answers = (
     Surveyed | OpenedUp | Solved | Reckoning | Parts | Fields | TriedOut
     | MemoryForecast | Symbols | SizesChecked | Profile | Preview | Totals | Samples | RateFound | DataShown
-    | KindFound | Augmented
+    | KindFound | Augmented | ExportChecked
 )  # fmt: skip
 """What comes back for each Question."""
 Reply = (

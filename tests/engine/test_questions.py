@@ -15,6 +15,7 @@ from app.engine.questions import answer
 from app.messages.augment import Augmented, GetAugmented
 from app.messages.data import DataShown, FindKind, GetData, KindFound
 from app.messages.forecast import ForecastMemory, MemoryForecast
+from app.messages.lint import CheckExport, ExportChecked
 from app.messages.parts import Fields, GetFields, GetParts, Parts
 from app.messages.preview import GetPreview, Preview
 from app.messages.profile import GetProfile, Profile
@@ -55,6 +56,7 @@ ASKED: dict[type, tuple[object, type]] = {
     GetData: (GetData("j", TRAINS, count=2), DataShown),
     FindKind: (FindKind("j", DESIGN, __file__), KindFound),
     GetAugmented: (GetAugmented("j", TRAINS, count=2), Augmented),
+    CheckExport: (CheckExport("j", DESIGN), ExportChecked),
 }
 
 

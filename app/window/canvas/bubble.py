@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QVBoxLayout
 
-from app.design.changes import apply
 from app.design.paths import locate
 from app.messages.reports import Fix, Problem
-from app.window import figures
+from app.window import figures, fixing
 from app.window.canvas.face import inside_of
 from app.window.sentences import Sentence
 from app.window.theme import font, theme
@@ -139,8 +138,7 @@ class Bubble(QFrame):
         view.setFocus()
 
     def _apply(self, fix: Fix) -> None:
-        document = self._view.document
-        document.edit(fix.title, lambda d: apply(d, fix.changes, document.catalogue))
+        fixing.make(self._view.document, fix)
         self._view.setFocus()
 
     def follow(self) -> None:
