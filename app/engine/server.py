@@ -263,8 +263,9 @@ class Server:
         from app.engine.export import export
 
         design = self._variant(request.design, request.variant)
+        run, weights = (Path(given) if given else None for given in (request.run, request.weights))
         with tempfile.TemporaryDirectory() as folder:
-            report = export(design, request.to, Path(request.run) if request.run else None, Path(folder))
+            report = export(design, request.to, run, Path(folder), weights)
             data = report.file.read_bytes()
         for offset in range(0, len(data), CHUNK_BYTES):
             if self.inbox.cancelled(request.job):

@@ -86,8 +86,8 @@ class Train(msgspec.Struct, frozen=True, tag=True):
 
 
 class Export(msgspec.Struct, frozen=True, tag=True):
-    """Write the design in another form; with `run` that run's trained weights go into it. `name` is the file's, without
-    its suffix."""
+    """Write the design in another form; with `run` that run's trained weights go into it, with `weights` those of a
+    file. `name` is the file's, without its suffix."""
 
     job: str
     design: Design
@@ -96,6 +96,7 @@ class Export(msgspec.Struct, frozen=True, tag=True):
     run: str = ""
     name: str = "model"
     onnx: OnnxOptions = OnnxOptions()
+    weights: str = ""
 
 
 class OpenUp(msgspec.Struct, frozen=True, tag=True):

@@ -379,6 +379,9 @@ class MainWindow(QMainWindow):
         self._commit()
         runs = Runs.of(self.document, self.engines)
         dialog = ExportDialog(self.document, self.engines, runs, self, self.canvas.scene_)
+        dialog.problems_wanted.connect(lambda: self.bottom.show_tab("Problems"))
+        dialog.node_wanted.connect(self.lead)
+        dialog.any_size_wanted.connect(self.export_lint.want_any_size)
         if to:
             dialog.choose(to)
         dialog.exec()
