@@ -13,6 +13,8 @@ from app.design.values import Design, Node, Settings
 from app.messages import Analysis
 from app.messages.lint import CheckExport, ExportChecked
 from app.messages.reports import Problem
+from app.window.canvas.tips import tip
+from app.window.canvas.view import CanvasView
 from app.window.document import Document
 from app.window.export_lint import ExportLint
 from app.window.main_window import MainWindow
@@ -85,6 +87,8 @@ def test_a_baked_batch_is_told_and_mended_with_the_real_engine(qtbot: Any, real_
     assert problem.severity == "warning" and "bakes the batch in" in problem.message
     assert document.analysis is not None and document.analysis.valid
     assert real_window.canvas.scene_.nodes["mine"].face.trouble == problem.message
+    scene = real_window.canvas.scene_
+    assert "On export: " in tip(scene, scene.hit(scene.nodes["mine"].rect.center()))
     real_window.bottom.show_tab("Problems")
     (panel,) = real_window.findChildren(ProblemsPanel)
     (row,) = panel.rows
@@ -97,3 +101,12 @@ def test_a_baked_batch_is_told_and_mended_with_the_real_engine(qtbot: Any, real_
     assert document.open_problems == (), "the code that the fix writes may run, and exports"
     document.undo_stack.undo()
     assert document.findings.at("mine") is None or document.design.by_id["mine"].settings["source"] == source
+
+
+def test_a_block_that_says_itself_that_it_does_not_export_is_lit(view: CanvasView, document: Document) -> None:
+    problem = Problem("warning", "conv", "conv", "", "conv", "", "export-exempt", "conv: it does not export: it is odd")
+    document.set_analysis(Analysis(document.revision, valid=True, partial=False, problems=(problem,)))
+    face = view.scene_.nodes["conv"].face
+    assert face.trouble == problem.message and face.exported and not face.broken and not face.problem
+    view.scene_.select(["conv"])
+    assert view.bubble.isVisible() and view.bubble._sentence.text() == problem.message

@@ -11,10 +11,16 @@ from app.messages.reports import Problem
 
 def find(walk: Walk) -> Iterator[Problem]:
     """The blocks on the way to an Output that are exempt from the export by their declaration."""
-    for step in exported(walk):
-        reason = dict(step.card.exempt).get("onnx") if step.card is not None else None
-        if reason:
-            yield problem(step, "warning", "export-exempt", f"it does not export: {reason.rstrip('.')}")
+    # Few blocks are exempt from anything: look at those alone, for every edit pays for this.
+    exempt = [step for step in walk.steps.values() if step.card is not None and step.card.exempt]
+    exempt = [step for step in exempt if dict(step.card.exempt).get("onnx")]  # type: ignore[union-attr]
+    if not exempt:
+        return
+    kept = {step.call.id for step in exported(walk)}
+    for step in exempt:
+        if step.call.id in kept and step.card is not None:
+            reason = dict(step.card.exempt)["onnx"].rstrip(".")
+            yield problem(step, "warning", "export-exempt", f"it does not export: {reason}")
 
 
 def exported(walk: Walk) -> list[Step]:

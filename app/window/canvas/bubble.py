@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QVBoxLay
 from app.design.paths import locate
 from app.messages.reports import Fix, Problem
 from app.window import figures, fixing
-from app.window.canvas.face import inside_of
+from app.window.canvas.face import inside_of, unexported
 from app.window.sentences import Sentence
 from app.window.theme import font, theme
 
@@ -79,9 +79,10 @@ class Bubble(QFrame):
         if len(ids) != 1:
             return None
         document = self._view.document
-        error = next((p for p in document.problems(ids[0]) if p.severity == "error"), None)
+        problems = document.problems(ids[0])
+        error = next((p for p in problems if p.severity == "error"), None)
         found = document.findings.at(document.id_path(ids[0])) if error is None else None
-        return found.problem if found is not None else error
+        return found.problem if found is not None else error or unexported(problems)
 
     def _fill(self, problem: Problem) -> None:
         self._sentence.setText(problem.message)
