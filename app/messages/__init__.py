@@ -305,12 +305,13 @@ class OpenedUp(msgspec.Struct, frozen=True, tag=True):
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """A request could not be carried out. `message` is for the user; `job` is empty for analysis; `detail` is for a
-    log."""
+    log. `certificate` is that of an ONNX file that was not written because of it."""
 
     message: str
     job: str = ""
     revision: int = -1
     detail: str = ""
+    certificate: Certificate | None = None
 
 
 Answers = (

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 from app.design.file import FileError, write_atomically
 from app.messages import Export, Exported
 from app.messages.data import Working
+from app.messages.onnx import Certificate
 from app.window import export_files, figures, parts
 from app.window import theme as look
 from app.window.certificate_page import CertificatePage
@@ -289,6 +290,7 @@ class ExportDialog(QDialog):
         ))  # fmt: skip
         job.progress.connect(self._progressed)
         job.finished.connect(lambda exported: self._exported(job, path, exported))
+        job.certified.connect(self._tell_certificate)
         job.failed.connect(self._failed)
         self._progressed(Working("", 0, 0, "The engine begins"))
         self._set_busy(True)
@@ -305,10 +307,14 @@ class ExportDialog(QDialog):
         except FileError as error:
             self._failed(f"{error}.")
             return
-        self._tell(written, exported.report)
-        if exported.certificate is not None:
-            self.certificate.show_certificate(exported.certificate)
-            self._show_certificate(True)
+        certificate = exported.certificate
+        self._tell(written, exported.report, "ok" if certificate is None or certificate.passed else "warn")
+        if certificate is not None:
+            self._tell_certificate(certificate)
+
+    def _tell_certificate(self, certificate: Certificate) -> None:
+        self.certificate.show_certificate(certificate)
+        self._show_certificate(True)
 
     def _draw(self, path: Path) -> None:
         from app.window.pictures import PictureError  # late: only who draws needs it
@@ -323,7 +329,7 @@ class ExportDialog(QDialog):
         else:
             self._tell([path], report)
 
-    def _tell(self, written: list[Path], report: tuple[str, ...]) -> None:
+    def _tell(self, written: list[Path], report: tuple[str, ...], tone: str = "ok") -> None:
         """Say what was written, the main file first, and what was checked."""
         self._set_busy(False)
         self._written = written[0]
@@ -332,7 +338,7 @@ class ExportDialog(QDialog):
         said = f"{written[0].name} is written, {figures.size(written[0].stat().st_size)}"
         said += f"; beside it {beside}." if beside else "."
         self.notice.show()
-        self.notice.say("ok", said, ("Show in folder", self.show_folder), main=False)
+        self.notice.say(tone, said, ("Show in folder", self.show_folder), main=False)
         self.report.show_lines(report)
 
     def report_lines(self) -> list[str]:
@@ -359,7 +365,7 @@ class ExportDialog(QDialog):
         for field in (self.formats, self.form):
             field.setEnabled(not busy)
         self._say_standing()
-        if was_busy and not busy:
+        if was_busy and not busy and not self.export_button.isHidden():
             self.export_button.setFocus()  # it was disabled, and so had lost it
 
     def _show_certificate(self, on: bool) -> None:
@@ -387,7 +393,7 @@ class ExportDialog(QDialog):
     def _cancel(self) -> None:
         job, self._job = self._job, None
         if job is not None:
-            for signal in (job.progress, job.finished, job.failed):
+            for signal in (job.progress, job.finished, job.certified, job.failed):
                 signal.disconnect()
             job.cancel()
             self._set_busy(False)

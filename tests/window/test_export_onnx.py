@@ -226,7 +226,11 @@ def test_where_numbers_part_is_named_and_shown_on_the_canvas(
         dialog.show()
         dialog._engines = FakeEngines()
         made = Made(window.document, dialog._engines, dialog)
-        made.finish(made.export(), certificate(passed=False))
+        job = made.export()
+        job.certified.emit(certificate(passed=False))
+        job.failed.emit("`answer` differs by 0.3 from torch: the model is not written.")
+        assert dialog.notice.text.endswith("the model is not written.") and not dialog.busy
+        assert not (tmp_path / "digits.onnx").exists()
         page = dialog.certificate
         assert page.verdict.text() == "Not passed" and page.diverged.text == (
             "The numbers part at linear (Linear, operator Gemm): its inputs agree, its output differs by 0.3, 4.0% of "
