@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from app import trust
+from app.cli import main
 from app.design import changes, file
 from app.design.build import wire
 from app.design.values import Design
@@ -221,6 +224,18 @@ def test_a_look_is_made_once_and_answers_come_bit_by_bit(monkeypatch: pytest.Mon
     assert check(analyser(), design, budget=0.0).problems == checked.problems and len(made) == 3  # type: ignore[union-attr]
 
 
+def test_the_command_line_tells_it_and_makes_the_fix(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn, mended = tmp_path / "drawn.netloom", tmp_path / "mended.netloom"
+    file.save(coded("a.reshape(len(a), -1)"), drawn)
+    call = ["check", str(drawn), "--allow-code", "--json"]
+    assert main(call) == 0, "a warning leaves a design valid"
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert (problem["severity"], problem["code"], problem["node"]) == ("warning", "export-batch", "mine")
+    assert main([*call, "--fix", "1", "-o", str(mended)]) == 0
+    assert json.loads(capsys.readouterr().out)["problems"] == []
+    assert file.load(mended).by_id["mine"].settings["source"] == "a.reshape(a.shape[0], -1)"
+
+
 def known(name: str) -> Design:
     path = zoo.find(name)
     assert path is not None
@@ -229,7 +244,7 @@ def known(name: str) -> Design:
 
 def test_known_architectures_get_no_false_alarm(monkeypatch: pytest.MonkeyPatch) -> None:
     by = analyser()
-    for name in ("resnet18", "vit_tiny_patch16_224"):
+    for name in ("resnet18", "yolov8n", "vit_tiny_patch16_224"):
         design = known(name)
         assert not [p for p in by.analyse(design, with_fixes=False).problems if p.code.startswith("export-")]
         assert told(design, by=by) == (), "blocks of the catalogue are known to export, so none is looked at"

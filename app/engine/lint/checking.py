@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from app.engine.lint import tracing
 from app.engine.lint.declared import exported, ran
 from app.engine.surroundings import problem
 from app.engine.walk import Step, Walk
+from app.messages import Analysis
 from app.messages.lint import ExportChecked
 from app.messages.reports import Fix, PortShape, Problem
 
@@ -40,7 +42,11 @@ def check(
     """What of `design` would not export, besides what is `declared`. Never raises for a bad design: what does not run
     has problems of its own."""
     try:
-        walk, two, three = (analyser.walk(design, batch=batch) for batch in (1, 2, 3))
+        walk = analyser.walk(design)
+        own = [step for step in exported(walk) if _own(analyser, step)]
+        if not own and not any_size:
+            return ExportChecked(job)
+        two, three = (analyser.walk(design, batch=batch) for batch in (2, 3))
         size, found = _by_size(analyser, design, walk) if any_size else (None, None)
     except TooLargeError:
         return ExportChecked(job)
@@ -49,8 +55,8 @@ def check(
     told += [found] if found is not None else []
     known = {p.id for p in told}
     left, began = 0, time.monotonic()
-    for step in exported(walk):
-        if step.call.id in known or not _own(analyser, step) or not all(ran(w, step) for w in (two, three)):
+    for step in own:
+        if step.call.id in known or not all(ran(w, step) for w in (two, three)):
             continue
         walks = (two, three, other) if ran(other, step) else (two, three, two)
         asked = tracing.Asked.of(analyser.measurer.classes[step.call.block], *(w.steps[step.call.id] for w in walks))
@@ -63,6 +69,14 @@ def check(
             fixes = tuple(_fix(walk.steps[step.call.id], *fix) for fix in look.fixes)
             told.append(replace(problem(step, "warning", look.code, look.message), fixes=fixes))
     return ExportChecked(job, _once(walk, told), left)
+
+
+def with_export(analyser: Analyser, design: Design, analysis: Analysis) -> Analysis:
+    """The analysis with what would not export among its problems, all of it looked at."""
+    found = check(analyser, design, budget=math.inf).problems
+    rank = {"error": 0, "warning": 1, "hint": 2}
+    problems = sorted((*analysis.problems, *found), key=lambda each: rank[each.severity])
+    return replace(analysis, problems=tuple(problems)) if found else analysis
 
 
 def _fix(step: Step, title: str, setting: str, value: str) -> Fix:
