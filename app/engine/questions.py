@@ -14,6 +14,7 @@ from app.messages.augment import GetAugmented
 from app.messages.code import Code, GetCode
 from app.messages.data import FindKind, GetData, KindFound, Working
 from app.messages.forecast import ForecastMemory
+from app.messages.lint import CheckExport
 from app.messages.parts import Fields, GetFields, GetParts, OutputFields, Parts
 from app.messages.preview import GetPreview
 from app.messages.profile import GetProfile
@@ -133,6 +134,10 @@ def answer(
             except InvalidDesignError as error:
                 return Code(job, "", problem=str(error))
             return Code(job, made.text, made.places, made.name)
+        case CheckExport(job=job, any_size=any_size):
+            from app.engine.lint.checking import check
+
+            return check(analyser, design, any_size=any_size, cancelled=cancelled, job=job)
         case GetPreview():
             from app.engine.preview import preview
 
