@@ -22,7 +22,7 @@ from app.engine.compile import shared_analyser
 from app.engine.lint import tracing
 from app.engine.lint.checking import check
 from app.engine.lint.loosening import loosened
-from app.engine.onnx_export import ExportError, export_onnx
+from app.engine.to_onnx import ExportError, export_onnx
 from app.messages import OwnFile
 from app.messages.lint import CheckExport, ExportChecked
 from app.messages.reports import Problem
