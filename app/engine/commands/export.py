@@ -6,6 +6,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from app.design import file
 from app.design.values import Design
 from app.engine import questions
@@ -25,6 +27,8 @@ from app.messages.parts import Fields, GetFields
 def run(arguments: argparse.Namespace) -> int:
     analyser = shared_analyser()
     design = prepared(arguments, arguments.design, analyser.cards)
+    if (arguments.match or arguments.partly) and not arguments.weights:
+        raise CallError("--match and --partly say how the weights of --weights FILE are taken: name a file")
     if arguments.run and arguments.weights:
         raise CallError("the weights come from --run DIR or from --weights FILE, not from both")
     drawing = arguments.to in pictures.KINDS
@@ -40,8 +44,10 @@ def run(arguments: argparse.Namespace) -> int:
             return _done(arguments, target, *_drawn(arguments, design, analyser, target, suffix, look))
         loaded = load_run(Path(arguments.run)) if arguments.run else None
         weights = Path(arguments.weights) if arguments.weights else None
+        if arguments.match:
+            design = replace(design, recipe=replace(design.recipe, weights_by=arguments.match))
         with Bar() as bar:
-            wishes = Wishes(target.name, name, arguments.variant or "", options, bar.show)
+            wishes = Wishes(target.name, name, arguments.variant or "", options, bar.show, arguments.partly)
             report = _certified(arguments, design, loaded, target.parent, weights, wishes)
     return _done(
         arguments, target, report.bytes, report.lines, report.difference, report.beside, report.certificate
