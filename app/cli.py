@@ -133,6 +133,17 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--no-labels", action="store_true", help="of a picture: nothing written on wires")
     export.add_argument("--overlay", choices=MEASURES, metavar="MEASURE",
                         help="of a picture: colour nodes by " + ", ".join(MEASURES))  # fmt: skip
+    onnx = export.add_argument_group("of onnx")
+    onnx.add_argument("--opset", type=int, metavar="N", help="the operator set, 14 to 23 (the exporter's own)")
+    onnx.add_argument("--precision", metavar="P", help="its numbers: fp32, fp16, int8 (weights alone) or int8-static "
+                      "(by ranges measured on training samples)")  # fmt: skip
+    onnx.add_argument("--any-size", action="store_true", help="take images of any height and width")
+    onnx.add_argument("--fixed-batch", action="store_true", help="take one sample at a time, not batches of any size")
+    onnx.add_argument("--separate-data", action="store_true", help="put the weights into a file beside the model")
+    onnx.add_argument("--preprocess", action="store_true", help="take pixels from 0 to 1 and normalise them inside")
+    onnx.add_argument("--raw", action="store_true", help="give the heads' raw answers: no probabilities, no decoding, "
+                      "no suppression of boxes")  # fmt: skip
+    onnx.add_argument("--calibration", type=int, metavar="N", help="training samples for int8-static (64)")
     export.add_argument("--json", action="store_true")
 
     for sub in (check, train, evaluate, predict, generate, export):
