@@ -26,6 +26,9 @@ FORMATS = (
            "says how the two agree.", "weights"),
     Format("safetensors", "Weights", "layers", ".safetensors",
            "The weights alone, named as the nodes are, in the format that PyTorch programs read.", "weights"),
+    Format("program", "PyTorch program", "box", ".pt2",
+           "The network with its weights as a graph that torch.export.load reads, for a batch of any size. It is read "
+           "again and compared.", "weights"),
     Format("png", "Picture (PNG)", "image", ".png", "The drawing as it looks on the canvas, in pixels.", "picture",
            whole=False),
     Format("svg", "Vector picture (SVG)", "spline", ".svg",
