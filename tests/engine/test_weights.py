@@ -19,8 +19,8 @@ from safetensors.torch import load_file, save_file
 
 from app.cli import main
 from app.design import file
+from app.engine import checkpoint, confusions, runs, weights
 from app.engine import compile as compiling
-from app.engine import tensor_files, weights
 from app.engine.checkpoint import CheckpointError
 from app.engine.compile import InvalidDesignError, compile_design
 from app.engine.export import export
@@ -233,10 +233,26 @@ def test_pipes_and_folders_are_not_waited_for(tmp_path: Path) -> None:
             read(place)
 
 
-def test_a_runs_state_is_held_to_the_same(tmp_path: Path) -> None:
-    (tmp_path / "state.pt").write_bytes(ZIPS["compressed"][0])
-    with pytest.raises(tensor_files.TensorFileError, match="compressed"):
-        tensor_files.check_zip(tmp_path / "state.pt")
+def test_a_run_folder_of_others_is_held_to_the_same(tmp_path: Path) -> None:
+    last = tmp_path / "checkpoints" / "last"
+    last.mkdir(parents=True)
+    (last / checkpoint.STATE).write_bytes(ZIPS["compressed"][0])
+    (last / checkpoint.WEIGHTS).write_bytes(SAFE["overlap"][0])
+    with pytest.raises(CheckpointError, match="compressed inside"):
+        checkpoint.load_state(last)
+    with pytest.raises(CheckpointError, match="begins before"):
+        checkpoint.load_weights(last)
+    huge = '{"scaling": [[1' + "0" * 400 + ", 1]]}"
+    for text in ("[" * 100_000, "[]", '{"weights": 3}', "{", '{"classes": 3, "kind": {}}', huge):
+        for name, read_it in (("versions.json", runs.begun_with), ("data.json", runs._facts)):
+            (tmp_path / name).write_text(text)
+            try:
+                read_it(tmp_path)
+            except runs.RunError as error:
+                assert f"{name} cannot be read" in str(error) and "\n" not in str(error)
+        assert runs.sample_counts(tmp_path) == {}
+        (tmp_path / confusions.NAME).write_text(text)
+        assert confusions.read(tmp_path) == []
 
 
 def test_weights_that_do_not_fit_into_memory_are_never_allocated(monkeypatch: pytest.MonkeyPatch) -> None:
