@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import app
 from app.exits import FINE, STOPPED, WRONG, CallError
 
-FORMATS = ("onnx", "safetensors", "svg", "pdf", "png", "csv", "markdown", "latex", "mermaid", "dot")
+FORMATS = ("onnx", "program", "safetensors", "svg", "pdf", "png", "csv", "markdown", "latex", "mermaid", "dot")
 MEASURES = ("parameters", "macs", "activations", "field")
 
 
@@ -56,6 +56,10 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--input", action="append", default=[], metavar="NAME=3x224x224", dest="inputs",
                        help="size of an Input, without the batch")  # fmt: skip
     check.add_argument("--weights", metavar="FILE", help="say which weights of a safetensors or torch file fit")
+    check.add_argument("--match", choices=("name", "shape", "order"), metavar="HOW",
+                       help="how its tensors are matched: by name (key maps included); also by a shape that one alone "
+                            "has; also by the order of equal shapes. Each goes beyond the one before it")  # fmt: skip
+    check.add_argument("--keys", action="store_true", help="of --weights: a row a tensor, with its name in the file")
     check.add_argument("--fix", type=int, metavar="N", help="apply the N-th fix that is offered (with -o)")
     check.add_argument("-o", "--output", metavar="FILE", help="where to save the design that --fix makes")
 
@@ -80,6 +84,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, metavar="S")
     train.add_argument("--run", metavar="DIR", help="the run folder (default: runs/NAME-DATE)")
     train.add_argument("--weights", metavar="FILE", help="begin with the weights of a safetensors or torch file")
+    train.add_argument("--match", choices=("name", "shape", "order"), metavar="HOW",
+                       help="how its tensors are matched: by name (key maps included); also by a shape that one alone "
+                            "has; also by the order of equal shapes. Each goes beyond the one before it")  # fmt: skip
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint of --run")
     how = ("off", "lightly", "closely")
     train.add_argument("--watch", choices=how, default=how[1], metavar="HOW",
@@ -115,6 +122,10 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--to", required=True, choices=FORMATS, metavar="FORMAT", help="one of " + ", ".join(FORMATS))
     export.add_argument("--run", metavar="DIR", help="take the weights from this run")
     export.add_argument("--weights", metavar="FILE", help="take the weights from a safetensors or torch file")
+    export.add_argument("--match", choices=("name", "shape", "order"), metavar="HOW",
+                       help="how its tensors are matched: by name (key maps included); also by a shape that one alone "
+                            "has; also by the order of equal shapes. Each goes beyond the one before it")  # fmt: skip
+    export.add_argument("--partly", action="store_true", help="what the file of weights lacks stays new")
     export.add_argument("-o", "--output", metavar="FILE", help="the file to write")
     export.add_argument("--theme", choices=("light", "dark"), help="of a picture: its colours (light)")
     export.add_argument("--transparent", action="store_true", help="of a picture: no ground under the drawing")

@@ -18,6 +18,7 @@ from app.engine.runs import Run, load_run
 from app.engine.to_onnx import ExportError, Report, export_onnx
 from app.engine.to_onnx.given import gather
 from app.engine.to_onnx.write import Notify
+from app.engine.to_python import generate
 from app.engine.weights import load as load_file
 from app.messages.onnx import Certificate, OnnxOptions
 
@@ -39,13 +40,15 @@ class ExportReport(NamedTuple):
 
 class Wishes(NamedTuple):
     """What can be asked of an export besides its format. `file` is the file's name where it is not the usual one,
-    `name` the design's; `notify` is told of each step, and may raise to end the export."""
+    `name` the design's; `notify` is told of each step, and may raise to end the export; `partly`: what the file
+    of weights lacks may stay new."""
 
     file: str = ""
     name: str = ""
     variant: str = ""
     onnx: OnnxOptions = OnnxOptions()
     notify: Notify = lambda step, done, total: None
+    partly: bool = False
 
 
 class Job(NamedTuple):
@@ -69,7 +72,8 @@ def export(
     design: Design, to: str, run: Run | Path | str | None, folder: Path, weights: Path | None = None,
     wishes: Wishes = Wishes(),  # noqa: B008 (frozen)
 ) -> ExportReport:  # fmt: skip
-    """Write `design` as `to` into `folder`, with the trained weights of `run` or those of the file `weights`.
+    """Write `design` as `to` into `folder`, with the trained weights of `run` or those of the file `weights`. These
+    are matched as the design's recipe says.
 
     Each file is written aside and renamed, the main one last: it never stands without what belongs to it. Raises
     ExportError, WeightsError, InvalidDesignError, or what `load_run` raises.
@@ -104,7 +108,8 @@ def _network(job: Job) -> tuple[Network, str]:
     network = compile_design(job.design, "inference")
     network.module.eval()
     if job.weights is not None:
-        return network, " ".join(load_file(network.root, job.weights))
+        by = job.design.recipe.weights_by
+        return network, " ".join(load_file(network.root, job.weights, partly=job.wishes.partly, by=by))
     if job.run is None:
         return network, "The weights are untrained: export a run for trained ones."
     try:
@@ -144,6 +149,15 @@ def _safetensors(job: Job) -> Report:
     return Report(job.file.stat().st_size, lines)
 
 
+def _program(job: Job) -> Report:
+    from app.engine.to_program import export_program
+
+    network, said = _network(job)
+    given = gather(job.design, job.run, network, OnnxOptions(), job.wishes.name, job.wishes.variant)
+    report = export_program(network, job.file, given.held_out)
+    return report._replace(lines=(*report.lines, *filter(None, (given.needs,)), *given.remarks, said))
+
+
 def _text(write: Callable[..., str]) -> Callable[[Job], Report]:
     """A format that is text made of the design and its analysis."""
 
@@ -160,9 +174,21 @@ def _text(write: Callable[..., str]) -> Callable[[Job], Report]:
     return run
 
 
+def _python(job: Job) -> Report:
+    made = generate(job.design, name=job.design.about.title or "Network")
+    try:
+        job.file.write_text(made.text, encoding="utf-8")
+    except OSError as error:
+        raise ExportError(f"{job.file} cannot be written: {error.strerror or error}.") from None
+    lines = (f"The class is {made.name}; weights exported as safetensors load into it.",)
+    return Report(job.file.stat().st_size, lines)
+
+
 FORMATS: dict[str, Format] = {
     "onnx": Format("model.onnx", _onnx),
     "safetensors": Format("model.safetensors", _safetensors),
+    "program": Format("model.pt2", _program),
+    "python": Format("model.py", _python),
     "csv": Format("layers.csv", _text(tables.as_csv)),
     "markdown": Format("layers.md", _text(tables.as_markdown)),
     "latex": Format("layers.tex", _text(tables.as_latex)),

@@ -161,7 +161,8 @@ class Server:
                 detail = traceback.format_exc()
                 print(detail, file=sys.stderr)
                 job = getattr(request, "job", "")
-                self.send(Failed(sentence(error), job, getattr(request, "revision", -1), detail))
+                why = getattr(error, "certificate", None)
+                self.send(Failed(sentence(error), job, getattr(request, "revision", -1), detail, why))
             self.busy = False
         return 0
 
@@ -273,11 +274,11 @@ class Server:
         design = self._variant(request.design, request.variant)
         usual = request.name == "model" or request.to not in FORMATS
         name = "" if usual else Path(request.name).name + SUFFIXES[request.to]
-        wishes = Wishes(name, request.name, request.variant, request.onnx, step)
+        wishes = Wishes(name, request.name, request.variant, request.onnx, step, partly=True)
+        run = Path(request.run) if request.run else None
+        weights = Path(request.weights).expanduser() if request.weights and run is None else None
         with tempfile.TemporaryDirectory() as folder:
-            report = export(
-                design, request.to, Path(request.run) if request.run else None, Path(folder), wishes=wishes
-            )  # fmt: skip
+            report = export(design, request.to, run, Path(folder), weights, wishes)
             beside = tuple((file.name, file.stat().st_size) for file in report.beside)
             for file in (*report.beside, report.file):  # the main one last: it must not stand without the others
                 for offset, data in _pieces(file):

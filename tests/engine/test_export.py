@@ -40,7 +40,7 @@ def test_a_trained_network_is_equal_on_held_out_digits(run: Run, tmp_path: Path)
     assert report.difference is not None and report.difference < 1e-4
     text = " ".join(report.lines)
     assert "real samples at batch 1, 3, 64" in text and "ONNX checker" in text and f"opset {report.opset}" in text
-    assert [p.name for p in tmp_path.iterdir()] == ["model.onnx"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.certificate.json", "model.onnx"]
 
     model = onnx.load(str(report.file))
     onnx.checker.check_model(model, full_check=True)

@@ -6,6 +6,8 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from app.design import file
 from app.design.values import Design
 from app.engine import questions
@@ -15,8 +17,8 @@ from app.engine.commands.common import console, prepared, print_json, user_error
 from app.engine.commands.onnx_options import Bar, onnx_options
 from app.engine.commands.train import checked
 from app.engine.compile import shared_analyser
-from app.engine.export import SUFFIXES, Wishes, export
-from app.engine.runs import load_run
+from app.engine.export import SUFFIXES, ExportError, ExportReport, Wishes, export
+from app.engine.runs import Run, load_run
 from app.exits import FINE, INVALID, CallError
 from app.messages.onnx import Certificate
 from app.messages.parts import Fields, GetFields
@@ -25,6 +27,8 @@ from app.messages.parts import Fields, GetFields
 def run(arguments: argparse.Namespace) -> int:
     analyser = shared_analyser()
     design = prepared(arguments, arguments.design, analyser.cards)
+    if (arguments.match or arguments.partly) and not arguments.weights:
+        raise CallError("--match and --partly say how the weights of --weights FILE are taken: name a file")
     if arguments.run and arguments.weights:
         raise CallError("the weights come from --run DIR or from --weights FILE, not from both")
     drawing = arguments.to in pictures.KINDS
@@ -40,12 +44,28 @@ def run(arguments: argparse.Namespace) -> int:
             return _done(arguments, target, *_drawn(arguments, design, analyser, target, suffix, look))
         loaded = load_run(Path(arguments.run)) if arguments.run else None
         weights = Path(arguments.weights) if arguments.weights else None
+        if arguments.match:
+            design = replace(design, recipe=replace(design.recipe, weights_by=arguments.match))
         with Bar() as bar:
-            wishes = Wishes(target.name, name, arguments.variant or "", options, bar.show)
-            report = export(design, arguments.to, loaded, target.parent, weights, wishes)
+            wishes = Wishes(target.name, name, arguments.variant or "", options, bar.show, arguments.partly)
+            report = _certified(arguments, design, loaded, target.parent, weights, wishes)
     return _done(
         arguments, target, report.bytes, report.lines, report.difference, report.beside, report.certificate
     )  # fmt: skip
+
+
+def _certified(
+    arguments: argparse.Namespace, design: Design, run: Run | None, folder: Path, weights: Path | None, wishes: Wishes
+) -> ExportReport:
+    """Export. Where the file's numbers are not torch's nothing is written, and the certificate says where they part."""
+    try:
+        return export(design, arguments.to, run, folder, weights, wishes)
+    except ExportError as error:
+        if error.certificate is None:
+            raise
+        if arguments.json:
+            print_json({"file": None, "to": arguments.to, "error": str(error), "certificate": error.certificate})
+        raise CallError(str(error), INVALID) from None
 
 
 def _drawn(

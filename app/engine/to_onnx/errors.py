@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from app.messages.onnx import Certificate
+
 
 class ExportError(RuntimeError):
-    """An export that failed, or whose result is wrong; one sentence for the user."""
+    """An export that failed, or whose result is wrong; one sentence for the user.
+
+    `certificate` says what was compared, where a file was made whose numbers are not torch's.
+    """
+
+    def __init__(self, message: str, certificate: Certificate | None = None) -> None:
+        super().__init__(message)
+        self.certificate = certificate
 
 
 def reason(error: BaseException) -> str:

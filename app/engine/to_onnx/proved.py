@@ -11,10 +11,9 @@ import torch
 
 from app.design.values import Design
 from app.engine.compile import Network
-from app.engine.to_onnx.compare import compare
 from app.engine.to_onnx.errors import ExportError
 from app.engine.to_onnx.facts import Facts
-from app.engine.to_onnx.write import TOLERANCE, Notify, write
+from app.engine.to_onnx.write import Notify, write
 from app.messages.onnx import Certificate, OnnxOptions
 
 
@@ -38,16 +37,19 @@ def export_onnx(
     design: Design | None = None,
     facts: Facts = Facts(),  # noqa: B008 (frozen)
     calibration: tuple[torch.Tensor, ...] | None = None,
-    batches: Sequence[int] = (1, 3, 64),
+    batches: Sequence[int] | None = None,
     samples: Sequence[torch.Tensor] | None = None,
     tolerance: float | None = None,
     notify: Notify = lambda step, done, total: None,
 ) -> Report:
-    """Write the inference network as ONNX and compare it with torch at each of `batches`.
+    """Write the inference network as ONNX, with its certificate beside it: see `app.engine.certify.certify`.
 
     `samples` are real inputs, one tensor for each Input, as the file takes them; without them random ones are used.
-    Raises ExportError, and leaves nothing then.
+    Raises ExportError, and leaves nothing then: a file whose numbers are not torch's is not written.
     """
+    from app.engine.certify import certify, saying  # they import this package
+    from app.engine.certify.cost import cost
+
     network.module.eval()
     path = Path(path)
     with tempfile.TemporaryDirectory(prefix=".onnx-", dir=_folder(path)) as aside:
@@ -55,27 +57,31 @@ def export_onnx(
             network, Path(aside) / path.name, options, design=design, facts=facts, calibration=calibration,
             notify=lambda step, done, total: notify(step, done, total + 1),
         )  # fmt: skip
-        notify("Comparing with torch", 3, 4)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            wide = TOLERANCE[options.precision] if tolerance is None else tolerance
-            difference, said = compare(written, batches, samples, wide)
+        drawn = design if options.precision != "fp32" and samples is not None else None
+        certificate, inside = certify(
+            written, design=facts.design, variant=facts.variant, samples=samples, batches=batches, tolerance=tolerance,
+            cost=(lambda pair: cost(written, pair, drawn, network)) if drawn is not None else None,
+            step=lambda said: notify(said, 3, 4),
+        )  # fmt: skip
+        if not certificate.passed:
+            raise ExportError(saying.failure(certificate, inside), certificate)
+        proof = saying.path_of(written.file)
+        proof.write_bytes(saying.as_json(certificate))
         size = written.bytes
-        beside = tuple(path.with_name(each.name) for each in written.beside)
-        for file in (*written.beside, written.file):  # the model last: it must not stand without its data
+        beside = tuple(path.with_name(each.name) for each in (*written.beside, proof))
+        for file in (*written.beside, proof, written.file):  # the model last: it must not stand without its data
             file.replace(path.with_name(file.name))
         notify("Written", 4, 4)
     batch = "of any size" if options.any_batch else "of 1"
     lines = [
         f"ONNX opset {written.opset}, batch {batch}, inputs {', '.join(s.name for s in network.inputs)}, "
         f"outputs {', '.join(written.outputs)}.",
-        "Passed the ONNX checker with full shape inference.",
-        *said,
+        *saying.lines(certificate, "real samples" if samples is not None else "random samples"),
         *written.remarks,
     ]
-    if beside:
+    if written.beside:
         lines.append(f"The weights stand beside the model in {beside[0].name}: keep the two together.")
-    return Report(size, tuple(lines), difference, written.opset, beside)
+    return Report(size, tuple(lines), saying.difference(certificate), written.opset, beside, certificate)
 
 
 def _folder(path: Path) -> Path:

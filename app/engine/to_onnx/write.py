@@ -13,14 +13,14 @@ from torch import fx
 import app
 from app.design.values import Design
 from app.engine.compile import InputSpec, Network, shared_analyser
-from app.engine.to_onnx.errors import ExportError, reason
+from app.engine.to_onnx.errors import ExportError
 from app.engine.to_onnx.facts import Facts, properties
 from app.engine.to_onnx.narrow import narrowed, older
 from app.engine.to_onnx.sizes import axes, is_image, other_size
 from app.engine.to_onnx.trace import Traced, quiet, trace
 from app.engine.to_onnx.whole import NOTHING, Called, Whole, whole
 from app.engine.walk import Walk
-from app.messages.onnx import OnnxOptions, Precision
+from app.messages.onnx import OnnxOptions
 
 ONE_FILE_BYTES = 2 * 10**9 - 2**20
 """A protobuf cannot be larger; heavier weights go into a file beside it."""
@@ -28,8 +28,6 @@ OPSETS = (14, 23)
 """The oldest and newest that can be asked for."""
 TRACED = 18
 """The oldest that torch's exporter writes; older ones are converted."""
-TOLERANCE: dict[Precision, float] = {"fp32": 1e-3, "fp16": 2e-2, "int8": 0.2, "int8-static": 0.2}
-"""By so much, as a share of its largest value or of 1, an output may differ from torch's."""
 Notify = Callable[[str, int, int], None]
 """Is told what is done next, and of how many steps how many are done."""
 
@@ -109,8 +107,6 @@ def write(
         else:
             values = _write_converted(traced, file, options, made, calibration, network)
             opset = options.opset or opset
-        notify("Checking the file", 2, 3)
-        _check_file(file)
     data = _data(file)
     beside = (data,) if data.exists() else ()
     remarks = [*made.remarks, *_remarks(options, calibration)]
@@ -223,13 +219,3 @@ def _check_open(traced: Traced, here: Walk, larger: Walk, network: Network) -> N
                         f"`{path}` ({block.title if block else ''}) would give {size} in the file whatever the image, "
                         f"for it works that out once, from {images}: leave any size off, or replace that block."
                     )
-
-
-def _check_file(file: Path) -> None:
-    """Raise ExportError where the ONNX checker refuses the file."""
-    import onnx
-
-    try:
-        onnx.checker.check_model(str(file), full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
-        raise ExportError(f"The exported model does not pass the ONNX checker: {reason(error)}") from error
