@@ -120,12 +120,13 @@ def test_the_opset_is_the_one_asked_for(exported: Any) -> None:
 def test_weights_stand_beside_the_model(exported: Any) -> None:
     given, one = exported(*FIRST), exported(*SECOND)
     data = given.file.with_name(given.file.name + ".data")
-    assert given.said["beside"][0] == str(data)
+    proofs = [str(each.file.with_suffix(".certificate.json")) for each in (given, one)]
+    assert given.said["beside"] == [str(data), proofs[0]]
     assert data.stat().st_size > 16 * 32 * 9 * 4 > given.file.stat().st_size / 2
     bare = onnx.load(given.file, load_external_data=False)
     places = {e.value for t in bare.graph.initializer for e in t.external_data if e.key == "location"}
     assert places == {data.name}
-    assert not one.file.with_name(one.file.name + ".data").exists()
+    assert one.said["beside"] == [proofs[1]] and not one.file.with_name(one.file.name + ".data").exists()
     assert not [p for p in given.file.parent.iterdir() if p.name.startswith(".")]
 
 
