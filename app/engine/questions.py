@@ -23,6 +23,7 @@ from app.messages.solving import Solve
 from app.messages.symbols import CheckSizes, GetSymbols
 from app.messages.totals import GetTotals, Totals
 from app.messages.trial import TryOut
+from app.messages.weights import CompareWeights
 
 if TYPE_CHECKING:
     from app.engine import reach
@@ -128,6 +129,10 @@ def answer(
             except InvalidDesignError as error:
                 return Code(job, "", problem=str(error))
             return Code(job, made.text, made.places, made.name)
+        case CompareWeights(job=job):
+            from app.engine.weights_table import compare_weights
+
+            return compare_weights(design, Path(request.file).expanduser(), request.by, job)
         case GetPreview():
             from app.engine.preview import preview
 

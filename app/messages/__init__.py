@@ -33,6 +33,7 @@ from app.messages.totals import GetTotals, Totals
 from app.messages.training import Carried, Note, Pause
 from app.messages.trial import TriedOut, TryOut
 from app.messages.watch import Watched
+from app.messages.weights import CompareWeights, WeightsCompared
 from blocks.card import Card, Page
 
 CHUNK_BYTES = 256 * 1024
@@ -95,6 +96,8 @@ class Export(msgspec.Struct, frozen=True, tag=True):
     variant: str = ""
     run: str = ""
     name: str = "model"
+    weights: str = ""
+    """A file whose weights go into it as far as they fit, matched as the design's recipe says."""
     onnx: OnnxOptions = OnnxOptions()
 
 
@@ -150,12 +153,12 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
 Question = (
     Survey | OpenUp | Solve | Reckon | GetParts | GetFields | TryOut
     | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals | CountSamples | FindRate | GetData
-    | FindKind | GetAugmented | GetCode
+    | FindKind | GetAugmented | CompareWeights | GetCode
 )  # fmt: skip
 """What an engine is asked about the drawing, besides its analysis."""
 LongQuestion = (
     Survey | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals | CountSamples | FindRate
-    | GetData | FindKind | GetAugmented | GetCode
+    | GetData | FindKind | GetAugmented | CompareWeights | GetCode
 )  # fmt: skip
 """Those that may take many seconds: they are for an engine that no edit waits for."""
 Request = (
@@ -315,7 +318,7 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 Answers = (
     Surveyed | OpenedUp | Solved | Reckoning | Parts | Fields | TriedOut
     | MemoryForecast | Symbols | SizesChecked | Profile | Preview | Totals | Samples | RateFound | DataShown
-    | KindFound | Augmented | Code
+    | KindFound | Augmented | WeightsCompared | Code
 )  # fmt: skip
 """What comes back for each Question."""
 Reply = (

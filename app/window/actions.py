@@ -95,6 +95,8 @@ class Actions(dict[str, QAction]):
         export.setToolTip("Export to ONNX and other forms (Ctrl+E)")
         picture = self.add(menu, "export picture", "Export picture…", partial(window.export, "svg"))
         picture.setToolTip("Draw the canvas to a file: SVG, PDF or PNG")
+        weights = self.add(menu, "weights", "Weights…", partial(run_deeds.weights, window))
+        weights.setToolTip("See which weights of a file fit which node, and take them")
         menu.addSeparator()
         own = self.add(menu, "own blocks", "Own blocks…", window.own_blocks)
         own.setToolTip("Use nn.Module classes of your own as blocks")
