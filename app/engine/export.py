@@ -153,10 +153,9 @@ def _program(job: Job) -> Report:
     from app.engine.to_program import export_program
 
     network, said = _network(job)
-    samples, remark = _held_out(job.run, network)
-    report = export_program(network, job.file, samples)
-    needs, _ = preprocessing(_recipe(job).augment, network.inputs)
-    return report._replace(lines=(*report.lines, *filter(None, (needs,)), *remark, said))
+    given = gather(job.design, job.run, network, OnnxOptions(), job.wishes.name, job.wishes.variant)
+    report = export_program(network, job.file, given.held_out)
+    return report._replace(lines=(*report.lines, *filter(None, (given.needs,)), *given.remarks, said))
 
 
 def _text(write: Callable[..., str]) -> Callable[[Job], Report]:
@@ -188,8 +187,8 @@ def _python(job: Job) -> Report:
 FORMATS: dict[str, Format] = {
     "onnx": Format("model.onnx", _onnx),
     "safetensors": Format("model.safetensors", _safetensors),
-    "python": Format("model.py", _python),
     "program": Format("model.pt2", _program),
+    "python": Format("model.py", _python),
     "csv": Format("layers.csv", _text(tables.as_csv)),
     "markdown": Format("layers.md", _text(tables.as_markdown)),
     "latex": Format("layers.tex", _text(tables.as_latex)),

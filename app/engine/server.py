@@ -161,7 +161,8 @@ class Server:
                 detail = traceback.format_exc()
                 print(detail, file=sys.stderr)
                 job = getattr(request, "job", "")
-                self.send(Failed(sentence(error), job, getattr(request, "revision", -1), detail))
+                why = getattr(error, "certificate", None)
+                self.send(Failed(sentence(error), job, getattr(request, "revision", -1), detail, why))
             self.busy = False
         return 0
 

@@ -5,18 +5,18 @@ A file is done once `torch.export.load` has read it again and its outputs equal 
 
 from __future__ import annotations
 
-import contextlib
 import io
-import sys
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from app.engine.compile import InputSpec, Network
+from app.engine.certify.samples import inputs_for
+from app.engine.compile import Network
 from app.engine.meta import tensors_in
-from app.engine.onnx_export import ExportError, Report
+from app.engine.to_onnx import ExportError, Report
+from app.engine.to_onnx.errors import reason
+from app.engine.to_onnx.trace import quiet
 
 BATCHES = (1, 3)
 """Of these sizes are the batches on which program and network are compared; it is traced with 2."""
@@ -29,8 +29,8 @@ def export_program(network: Network, path: Path, samples: Sequence[torch.Tensor]
     each Input; without them random ones are used. Raises ExportError."""
     module = network.module.eval()
     batch = torch.export.Dim("batch", min=1)
-    examples = tuple(_inputs(network, samples, 2))
-    with torch.random.fork_rng(devices=[]), torch.no_grad(), _quiet():
+    examples = tuple(inputs_for(network.inputs, 2, samples))
+    with torch.random.fork_rng(devices=[]), torch.no_grad(), quiet():
         torch.manual_seed(0)
         try:
             shapes = tuple({0: batch} for _ in examples)
@@ -38,7 +38,7 @@ def export_program(network: Network, path: Path, samples: Sequence[torch.Tensor]
             content = io.BytesIO()
             torch.export.save(program, content)
         except Exception as error:  # the tracer raises whatever a block does
-            raise ExportError(f"The network cannot be exported as a program: {_reason(error)}") from error
+            raise ExportError(f"The network cannot be exported as a program: {reason(error)}") from error
         difference = _compared(module, content, network, samples)
     try:
         path.write_bytes(content.getvalue())
@@ -63,12 +63,12 @@ def _compared(
     worst = 0.0
     for batch in BATCHES:
         content.seek(0)
-        inputs = _inputs(network, samples, batch)
+        inputs = inputs_for(network.inputs, batch, samples)
         try:
             again = torch.export.load(content).module()
             given = tensors_in(again(*inputs))
         except Exception as error:
-            raise ExportError(f"The program, read again, does not run at batch {batch}: {_reason(error)}") from error
+            raise ExportError(f"The program, read again, does not run at batch {batch}: {reason(error)}") from error
         for ours, theirs in zip(tensors_in(module(*inputs)), given, strict=True):
             if ours.shape != theirs.shape:
                 raise ExportError(f"The program gives {list(theirs.shape)}, but the network {list(ours.shape)}.")
@@ -78,28 +78,3 @@ def _compared(
                 raise ExportError(f"The program differs from the network by {gap:.2g}: it is not written.")
             worst = max(worst, gap)
     return worst
-
-
-def _inputs(network: Network, samples: Sequence[torch.Tensor] | None, batch: int) -> list[torch.Tensor]:
-    if samples is None:
-        return [_random(spec, batch) for spec in network.inputs]
-    return [values[torch.arange(batch) % len(values)].contiguous() for values in samples]
-
-
-def _random(spec: InputSpec, batch: int) -> torch.Tensor:
-    if spec.dtype.startswith("int"):
-        return torch.randint(0, 2, (batch, *spec.shape))
-    return torch.randn(batch, *spec.shape)
-
-
-def _reason(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return (lines[0] if lines else type(error).__name__)[:300]
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """What the tracer prints goes to stderr: stdout belongs to the caller."""
-    with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

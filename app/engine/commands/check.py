@@ -11,6 +11,7 @@ from app.design.values import Design
 from app.engine.commands.common import console, layer_table, prepared, print_json, print_problems, user_errors
 from app.engine.commands.weights_said import print_weights
 from app.engine.compile import shared_analyser
+from app.engine.lint.checking import with_export
 from app.exits import FINE, INVALID, CallError
 from app.messages import Analysis
 from app.messages.reports import Fix, Named, PortShape, Tensor
@@ -28,10 +29,10 @@ def run(arguments: argparse.Namespace) -> int:
     code = FINE
     for name in arguments.design:
         design = prepared(arguments, name, analyser.cards)
-        analysis = analyser.analyse(design, batch=arguments.batch)
+        analysis = with_export(analyser, design, analyser.analyse(design, batch=arguments.batch))
         if arguments.fix is not None:
             design = _fix(design, analysis, arguments.fix)
-            analysis = analyser.analyse(design, batch=arguments.batch)
+            analysis = with_export(analyser, design, analyser.analyse(design, batch=arguments.batch))
             try:
                 file.save(design, arguments.output)
             except file.FileError as error:
