@@ -28,7 +28,7 @@ def test_code_of_a_real_drawing_is_shown_followed_and_read_back(qtbot: Any, real
     click(view, "self.head = ")
     assert window.document.path == () and window.canvas.selected_ids() == ["head"]
     QTest.mouseClick(code.edit_button, Qt.MouseButton.LeftButton)
-    put(view, "nn.Linear(48, 10)", "nn.Linear(48, 7)")
+    put(view, "nn.Linear(C, 10)", "nn.Linear(C, 7)")
     put(view, "self.head(attention)", "self.head(backbone)")
     QTest.keyClick(view, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert document.undo_stack.count() == 0, "that 10 is the classes is a guess: the code that they give says so"
@@ -36,11 +36,11 @@ def test_code_of_a_real_drawing_is_shown_followed_and_read_back(qtbot: Any, real
     assert document.design.by_id["head"].settings["classes"] == 7
     assert document.design.into["head"][0].source.node == "backbone"
     qtbot.waitUntil(lambda: code.base_design is document.design, timeout=ENGINE)
-    assert "nn.Linear(48, 7)" in view.text and "self.head(backbone)" in view.text
+    assert "nn.Linear(C, 7)" in view.text and "self.head(backbone)" in view.text
     put(view, "padding=kernel_size // 2", "padding=kernel_size // 3")
     QTest.keyClick(view, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
     assert document.undo_stack.count() == 1 and "`ConvNormAct` was changed by hand" in code.notice.text
     QTest.keyClick(view, Qt.Key.Key_Escape)
     document.undo_stack.undo()
     qtbot.waitUntil(lambda: code.base_design is document.design, timeout=ENGINE)
-    assert "nn.Linear(48, 10)" in view.text
+    assert "nn.Linear(C, 10)" in view.text

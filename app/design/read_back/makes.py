@@ -223,6 +223,7 @@ class Makes:
                 except ValueError as error:
                     self._trouble(line, f"{name}: {error}")
                     continue
+            settings.pop(setting.name, None)  # the class takes it, so it is not built in
             if written or value != setting.default:
                 settings[setting.name] = value
         return Settings(settings)
