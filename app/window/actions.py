@@ -98,6 +98,8 @@ class Actions(dict[str, QAction]):
         picture.setToolTip("Draw the canvas to a file: SVG, PDF or PNG")
         back = self.add(menu, "read code", "Read code back…", partial(read_code, window))
         back.setToolTip("Make an edited file of this drawing's code an edit of the drawing")
+        weights = self.add(menu, "weights", "Weights…", partial(run_deeds.weights, window))
+        weights.setToolTip("See which weights of a file fit which node, and take them")
         menu.addSeparator()
         own = self.add(menu, "own blocks", "Own blocks…", window.own_blocks)
         own.setToolTip("Use nn.Module classes of your own as blocks")

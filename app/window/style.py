@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PySide6.QtGui import QColor, QPalette
@@ -98,6 +101,9 @@ QCheckBox::indicator, QListView::indicator, QTreeView::indicator {{ width: 16px;
 QCheckBox::indicator:checked, QListView::indicator:checked, QTreeView::indicator:checked {{
     background: {accent}; border-color: {accent}; image: url("{icons}/check-on.svg"); }}
 QCheckBox::indicator:focus {{ border-color: {accent}; }}
+QCheckBox:disabled {{ color: {faint}; }}
+QCheckBox::indicator:disabled, QCheckBox::indicator:checked:disabled {{ background: transparent;
+    border-color: {line}; }}
 
 QMenuBar {{ background: transparent; spacing: 0; }}
 QMenuBar::item {{ padding: 6px 9px; border-radius: 6px; color: {soft}; background: transparent; }}
@@ -159,10 +165,27 @@ QFrame#problem:focus {{ border-color: {accent}; }}
 
 def apply(app: QApplication) -> None:
     """Dress the application in the theme; again after the theme has changed."""
-    if app.style().objectName().lower() != "fusion":
-        app.setStyle(QStyleFactory.create("Fusion"))  # the same on every desktop; the sheet does the rest
-    app.setPalette(_palette(theme.tokens))
-    app.setStyleSheet(sheet(theme.tokens))
+    with _nothing_collected():
+        if app.style().objectName().lower() != "fusion":
+            app.setStyle(QStyleFactory.create("Fusion"))  # the same on every desktop; the sheet does the rest
+        app.setPalette(_palette(theme.tokens))
+        app.setStyleSheet(sheet(theme.tokens))
+
+
+@contextmanager
+def _nothing_collected() -> Iterator[None]:
+    """Without Python's garbage collector.
+
+    Qt goes over all widgets by bare pointers to dress them, and handlers in Python run in between. A widget that only
+    refers to itself any more, as a dialog that was closed may, must not be deleted meanwhile.
+    """
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def sheet(tokens: Tokens) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import msgspec
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt
-from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QGuiApplication
+from PySide6.QtGui import QDragEnterEvent, QDragMoveEvent, QDropEvent, QGuiApplication, QMouseEvent
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
 
 from app.design.values import Design, End, Node, Settings, Wire
 from app.window.canvas.view import CanvasView
@@ -82,6 +83,19 @@ def drag(
     QTest.mouseMove(where, end)
     if release:
         QTest.mouseRelease(where, button, modifier, end)
+
+
+class _Nowhere(QWidget):
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        event.accept()
+
+
+def let_go() -> None:
+    """Release what mouse buttons are held: the hands are the whole process's, not the widget's that was pressed."""
+    held = QGuiApplication.mouseButtons()
+    for button in (Qt.MouseButton.LeftButton, Qt.MouseButton.RightButton, Qt.MouseButton.MiddleButton):
+        if button in held:
+            QTest.mouseRelease(_Nowhere(), button)
 
 
 def drop(view: CanvasView, mime: str, name: str, at: QPoint) -> None:

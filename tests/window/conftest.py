@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
 
 from app.design.usual import usual_loss
 from app.window import theme as themes
@@ -15,13 +17,41 @@ from app.window.canvas.view import CanvasView
 from app.window.document import Document
 from app.window.main_window import MainWindow
 from app.window.training import TrainingPanel
-from tests.window.canvas_hands import CARDS, CHAIN, shown
+from tests.window.canvas_hands import CARDS, CHAIN, let_go, shown
 from tests.window.code_hands import DESIGN, Asked, answer, panel
 from tests.window.fake_engines import CARDS as FEW
 from tests.window.fake_engines import FakeEngines, small_design
 
 ENGINE = 60_000
 """Milliseconds for what an engine must first start for."""
+
+
+class Patient(QtBot):
+    """Waits longer than anything takes on a machine that has other things to do: a wait ends with what it is for."""
+
+    def waitUntil(self, callback: Any, *, timeout: int = ENGINE) -> None:
+        super().waitUntil(callback, timeout=max(timeout, ENGINE))
+
+    def waitSignal(self, signal: Any, *, timeout: int = ENGINE, raising: bool = True, **how: Any) -> Any:
+        timeout = max(timeout, ENGINE) if raising else timeout  # no signal may be what is waited for
+        return super().waitSignal(signal, timeout=timeout, raising=raising, **how)
+
+    def waitExposed(self, widget: Any, *, timeout: int = ENGINE) -> Any:
+        return super().waitExposed(widget, timeout=timeout)
+
+
+@pytest.fixture
+def qtbot(qapp: object, request: pytest.FixtureRequest) -> Patient:
+    """pytest-qt's, with longer waits; it closes the widgets that it is given all the same."""
+    return Patient(request)
+
+
+@pytest.fixture(autouse=True)
+def hands_off() -> Iterator[None]:
+    """A test may end in the middle of a drag; to the next one its button would still be held down."""
+    yield
+    if QGuiApplication.instance() is not None:
+        let_go()
 
 
 @pytest.fixture

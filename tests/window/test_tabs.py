@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtCore import QEventLoop, QMimeData, QPoint, QPointF, Qt, QUrl
 from PySide6.QtGui import QDragEnterEvent, QDropEvent
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QTabBar, QToolButton
@@ -17,7 +17,8 @@ from PySide6.QtWidgets import QApplication, QTabBar, QToolButton
 from app.design import edits, file, grouping
 from app.design.usual import usual_loss
 from app.design.values import Design, Node
-from app.messages import Trained
+from app.messages import Analysis, Trained
+from app.messages.reports import Problem
 from app.window import kept
 from app.window import theme as themes
 from app.window.document import Document
@@ -30,6 +31,7 @@ from tests.window.canvas_hands import CARDS, CHAIN
 from tests.window.fake_engines import FakeEngines, small_design
 
 LEFT, CTRL, SHIFT = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+WITHOUT_ANSWERS = QEventLoop.ProcessEventsFlag.ExcludeSocketNotifiers
 FAKE = [sys.executable, "-P", str(Path(__file__).with_name("fake_engine.py"))]
 
 
@@ -174,6 +176,26 @@ def test_tabs_are_dragged_to_other_places(window: MainWindow) -> None:
     assert window.document.title == "b" and window.document.design.by_id.keys() == {"b"}
 
 
+def test_what_tabs_say_may_change_while_one_is_dragged(window: MainWindow) -> None:
+    bar, document, tabs = window.tab_bar, window.document, window.tabs
+    revisions = {}
+    for name in ("a", "b", "c"):
+        tabs.open(Design(nodes=(Node(name, block="Input"),)), None, name)
+        revisions[name] = document.revision
+    QApplication.processEvents()
+    start, end = bar.tabRect(2).center(), bar.tabRect(0).center() - QPoint(20, 0)
+    QTest.mousePress(bar, LEFT, pos=start)
+    for count, part in enumerate((0.2, 0.5, 0.8, 1.0), 1):
+        QTest.mouseMove(bar, start + (end - start) * part)
+        problems = (Problem("error", "n", "n", "", "n", "x", "odd", "It is odd."),) * count
+        document.set_analysis(Analysis(document.revision, valid=False, partial=False, problems=problems))
+        tabs.take(Analysis(revisions["b"], valid=False, partial=False, problems=problems))
+        QApplication.processEvents()
+    QTest.mouseRelease(bar, LEFT, pos=end)
+    assert [tabs.told(i).title for i in range(3)] == ["c", "a", "b"] and bar.currentIndex() == tabs.index == 0
+    assert ["4 problems" in bar.tabToolTip(i) for i in range(3)] == [True, False, True]
+
+
 def test_analyses_stay_with_their_tabs(window: MainWindow, qtbot: Any) -> None:
     document, tabs, engines = window.document, window.tabs, window.engines
     with qtbot.waitSignal(engines.ready, timeout=20_000):
@@ -201,7 +223,7 @@ def test_analyses_stay_with_their_tabs(window: MainWindow, qtbot: Any) -> None:
 
     add(window, "late")
     revision = document.revision
-    QApplication.processEvents()  # the question is on its way
+    QApplication.processEvents(WITHOUT_ANSWERS)  # the question is on its way
     tabs.show(1)
     assert engines.busy and len(document.analysis.nodes) == 2
     qtbot.waitUntil(lambda: bool(heard))

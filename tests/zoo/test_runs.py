@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from app.design.paths import set_at
 from app.design.values import Design
 from app.engine.compile import InputSpec, Network, TargetSpec, compile_design, shared_analyser
-from app.engine.onnx_export import export_onnx
+from app.engine.to_onnx import export_onnx
 from examples import zoo
 from tests.layers import drawn
 from tests.zoo.references import SMALLEST
@@ -150,7 +150,7 @@ def exports(design: Design, folder: Path) -> None:
     assert moved >= 1e-2 * largest
 
 
-def enliven(network: Network) -> None:
+def enliven(network: Network, batch: int = 16) -> None:
     """Give weights to branches that begin at zero too, and the statistics of a batch to the batch norms.
 
     Through a new network whose batch norms have seen nothing the signal dies out or grows: any answer would do. A batch
@@ -173,7 +173,7 @@ def enliven(network: Network) -> None:
             if norm.bias is not None:
                 norm.bias.normal_(1, 0.1)
         if norms:
-            network.module.train()(*samples(network.inputs, batch=16))
+            network.module.train()(*samples(network.inputs, batch))
 
 
 @pytest.mark.parametrize("name", names(sorted(SMALLEST), quick=EXPORTED))
