@@ -22,7 +22,7 @@ from app.engine.compile import shared_analyser
 from app.engine.lint import tracing
 from app.engine.lint.checking import check
 from app.engine.lint.loosening import loosened
-from app.engine.onnx_export import ExportError, export_onnx
+from app.engine.to_onnx import ExportError, export_onnx
 from app.messages import OwnFile
 from app.messages.lint import CheckExport, ExportChecked
 from app.messages.reports import Problem
@@ -121,7 +121,7 @@ def test_a_size_is_baked_in_only_where_any_is_wanted() -> None:
     )
     assert told(flat) == ()
     (problem,) = told(flat, any_size=True)
-    assert problem.node == "linear" and "so an export for images of any size fails; at 9 × 9," in problem.message
+    assert problem.node == "linear" and "so an export for images of any size fails; at 12 × 12," in problem.message
     pooled = replace(
         flat, nodes=(*flat.nodes, node("pool", "AdaptiveAvgPool2d")),
         wires=(wire("image", "pool"), wire("pool", "flat"), *flat.wires[1:]),
