@@ -111,8 +111,9 @@ class RecipeDetails(QWidget):
 
 def set_field(document: Document, field: str, value: Any) -> None:
     """Change one field of the recipe, as one undo step."""
+    more = {"weights_by": "name"} if field == "weights" else {}  # what was guessed of another file says nothing of it
     document.edit(
         f"Change {field.replace('_', ' ')}",
-        lambda design: edits.set_recipe(design, replace(design.recipe, **{field: value})),
+        lambda design: edits.set_recipe(design, replace(design.recipe, **{field: value}, **more)),
         merge=f"recipe.{field}",
     )

@@ -19,12 +19,15 @@ from safetensors.torch import load_file, save_file
 
 from app.cli import main
 from app.design import file
+from app.design.recipe_text import read_changes
 from app.engine import checkpoint, confusions, runs, weights
 from app.engine import compile as compiling
 from app.engine.checkpoint import CheckpointError
 from app.engine.compile import InvalidDesignError, compile_design
 from app.engine.export import export
-from app.engine.matching import fit
+from app.engine.loop import TrainingError
+from app.engine.matching import fit, matched
+from app.engine.recipe import check_recipe
 from app.engine.weights import WeightsError, read
 from app.engine.weights_table import compare_weights
 from tests.drawing import IMAGE, OUTPUT, chain, node
@@ -128,6 +131,13 @@ def test_an_export_takes_what_the_recipe_names(state: dict[str, torch.Tensor], t
     path = tmp_path / "w.safetensors"
     save_file(called(state, second="y", third="z"), path)
     design = replace(NET, recipe=replace(NET.recipe, weights_by="order"))
+    told = replace(design.recipe, weights=str(path))
+    assert matched(told, str(path)).weights_by == "order" and matched(told, "other").weights_by == "name"
+    assert matched(told, "other", "shape").weights_by == "shape"
+    assert read_changes(told, ["weights=other"]).weights_by == "name"
+    assert read_changes(told, ["weights=other", "weights_by=shape"]).weights_by == "shape"
+    with pytest.raises(TrainingError, match=r"matched by name, shape or order, not by 'luck'"):
+        check_recipe(replace(told, weights_by="luck"))
     assert "taken, 4 of them guessed" in " ".join(export(design, "safetensors", None, tmp_path, path).lines)
 
 
