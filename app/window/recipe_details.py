@@ -70,7 +70,7 @@ class RecipeDetails(QWidget):
         self._document = document
         self.curve = RateCurve("Learning rate", lambda x, y: f"epoch {x:.3g}: rate {y:.3g}")
         self.remark = parts.label("", "soft", wrap=True)
-        self.weights = WeightsRow(document, lambda path: self.changed.emit("weights", path), data)
+        self.weights = WeightsRow(document, engines, lambda path: self.changed.emit("weights", path), data)
         self.more = RecipeMore()
         self.rules = RulesFold(document)
         self.finder = RateFinderBox(document, engines, device, lambda rate: self.changed.emit("learning_rate", rate))
