@@ -264,6 +264,7 @@ class Server:
         import tempfile
 
         from app.engine.export import FORMATS, SUFFIXES, Wishes, export
+        from app.engine.matching import matched
 
         def step(step: str, done: int, total: int) -> None:
             if self.inbox.cancelled(request.job):
@@ -277,6 +278,8 @@ class Server:
         wishes = Wishes(name, request.name, request.variant, request.onnx, step, partly=True)
         run = Path(request.run) if request.run else None
         weights = Path(request.weights).expanduser() if request.weights and run is None else None
+        if weights is not None:
+            design = msgspec.structs.replace(design, recipe=matched(design.recipe, request.weights))
         with tempfile.TemporaryDirectory() as folder:
             report = export(design, request.to, run, Path(folder), weights, wishes)
             beside = tuple((file.name, file.stat().st_size) for file in report.beside)
