@@ -29,8 +29,8 @@ pytestmark = pytest.mark.xdist_group("insight")
 
 
 @pytest.fixture
-def panel(qtbot: Any, real_window: MainWindow) -> Iterator[LayersPanel]:
-    window = real_window
+def panel(qtbot: Any, one_window: MainWindow) -> Iterator[LayersPanel]:
+    window = one_window
     window.document.load(DESIGN, None)
     window.bottom.set_folded(False)
     window.bottom.show_tab("Layers")
@@ -38,6 +38,9 @@ def panel(qtbot: Any, real_window: MainWindow) -> Iterator[LayersPanel]:
     (panel,) = window.findChildren(LayersPanel)
     qtbot.waitUntil(lambda: len(panel.model.rows) == 6 and bool(cell(panel, 1, "Sees")), timeout=ENGINE)
     yield panel
+    panel.last.setChecked(False)
+    panel.table.clearSelection()
+    panel.show_column(AT["Buffers"], False)
 
 
 def cell(panel: LayersPanel, row: int, column: str, parent: QModelIndex = QModelIndex()) -> str:  # noqa: B008
