@@ -13,7 +13,9 @@ from collections.abc import Sequence
 import app
 from app.exits import FINE, STOPPED, WRONG, CallError
 
-FORMATS = ("onnx", "safetensors", "svg", "pdf", "png", "csv", "markdown", "latex", "mermaid", "dot")
+FORMATS = (
+    "onnx", "program", "python", "safetensors", "svg", "pdf", "png", "csv", "markdown", "latex", "mermaid", "dot",
+)  # fmt: skip
 MEASURES = ("parameters", "macs", "activations", "field")
 
 
@@ -56,6 +58,10 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--input", action="append", default=[], metavar="NAME=3x224x224", dest="inputs",
                        help="size of an Input, without the batch")  # fmt: skip
     check.add_argument("--weights", metavar="FILE", help="say which weights of a safetensors or torch file fit")
+    check.add_argument("--match", choices=("name", "shape", "order"), metavar="HOW",
+                       help="how its tensors are matched: by name (key maps included); also by a shape that one alone "
+                            "has; also by the order of equal shapes. Each goes beyond the one before it")  # fmt: skip
+    check.add_argument("--keys", action="store_true", help="of --weights: a row a tensor, with its name in the file")
     check.add_argument("--fix", type=int, metavar="N", help="apply the N-th fix that is offered (with -o)")
     check.add_argument("-o", "--output", metavar="FILE", help="where to save the design that --fix makes")
 
@@ -80,6 +86,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--seed", type=int, metavar="S")
     train.add_argument("--run", metavar="DIR", help="the run folder (default: runs/NAME-DATE)")
     train.add_argument("--weights", metavar="FILE", help="begin with the weights of a safetensors or torch file")
+    train.add_argument("--match", choices=("name", "shape", "order"), metavar="HOW",
+                       help="how its tensors are matched: by name (key maps included); also by a shape that one alone "
+                            "has; also by the order of equal shapes. Each goes beyond the one before it")  # fmt: skip
     train.add_argument("--resume", action="store_true", help="go on from the last checkpoint of --run")
     how = ("off", "lightly", "closely")
     train.add_argument("--watch", choices=how, default=how[1], metavar="HOW",
@@ -115,6 +124,10 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--to", required=True, choices=FORMATS, metavar="FORMAT", help="one of " + ", ".join(FORMATS))
     export.add_argument("--run", metavar="DIR", help="take the weights from this run")
     export.add_argument("--weights", metavar="FILE", help="take the weights from a safetensors or torch file")
+    export.add_argument("--match", choices=("name", "shape", "order"), metavar="HOW",
+                       help="how its tensors are matched: by name (key maps included); also by a shape that one alone "
+                            "has; also by the order of equal shapes. Each goes beyond the one before it")  # fmt: skip
+    export.add_argument("--partly", action="store_true", help="what the file of weights lacks stays new")
     export.add_argument("-o", "--output", metavar="FILE", help="the file to write")
     export.add_argument("--theme", choices=("light", "dark"), help="of a picture: its colours (light)")
     export.add_argument("--transparent", action="store_true", help="of a picture: no ground under the drawing")
@@ -122,6 +135,17 @@ def parser() -> argparse.ArgumentParser:
     export.add_argument("--no-labels", action="store_true", help="of a picture: nothing written on wires")
     export.add_argument("--overlay", choices=MEASURES, metavar="MEASURE",
                         help="of a picture: colour nodes by " + ", ".join(MEASURES))  # fmt: skip
+    onnx = export.add_argument_group("of onnx")
+    onnx.add_argument("--opset", type=int, metavar="N", help="the operator set, 14 to 23 (the exporter's own)")
+    onnx.add_argument("--precision", metavar="P", help="its numbers: fp32, fp16, int8 (weights alone) or int8-static "
+                      "(by ranges measured on training samples)")  # fmt: skip
+    onnx.add_argument("--any-size", action="store_true", help="take images of any height and width")
+    onnx.add_argument("--fixed-batch", action="store_true", help="take one sample at a time, not batches of any size")
+    onnx.add_argument("--separate-data", action="store_true", help="put the weights into a file beside the model")
+    onnx.add_argument("--preprocess", action="store_true", help="take pixels from 0 to 1 and normalise them inside")
+    onnx.add_argument("--raw", action="store_true", help="give the heads' raw answers: no probabilities, no decoding, "
+                      "no suppression of boxes")  # fmt: skip
+    onnx.add_argument("--calibration", type=int, metavar="N", help="training samples for int8-static (64)")
     export.add_argument("--json", action="store_true")
 
     for sub in (check, train, evaluate, predict, generate, export):

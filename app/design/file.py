@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 import msgspec
 
 from app.design.frames import check_frames
-from app.design.names import NamingError, check_name
+from app.design.names import NamingError, check_name, quoted
 from app.design.nesting import check_nesting
 from app.design.ports import Catalogue, Ports
 from app.design.ties import misfollowing
@@ -90,7 +91,7 @@ def loads(data: bytes, name: str = "the design", catalogue: Catalogue | None = N
     try:
         check(design, catalogue)
     except (ValueError, NamingError, WiringError) as error:
-        raise FileError(f"{name}: {error}") from None
+        raise FileError(f"{name}: {_one_line(str(error))}") from None
     return design
 
 
@@ -99,7 +100,13 @@ def _reason(error: Exception) -> str:
         return "it is nested too deeply"
     if isinstance(error, UnicodeDecodeError):
         return "it is not UTF-8 text"
-    return str(error).replace("$.", "").replace("`$`", "the file")
+    return _one_line(str(error).replace("$.", "").replace("`$`", "the file"))
+
+
+def _one_line(text: str) -> str:
+    """A sentence with words of the file in it: each as short as a name may be, and nothing that moves a cursor."""
+    text = re.sub(r"`([^`]*)`", lambda found: quoted(found[1]), text)
+    return "".join(sign if sign.isprintable() else ascii(sign)[1:-1] for sign in text)[:400]
 
 
 def check(design: Design, catalogue: Catalogue | None = None) -> None:

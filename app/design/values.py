@@ -321,6 +321,9 @@ class Recipe(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """Threads that read samples from disk ahead of the network; 0: none. They change no batch."""
     weights: str = ""
     """A file whose weights a new run begins with, as far as they fit; empty: it begins with new ones."""
+    weights_by: str = "name"
+    """How its tensors are matched: by `name` (key maps included), besides by the `shape` that one alone has, or by the
+    `order` of equal shapes."""
     nodes: tuple[NodeRule, ...] = ()
     """What is trained otherwise than the rest."""
     validation_share: float = 0.1

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from app.engine.sharding import is_sharded, put, whole
+from app.engine.tensor_files import TensorFileError, check_zip, safetensors_header
 
 WEIGHTS = "weights.safetensors"
 STATE = "state.pt"
@@ -58,6 +59,7 @@ def load_state(folder: Path) -> dict[str, Any]:
     """The trainer state of the checkpoint at `folder`. Raises CheckpointError."""
     found = _found(folder)
     try:
+        check_zip(found / STATE)
         state = torch.load(found / STATE, map_location="cpu", weights_only=True)
     except Exception as error:  # torch's unpickler raises whatever comes of damaged bytes
         raise CheckpointError(f"The checkpoint {found} is damaged ({_short(error)}): train the run anew.") from None
@@ -74,8 +76,11 @@ def load_weights(folder: Path) -> dict[str, torch.Tensor]:
 def read_weights(file: Path) -> dict[str, torch.Tensor]:
     """The tensors of a safetensors file. Raises CheckpointError."""
     try:
+        safetensors_header(file)
         return load_file(file)
-    except (OSError, SafetensorError) as error:
+    except TensorFileError as error:
+        raise CheckpointError(f"{file} cannot be read as weights: it {error}.") from None
+    except (OSError, ValueError, SafetensorError) as error:  # ValueError: a name that no file can have
         raise CheckpointError(f"{file} cannot be read as weights ({_short(error)}).") from None
 
 

@@ -32,3 +32,14 @@ def run(module: str, *arguments: str, seconds: float, **environment: str) -> Non
     if done.returncode:
         lines = done.stderr.decode(errors="replace").strip().splitlines()
         raise ChildError(lines[-1] if lines else f"the process ended with code {done.returncode}")
+
+
+def limit_memory(bytes: int) -> None:
+    """Let this process take at most so many bytes more than it has."""
+    if sys.platform == "linux":  # elsewhere the limit does not hold or does not exist
+        import resource
+
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+        most = pages * resource.getpagesize() + bytes
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
 from safetensors.torch import save_file
 
 from app.design.values import Design, Recipe
 from app.engine import checkpoint, tables
-from app.engine.augment.joining import PREPROCESSING, note_in_onnx, preprocessing
+from app.engine.augment.joining import PREPROCESSING, preprocessing
 from app.engine.checkpoint import CheckpointError
 from app.engine.compile import Network, compile_design, shared_analyser
-from app.engine.data import DataError, open_data, options_of
-from app.engine.onnx_export import ExportError, Report, export_onnx
 from app.engine.runs import Run, load_run
+from app.engine.to_onnx import ExportError, Report, export_onnx
+from app.engine.to_onnx.given import gather
+from app.engine.to_onnx.write import Notify
+from app.engine.to_python import generate
 from app.engine.weights import load as load_file
+from app.messages.onnx import Certificate, OnnxOptions
 
-__all__ = ["FORMATS", "SUFFIXES", "ExportError", "ExportReport", "export"]
-
-HELD_OUT = 64
-"""So many samples of the test split are what torch and ONNX Runtime are compared on."""
+__all__ = ["FORMATS", "SUFFIXES", "ExportError", "ExportReport", "Wishes", "export"]
 
 
 class ExportReport(NamedTuple):
@@ -33,6 +33,22 @@ class ExportReport(NamedTuple):
     lines: tuple[str, ...]
     difference: float | None = None
     opset: int | None = None
+    beside: tuple[Path, ...] = ()
+    """Files that belong to it: weights that stand apart, the certificate."""
+    certificate: Certificate | None = None
+
+
+class Wishes(NamedTuple):
+    """What can be asked of an export besides its format. `file` is the file's name where it is not the usual one,
+    `name` the design's; `notify` is told of each step, and may raise to end the export; `partly`: what the file
+    of weights lacks may stay new."""
+
+    file: str = ""
+    name: str = ""
+    variant: str = ""
+    onnx: OnnxOptions = OnnxOptions()
+    notify: Notify = lambda step, done, total: None
+    partly: bool = False
 
 
 class Job(NamedTuple):
@@ -42,6 +58,7 @@ class Job(NamedTuple):
     run: Run | None
     file: Path
     weights: Path | None = None
+    wishes: Wishes = Wishes()
 
 
 class Format(NamedTuple):
@@ -52,11 +69,14 @@ class Format(NamedTuple):
 
 
 def export(
-    design: Design, to: str, run: Run | Path | str | None, folder: Path, weights: Path | None = None
-) -> ExportReport:
-    """Write `design` as `to` into `folder`, with the trained weights of `run` or those of the file `weights`.
+    design: Design, to: str, run: Run | Path | str | None, folder: Path, weights: Path | None = None,
+    wishes: Wishes = Wishes(),  # noqa: B008 (frozen)
+) -> ExportReport:  # fmt: skip
+    """Write `design` as `to` into `folder`, with the trained weights of `run` or those of the file `weights`. These
+    are matched as the design's recipe says.
 
-    Raises ExportError, WeightsError, InvalidDesignError, or what `load_run` raises.
+    Each file is written aside and renamed, the main one last: it never stands without what belongs to it. Raises
+    ExportError, WeightsError, InvalidDesignError, or what `load_run` raises.
     """
     if to not in FORMATS:
         raise ExportError(f"There is no format `{to}`: choose one of {', '.join(FORMATS)}.")
@@ -65,8 +85,21 @@ def export(
     if not folder.is_dir():
         raise ExportError(f"There is no folder {folder}: make it, or choose another place.")
     loaded = load_run(run) if isinstance(run, str | Path) else run
-    report = form.write(Job(design, loaded, folder / form.name, weights))
-    return ExportReport(folder / form.name, report.bytes, report.lines, report.difference, report.opset)
+    target = (folder / (wishes.file or form.name)).resolve()  # through a link: the link stays
+    if target.exists() and not target.is_file():  # a rename would put a file in the place of /dev/null, say
+        raise ExportError(f"{target} is {'a folder' if target.is_dir() else 'no plain file'}: choose another name.")
+    try:
+        with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as aside:
+            report = form.write(Job(design, loaded, Path(aside) / target.name, weights, wishes))
+            for file in (*report.beside, Path(aside) / target.name):
+                file.replace(target.with_name(file.name))
+    except OSError as error:
+        raise ExportError(f"{target} cannot be written: {error.strerror or error}.") from None
+    beside = tuple(target.with_name(file.name) for file in report.beside)
+    named = folder / (wishes.file or form.name)
+    return ExportReport(
+        named, report.bytes, report.lines, report.difference, report.opset, beside, report.certificate
+    )  # fmt: skip
 
 
 def _network(job: Job) -> tuple[Network, str]:
@@ -75,7 +108,8 @@ def _network(job: Job) -> tuple[Network, str]:
     network = compile_design(job.design, "inference")
     network.module.eval()
     if job.weights is not None:
-        return network, " ".join(load_file(network.root, job.weights))
+        by = job.design.recipe.weights_by
+        return network, " ".join(load_file(network.root, job.weights, partly=job.wishes.partly, by=by))
     if job.run is None:
         return network, "The weights are untrained: export a run for trained ones."
     try:
@@ -86,32 +120,20 @@ def _network(job: Job) -> tuple[Network, str]:
 
 
 def _onnx(job: Job) -> Report:
+    wishes = job.wishes
+    wishes.notify("Compiling the network", 0, 5)
     network, said = _network(job)
-    samples, remark = _held_out(job.run, network)
-    report = export_onnx(network, job.file, samples=samples)
-    needs, facts = preprocessing(_recipe(job).augment, network.inputs)
-    if facts:
-        note_in_onnx(job.file, facts)
-        report = report._replace(bytes=job.file.stat().st_size)
-    return report._replace(lines=(*report.lines, *filter(None, (needs,)), *remark, said))
+    given = gather(job.design, job.run, network, wishes.onnx, wishes.name or job.design.about.title, wishes.variant)
+    report = export_onnx(
+        network, job.file, wishes.onnx, design=job.design, facts=given.facts, samples=given.held_out,
+        calibration=given.calibration, notify=lambda step, done, total: wishes.notify(step, done + 1, total + 1),
+    )  # fmt: skip
+    return report._replace(lines=(*report.lines, *filter(None, (given.needs,)), *given.remarks, said))
 
 
 def _recipe(job: Job) -> Recipe:
     """What the weights were trained by, or would be."""
     return (job.run.design if job.run is not None else job.design).recipe
-
-
-def _held_out(run: Run | None, network: Network) -> tuple[list[torch.Tensor] | None, tuple[str, ...]]:
-    """Samples of the run's test split, where its data is still there; else None and the reason."""
-    if run is None:
-        return None, ()
-    recipe = run.design.recipe
-    try:
-        data = open_data(recipe.data, network.inputs, (), recipe.seed, options_of(recipe))
-        split = data.splits.get("test") or data.splits["train"]
-        return list(split.take(torch.arange(min(HELD_OUT, split.size)))), ()
-    except DataError as error:
-        return None, (f"The comparison used random samples, because the run's data cannot be read: {error}",)
 
 
 def _safetensors(job: Job) -> Report:
@@ -125,6 +147,15 @@ def _safetensors(job: Job) -> Report:
     numbers = sum(value.numel() for value in weights.values())
     lines = (f"{len(weights)} tensors, {numbers:,} numbers.", *filter(None, (needs,)), said)
     return Report(job.file.stat().st_size, lines)
+
+
+def _program(job: Job) -> Report:
+    from app.engine.to_program import export_program
+
+    network, said = _network(job)
+    given = gather(job.design, job.run, network, OnnxOptions(), job.wishes.name, job.wishes.variant)
+    report = export_program(network, job.file, given.held_out)
+    return report._replace(lines=(*report.lines, *filter(None, (given.needs,)), *given.remarks, said))
 
 
 def _text(write: Callable[..., str]) -> Callable[[Job], Report]:
@@ -143,9 +174,21 @@ def _text(write: Callable[..., str]) -> Callable[[Job], Report]:
     return run
 
 
+def _python(job: Job) -> Report:
+    made = generate(job.design, name=job.wishes.variant or job.wishes.name or job.design.about.title or "Network")
+    try:
+        job.file.write_text(made.text, encoding="utf-8")
+    except OSError as error:
+        raise ExportError(f"{job.file} cannot be written: {error.strerror or error}.") from None
+    lines = (f"The class is {made.name}; weights exported as safetensors load into it.",)
+    return Report(job.file.stat().st_size, lines)
+
+
 FORMATS: dict[str, Format] = {
     "onnx": Format("model.onnx", _onnx),
     "safetensors": Format("model.safetensors", _safetensors),
+    "program": Format("model.pt2", _program),
+    "python": Format("model.py", _python),
     "csv": Format("layers.csv", _text(tables.as_csv)),
     "markdown": Format("layers.md", _text(tables.as_markdown)),
     "latex": Format("layers.tex", _text(tables.as_latex)),

@@ -19,17 +19,17 @@ from app.engine.evaluation import evaluate, has_batch_norm, row_of, total_loss, 
 from app.engine.following import Following
 from app.engine.meters import Meters
 from app.engine.optim import own_options, set_frozen
-from app.engine.pace import Pace, gpu_memory, hold, memory
+from app.engine.pace import REPORT_SECONDS, Clock, Pace, hold
 from app.engine.runs import RunFolder
 from app.engine.settled import settled
 from app.engine.sharding import is_sharded, load_optimizer, optimizer_state
 from app.engine.stepping import Average, Plateau, Stepper, set_training
+from app.engine.tally import Tally
 from app.engine.together import Together
 from app.engine.watch import Watch
 from app.messages import Progress
 from app.messages.confusion import Confusion
 
-REPORT_SECONDS = 0.15
 SAVE_SECONDS = 20.0
 POINTS, APART = 20, 5
 """Points of the train curve in an epoch, and the fewest steps between two. By steps, never by time: a resumed run must
@@ -58,8 +58,6 @@ class Position:
     epoch: int = 1
     batch: int = 0
     step: int = 0
-    count: int = 0
-    """Samples behind the running sums."""
     best: float | None = None
     best_epoch: int = 0
 
@@ -110,9 +108,11 @@ class Loop:
         self._following = Following(network.root, network.followers)
         self._weights_by_name = self._following.others(network.module.named_parameters())
         self._begun_frozen = frozenset(name for name, weight in self._weights_by_name if not weight.requires_grad)
-        # Fabric's wrapper has nothing to do here, which takes a small network a hundredth of its time
+        # What Fabric would do around a pass is nothing here, and takes a small network two hundredths of its time
         bare = self._world == 1 and recipe.precision == "32" and not recipe.compile and not is_sharded(network.root)
         self._forward: Callable[..., Any] = parts.module.module if bare else parts.module
+        self._backward: Callable[[torch.Tensor], None] = torch.Tensor.backward if bare else fabric.backward
+        self._placed: Callable[[Any], Any] = tuple if fabric.device.type == "cpu" else fabric.to_device
         self._stepper = Stepper(parts.optimizer, fabric.strategy.precision, recipe)
         self._plateau = Plateau(recipe) if recipe.schedule == PLATEAU else None
         self._average = Average(network.root, recipe.ema) if recipe.ema else None
@@ -126,19 +126,16 @@ class Loop:
         self._tables: tuple[Confusion, ...] = ()
         self.validated: Callable[[int, int], None] = lambda epoch, step: None
         """Hears of each validation while the weights are those that it was made with."""
-        self._kind = torch.float32 if fabric.device.type == "mps" else torch.float64
-        self._sums = torch.zeros(len(self.names), dtype=self._kind, device=fabric.device)
-        self._losses: list[torch.Tensor] = []
-        self._saved = self._reported = self._began = self._epoch_began = time.monotonic()
-        self._done = self._epoch_samples = 0
-        self._earlier = 0.0
-        """Seconds that the run had trained before it was resumed."""
+        self._tally = Tally(self.names)
+        self._clock = Clock(fabric.device)
+        self._saved = self._reported = time.monotonic()
 
     # the epochs -------------------------------------------------------------------------------------------------------
 
     def run(self) -> bool:
         """Train to the end. Returns whether it was stopped before; a checkpoint is written either way."""
-        self._began = self._saved = time.monotonic()
+        self._clock.start()
+        self._saved = time.monotonic()
         while self.at.epoch <= self.parts.recipe.epochs and not self.stops_early:
             if not self._train_epoch():
                 return True
@@ -161,7 +158,7 @@ class Loop:
             "train", recipe.batch_size, epoch=at.epoch, skip=at.batch, least=self._least,
             rank=self._rank, world=self._world,
         )  # fmt: skip
-        self._epoch_began, self._epoch_samples = time.monotonic(), 0
+        self._clock.start_epoch()
         for batch in batches:
             ends = at.batch + 1 == self.batches  # the epoch
             steps = ends or (at.batch + 1) % together == 0
@@ -171,7 +168,7 @@ class Loop:
                 values, loss = self._descend(batch, steps)
             at.batch += 1
             self._add(values, loss, self._together.own(self._size(at.batch - 1)))
-            self._epoch_samples += self._size(at.batch - 1)
+            self._clock.samples += self._size(at.batch - 1)
             if not steps:
                 continue
             rate = rate_at(recipe, at.step, self.total) * (self._plateau.factor if self._plateau else 1.0)
@@ -183,7 +180,7 @@ class Loop:
             if (norm := stepper.step(measure=writes or (tells and not self._sharded), look=look)) is not None:
                 self._norm = norm
             at.step += 1
-            self._done += 1
+            self._clock.steps += 1
             self._following.step()
             if self._average is not None:
                 self._average.update(at.step)
@@ -207,11 +204,11 @@ class Loop:
         """A batch forward and back. Of the batches behind one step each has a share as large as its samples, and so has
         each device of a batch, so that their gradients add up to those of one batch of them all."""
         fabric, module = self.parts.fabric, self.parts.module
-        values = self._forward(*fabric.to_device(batch))
+        values = self._forward(*self._placed(batch))
         loss = total_loss(values, self.parts.network.losses)
         waits = not steps and self._world > 1  # the devices' gradients are averaged once a step
         with fabric.no_backward_sync(module) if waits else contextlib.nullcontext():
-            fabric.backward(loss if self.parts.recipe.accumulate == self._world == 1 else loss * self._share())
+            self._backward(loss if self.parts.recipe.accumulate == self._world == 1 else loss * self._share())
         return values, loss
 
     def _share(self) -> float:
@@ -242,8 +239,8 @@ class Loop:
                 self._save_best({})
         if self._plateau is not None:
             self._plateau.see((means if validated else self._means())["loss"])
-        at.epoch, at.batch, at.count = at.epoch + 1, 0, 0
-        self._sums.zero_()
+        at.epoch, at.batch = at.epoch + 1, 0
+        self._tally.reset()
         self.meters.reset()
         self.save()
 
@@ -281,13 +278,9 @@ class Loop:
     # values -----------------------------------------------------------------------------------------------------------
 
     def _add(self, values: Mapping[str, torch.Tensor], loss: torch.Tensor, count: int) -> None:
-        row = torch.stack([value.detach() for value in row_of(values, loss, self.parts.network)])
-        self._losses.append(row[0])
-        if not count:  # of a small last batch this device had nothing: it ran a sample so that no other waits
-            return
-        self._sums.add_(row, alpha=count)
-        self.at.count += count
-        self.meters.show(values)
+        self._tally.add(row_of(values, loss, self.parts.network), count)
+        if count:  # else this device had nothing of a small last batch: it ran a sample so that no other waits
+            self.meters.show(values)
 
     def _means(self, *, fresh: bool = True) -> dict[str, float]:
         """The running means of the epoch, over all devices; where they need not be `fresh` those of this device, and
@@ -296,21 +289,25 @@ class Loop:
         Raises TrainingError where the loss is no number any more.
         """
         self._check_losses(together=fresh)
-        sums, count = self._together.summed(self._sums, self.at.count) if fresh else (self._sums, self.at.count)
+        sums, count = self._summed() if fresh else (self._tally.sums(), self._tally.count)
         counted = self.meters.read(together=fresh and self._world > 1) if fresh else self.meters.values
         means = {name: value / max(count, 1) for name, value in zip(self.names, sums.tolist(), strict=True)}
         return {**means, **counted}
 
     def _check_losses(self, *, together: bool) -> None:
-        """Raise TrainingError where a loss was no number; with `together` where it was on any device, on all alike."""
-        finite = torch.isfinite(torch.stack(self._losses)).tolist() if self._losses else []
-        batch = None if all(finite) else self.at.batch - len(finite) + finite.index(False)
+        """Raise TrainingError where a loss was no number; with `together` where it was on any device, on all alike.
+        After it the tally is that of all batches so far."""
+        ago = self._tally.settle()
+        batch = None if ago is None else self.at.batch - ago
         batch = self._together.least(batch) if together else batch
         if batch is not None:
             step = (self.at.epoch - 1) * self.steps + max(batch, 0) // self.parts.recipe.accumulate + 1
             what = f"The loss is not a number any more at epoch {self.at.epoch}, step {step}"
             raise NotFiniteError(what, self.parts.recipe.learning_rate / 10)
-        self._losses.clear()
+
+    def _summed(self) -> tuple[torch.Tensor, int]:
+        """The tally of all devices."""
+        return self._together.summed(self._tally.sums(self.parts.fabric.device), self._tally.count)
 
     # telling and keeping ----------------------------------------------------------------------------------------------
 
@@ -320,33 +317,23 @@ class Loop:
             return
         folder.write(epoch or at.epoch, at.step, split, values)
         if split == "train":
-            used, there = memory(), gpu_memory(self.parts.fabric.device)
-            folder.write_pace(Pace(at.step, self._seconds(), self._rate(), used, there))
+            folder.write_pace(Pace(at.step, self._clock.seconds, self._clock.rate, *self._clock.room()))
         elif self._tables:
             confusions.write(folder.path, split, epoch or at.epoch, at.step, self._tables)
-
-    def _seconds(self) -> float:
-        """How long the run has trained, validation included and pauses left out."""
-        return self._earlier + time.monotonic() - self._began
-
-    def _rate(self) -> float:
-        """Samples a second in this epoch."""
-        seconds = time.monotonic() - self._epoch_began
-        return self._epoch_samples / seconds if seconds > 0 else 0.0
 
     def _report(self, split: str, values: Mapping[str, float], epoch: int = 0, *, paused: bool = False) -> None:
         if self._rank:
             return
-        now = time.monotonic()
-        left = (self.total - self.at.step) * (now - self._began) / self._done if self._done >= 3 else None
-        rate = self._rate() if split == "train" and self._done else 0.0
+        clock = self._clock
+        left = clock.left(self.total - self.at.step)
+        rate = clock.rate if split == "train" and clock.steps else 0.0
         epochs = self.parts.recipe.epochs
         shown = Settings({name: value for name, value in values.items() if abs(value) < float("inf")})
         at, tables = self.at, self._tables if split != "train" else ()
         self._on_progress(
             Progress(
                 self._job, epoch or at.epoch, epochs, at.step, self.total, split, shown, left, rate, tables,
-                self._seconds(), memory(), gpu_memory(self.parts.fabric.device), paused,
+                clock.seconds, *clock.room(), paused,
             )
         )  # fmt: skip
 
@@ -356,8 +343,7 @@ class Loop:
         began = time.monotonic()
         self._together.hold(lambda most: hold(self._paused, self._cancelled, most))
         held = time.monotonic() - began
-        self._began += held
-        self._epoch_began += held
+        self._clock.rest(held)
         self._saved += held
         if self.parts.watch is not None:
             self.parts.watch.rest(held)
@@ -384,7 +370,7 @@ class Loop:
     def save(self) -> None:
         """Write the checkpoint `last`. Raises TrainingError, and writes none, where it would hold no numbers."""
         self._check_losses(together=True)
-        sums, count = self._together.summed(self._sums, self.at.count)
+        sums, count = self._summed()
         counted = self.meters.state(together=self._world > 1)
         randoms, optimizer = self._together.randoms(), optimizer_state(self.parts.optimizer)
         weights = self._weights()
@@ -397,7 +383,7 @@ class Loop:
         state = {
             "epoch": at.epoch, "batch": at.batch, "step": at.step, "count": count, "sums": sums.cpu(),
             "names": list(self.names), "best": at.best, "best_epoch": at.best_epoch, "rows": folder.rows,
-            "meters": counted, "seconds": self._seconds(),
+            "meters": counted, "seconds": self._clock.seconds,
             "optimizer": optimizer,
             "scheduler": {"schedule": recipe.schedule, "step": at.step, "steps": self.total},
             "precision": self.parts.fabric.strategy.precision.state_dict(),
@@ -428,13 +414,12 @@ class Loop:
             self._average.restore(state["ema"])
         self.parts.fabric.strategy.precision.load_state_dict(state["precision"])
         first = self._rank == 0
-        self._earlier = state.get("seconds", 0.0)  # runs of older versions kept no time
+        self._clock.earlier = state.get("seconds", 0.0)  # runs of older versions kept no time
         self.at = Position(
-            state["epoch"], state["batch"], state["step"], state["count"] if first else 0, state["best"],
-            state["best_epoch"],
+            state["epoch"], state["batch"], state["step"], state["best"], state["best_epoch"],
         )  # fmt: skip
         if first:
-            self._sums.copy_(state["sums"])
+            self._tally.restore(state["sums"], state["count"])
             self.meters.restore(state.get("meters", {}))
         if self.parts.folder is not None:
             confusions.cut(self.parts.folder.path, self.at.step)

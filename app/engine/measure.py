@@ -258,7 +258,24 @@ def refused(error: Exception, card: Card) -> Refusal:
         message = "its weights or its output would have more elements than any machine holds; make them smaller"
         return Refusal("too-large", "", message)
     code = "refused" if isinstance(error, ValueError) else "failed"
-    return Refusal(code, "", _small(text))
+    return Refusal(code, "", _by_values(text) or _small(text))
+
+
+def _by_values(text: str) -> str:
+    """Where torch says that meta tensors have no values: what of the block needs them, and what to do; else ""."""
+    at = re.match(r"line \d+ of its code: ", text)
+    line = at[0] if at else ""
+    if "Tensor.item() cannot be called on meta tensors" in text:
+        return (
+            f"{line}it reads the value of a tensor (a number taken out of one, or an `if` on one), but shapes have to "
+            "be known before it runs, and no ONNX file could follow it; use torch.where, or a mask as a factor"
+        )
+    if "register_meta function for torch.nonzero()" in text:
+        return (
+            f"{line}what it gives is as large as its values say (nonzero, or a mask as an index), but a size has to be "
+            "known before it runs; use torch.where with three arguments, or a mask as a factor"
+        )
+    return ""
 
 
 def _outgrown(text: str, own: bool) -> str:

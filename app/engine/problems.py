@@ -8,6 +8,7 @@ from app.design.expand import Call
 from app.design.values import Design, End
 from app.engine import habits
 from app.engine.arguments import Refusal
+from app.engine.lint import declared
 from app.engine.surroundings import first_to_change, problem
 from app.engine.walk import Step, Walk, arguments_of, reaching
 from app.messages.reports import Problem
@@ -26,6 +27,7 @@ def find(design: Design, walk: Walk) -> tuple[Problem, ...]:
     found += _of_following(walk)
     found += _of_whole(design, walk)
     found += habits.find(design, walk)
+    found += declared.find(walk)
     # A node that failed because of an expression would be named twice, the second time without the cause.
     troubled = {t.id for t in walk.expanded.troubles}
     found = [p for p in found if p.id not in troubled or p.code in ("expression", "group-missing", "repeat", "setting")]

@@ -11,8 +11,10 @@ from app.design.paths import apply_variant
 from app.engine.compile import shared_analyser
 from app.messages import Answers, OpenedUp, OpenUp, Question, Survey, Surveyed
 from app.messages.augment import GetAugmented
+from app.messages.code import Code, GetCode
 from app.messages.data import FindKind, GetData, KindFound, Working
 from app.messages.forecast import ForecastMemory
+from app.messages.lint import CheckExport
 from app.messages.parts import Fields, GetFields, GetParts, OutputFields, Parts
 from app.messages.preview import GetPreview
 from app.messages.profile import GetProfile
@@ -22,6 +24,7 @@ from app.messages.solving import Solve
 from app.messages.symbols import CheckSizes, GetSymbols
 from app.messages.totals import GetTotals, Totals
 from app.messages.trial import TryOut
+from app.messages.weights import CompareWeights
 
 if TYPE_CHECKING:
     from app.engine import reach
@@ -118,6 +121,23 @@ def answer(
             from app.engine.data.guess import kind_of
 
             return KindFound(job, kind_of(Path(path).expanduser()), path)
+        case CompareWeights(job=job):
+            from app.engine.weights_table import compare_weights
+
+            return compare_weights(design, Path(request.file).expanduser(), request.by, job)
+        case GetCode(job=job, name=name):
+            from app.engine.compile import InvalidDesignError
+            from app.engine.to_python import generate
+
+            try:
+                made = generate(design, name=name)
+            except InvalidDesignError as error:
+                return Code(job, "", problem=str(error))
+            return Code(job, made.text, made.places, made.name)
+        case CheckExport(job=job, any_size=any_size):
+            from app.engine.lint.checking import check
+
+            return check(analyser, design, any_size=any_size, cancelled=cancelled, job=job)
         case GetPreview():
             from app.engine.preview import preview
 

@@ -14,6 +14,7 @@ from app.design.variants import rule_steps
 from app.engine.compile import compile_trainable
 from app.engine.data import Data, open_data, options_of
 from app.engine.loop import TrainingError
+from app.engine.matching import BY
 from app.engine.optim import OPTIMIZERS
 from app.engine.room import free_memory
 
@@ -50,6 +51,8 @@ def check_recipe(recipe: Recipe) -> None:
         refuse(f"There is no schedule `{recipe.schedule}`: choose one of {', '.join(SCHEDULES)}.")
     if recipe.precision not in PRECISIONS:
         refuse(f"There is no precision `{recipe.precision}`: choose one of {', '.join(PRECISIONS)}.")
+    if recipe.weights_by not in BY:
+        refuse(f"Weights are matched by {', '.join(BY[:-1])} or {BY[-1]}, not by {recipe.weights_by[:20]!a}.")
     for name in ("weight_decay", "l1", "l2", "warm_up", "every", "clip_norm", "clip_value", "eps"):
         number(name, 0, endless, "0 or more")
     for name in ("momentum", "beta1", "beta2", "alpha", "ema"):

@@ -14,6 +14,7 @@ import sys
 import threading
 import traceback
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -48,6 +49,7 @@ from app.messages import (
     decode_request,
     encode,
 )
+from app.messages.data import Working
 from app.messages.predictions import GetForm, Predict
 from app.messages.preview import GetPreview
 from app.messages.reports import Problem
@@ -160,7 +162,8 @@ class Server:
                 detail = traceback.format_exc()
                 print(detail, file=sys.stderr)
                 job = getattr(request, "job", "")
-                self.send(Failed(sentence(error), job, getattr(request, "revision", -1), detail))
+                why = getattr(error, "certificate", None)
+                self.send(Failed(sentence(error), job, getattr(request, "revision", -1), detail, why))
             self.busy = False
         return 0
 
@@ -261,22 +264,47 @@ class Server:
     def export(self, request: Export) -> None:
         import tempfile
 
-        from app.engine.export import export
+        from app.engine.export import FORMATS, SUFFIXES, Wishes, export
 
-        design = self._variant(request.design, request.variant)
-        with tempfile.TemporaryDirectory() as folder:
-            report = export(design, request.to, Path(request.run) if request.run else None, Path(folder))
-            data = report.file.read_bytes()
-        for offset in range(0, len(data), CHUNK_BYTES):
+        def step(step: str, done: int, total: int) -> None:
             if self.inbox.cancelled(request.job):
                 raise ExportCancelled("The export was cancelled; nothing was written")
-            self.send(Chunk(request.job, report.file.name, offset, data[offset : offset + CHUNK_BYTES]))
-        self.send(Exported(request.job, report.file.name, len(data), report.lines, report.difference))
+            if step:
+                self.send(Working(request.job, done, total, step))
+
+        design = self._variant(request.design, request.variant)
+        usual = request.name == "model" or request.to not in FORMATS
+        name = "" if usual else Path(request.name).name + SUFFIXES[request.to]
+        wishes = Wishes(name, request.name, request.variant, request.onnx, step, partly=True)
+        run = Path(request.run) if request.run else None
+        weights = Path(request.weights).expanduser() if request.weights and run is None else None
+        with tempfile.TemporaryDirectory() as folder:
+            report = export(design, request.to, run, Path(folder), weights, wishes)
+            beside = tuple((file.name, file.stat().st_size) for file in report.beside)
+            for file in (*report.beside, report.file):  # the main one last: it must not stand without the others
+                for offset, data in _pieces(file):
+                    step("", 0, 0)
+                    self.send(Chunk(request.job, file.name, offset, data))
+            size = report.file.stat().st_size
+        self.send(Exported(
+            request.job, report.file.name, size, report.lines, report.difference, beside, report.certificate
+        ))  # fmt: skip
 
     def _variant(self, design: Design, variant: str) -> Design:
         from blocks import catalogue
 
         return apply_variant(design, variant, catalogue.load()) if variant else design
+
+
+def _pieces(file: Path) -> Iterator[tuple[int, bytes]]:
+    """What is in a file, piece by piece, with where each begins. An empty file is one piece."""
+    with file.open("rb") as handle:
+        offset = 0
+        while (data := handle.read(CHUNK_BYTES)) or not offset:
+            yield offset, data
+            if not data:
+                return
+            offset += len(data)
 
 
 class ExportCancelled(ValueError):

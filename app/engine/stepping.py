@@ -17,6 +17,8 @@ from app.engine.sharding import put, whole
 def set_training(module: nn.Module) -> None:
     """Training mode; but what is frozen stays as it is in use, so that its statistics do not move either."""
     module.train()
+    if all(weight.requires_grad for weight in module.parameters()):
+        return
     for part in module.modules():
         own = list(part.parameters())
         if own and not any(p.requires_grad for p in own):
@@ -27,11 +29,12 @@ class Stepper:
     """Makes the optimizer's steps as the recipe has them."""
 
     def __init__(self, optimizer: Any, precision: Any, recipe: Recipe) -> None:
-        self._optimizer, self._recipe = optimizer, recipe
+        self._recipe = recipe
         self._bare = getattr(optimizer, "optimizer", optimizer)
         """Under Fabric's wrapper: what a scaler of gradients knows."""
         use_fused(self._bare)
         self._scaled = precision if getattr(precision, "scaler", None) is not None else None
+        self._optimizer = optimizer if self._scaled is not None else self._bare  # the wrapper's work is the scaler's
         self._changes = bool(recipe.l1 or recipe.l2 or recipe.clip_norm or recipe.clip_value)
 
     def set_rate(self, rate: float) -> None:

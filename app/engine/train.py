@@ -119,7 +119,7 @@ def train(
         checkpoint.fill(training.root, checkpoint.load_weights(place / "checkpoints" / "last"), str(place))
     taken: tuple[str, ...] = ()
     if weights is not None and state is None:
-        taken = _load(training, weights)
+        taken = _load(training, weights, recipe)
     for line in taken if is_first() else ():
         on_note(line)
     if begin_with is not None and state is None:
@@ -219,15 +219,15 @@ def _begin_weights(
     checkpoint.seed_all(recipe.seed)
     first = compile_both(design)[0]
     if weights is not None:
-        _load(first, weights)
+        _load(first, weights, recipe)
     if begin_with is not None:
         _carry(first, design, begin_with)
     checkpoint.fill(network.root, first.root.state_dict(), "the beginning")
 
 
-def _load(network: Network, weights: Path) -> tuple[str, ...]:
+def _load(network: Network, weights: Path, recipe: Recipe) -> tuple[str, ...]:
     spare = tuple(follower.path for follower in network.followers)
-    load = functools.partial(load_file, network.root, weights, partly=True, spare=spare)
+    load = functools.partial(load_file, network.root, weights, partly=True, spare=spare, by=recipe.weights_by)
     return loading(network.root, network.followers, load)
 
 

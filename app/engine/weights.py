@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import json
+import pickle
+import re
 import sys
 import tempfile
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from app.engine import child, keymaps
+from app.engine import child
 from app.engine.checkpoint import CheckpointError, read_weights
+from app.engine.matching import BY, Fitting, fit
+from app.engine.tensor_files import TensorFileError, check_name, check_zip, plain_size
+from app.messages.weights import COUNTER
+
+__all__ = ["BY", "COUNTER", "Fitting", "WeightsError", "compared", "fit", "load", "read"]
 
 SECONDS = 600.0
-ROOM = 16 * 2**30
-"""Address space of a process that has only imported torch, generously: bytes."""
+ROOM = 2**30
+"""Bytes of memory that a process may take to read a torch file, besides four times the file's size."""
+SHARED = 16
+"""So many times the file's size its tensors may have together: some share their memory (tied weights)."""
 
 WRAPPERS = ("state_dict", "model", "model_state_dict", "state_dict_ema")
 """Where other trainers keep the state_dict among what else they save."""
-COUNTER = "num_batches_tracked"
-"""A batch norm's counter of training steps: outputs do not depend on it, and older files lack it."""
+OLDER = b"\x80\x02"
+"""How a file begins that torch wrote before it took to zip."""
 
 
 class WeightsError(ValueError):
@@ -31,15 +41,23 @@ class WeightsError(ValueError):
 
 
 def read(path: str | Path) -> dict[str, torch.Tensor]:
-    """The tensors of a `.safetensors` file or of a state_dict saved by torch. Raises WeightsError."""
+    """The tensors of a `.safetensors` file or of a state_dict saved by torch, in the order in which a person would
+    count them: a torch file's own, of a safetensors file the names with 2 before 10. Raises WeightsError."""
     path = Path(path)
     try:
+        plain_size(path)
         with path.open("rb") as file:
             head = file.read(4)
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be opened: {error.strerror or error}") from None
+    except TensorFileError as error:
+        raise WeightsError(f"{path} {error}") from None
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise WeightsError(f"{path} cannot be opened: {reason}") from None
     try:
-        return _unwrapped(_read_torch(path) if head[:2] == b"PK" else read_weights(path))
+        if head[:2] in (b"PK", OLDER):
+            return _unwrapped(_read_torch(path, older=head[:2] == OLDER))
+        weights = read_weights(path)
+        return _unwrapped({name: weights[name] for name in sorted(weights, key=_as_counted)})
     except (WeightsError, CheckpointError):
         raise
     except Exception as error:
@@ -47,113 +65,91 @@ def read(path: str | Path) -> dict[str, torch.Tensor]:
         raise WeightsError(f"{path} holds no weights that can be read: {reason}") from None
 
 
+def _as_counted(name: str) -> list[tuple[int, int | str]]:
+    return [(0, int(run)) if run.isdecimal() and len(run) < 20 else (1, run) for run in re.findall(r"\d+|\D+", name)]
+
+
 def _unwrapped(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Without the `module.` that torch's data parallelism puts before every name."""
-    prefix = "module."
-    wrapped = all(name.startswith(prefix) for name in weights)
-    return {name.removeprefix(prefix): tensor for name, tensor in weights.items()} if wrapped else weights
+    """Without the `module.` that torch's data parallelism, or the `_orig_mod.` that its compiler, puts before every
+    name."""
+    for prefix in ("_orig_mod.", "module.", "_orig_mod."):
+        if weights and all(name.startswith(prefix) for name in weights):
+            weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
+    return weights
 
 
-def _read_torch(path: Path) -> dict[str, torch.Tensor]:
+def _read_torch(path: Path, older: bool = False) -> dict[str, torch.Tensor]:
     """Read torch's format in a child with a memory limit, which hands the tensors over as safetensors."""
-    with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            # torch stores without compression; a compressed member may be a small file that fills the memory.
-            if member.compress_type != zipfile.ZIP_STORED:
-                raise WeightsError(f"{path} is compressed inside, which torch never does: it is not opened")
+    if not older:
+        try:
+            check_zip(path)
+        except TensorFileError as error:
+            raise WeightsError(f"{path} {error}") from None
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "weights.safetensors"
         try:
             child.run("app.engine.weights", str(path), str(out), seconds=SECONDS)
         except child.ChildError as error:
             raise WeightsError(f"{path} holds no weights that can be read: {error}") from None
-        return read_weights(out)
+        weights = read_weights(out)
+        with safe_open(out, "pt") as file:
+            order = json.loads(file.metadata()["order"])
+        return {name: weights[name] for name in order}
 
 
-def _convert(path: Path, out: Path) -> str:
-    """In the child: write the state_dict at `path` to `out`. Returns why it cannot be done; empty when it is done."""
-    _limit_memory(ROOM + 4 * path.stat().st_size)
+def convert(path: Path, out: Path) -> str:
+    """Write the state_dict at `path` to `out`: for a child with limits, since torch's reader sees foreign bytes here.
+    Returns why it cannot be done; empty when it is done."""
+    size = path.stat().st_size
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except MemoryError:
         return "it needs more memory than its size explains"
     except Exception as error:  # torch's unpickler raises whatever comes of damaged or foreign bytes
-        return (str(error).strip() or type(error).__name__).split("\n")[0]
+        return _why(error)
     if isinstance(loaded, dict):
         loaded = next((loaded[name] for name in WRAPPERS if isinstance(loaded.get(name), dict)), loaded)
     if not isinstance(loaded, dict) or not all(isinstance(v, torch.Tensor) for v in loaded.values()):
         return "it is no state_dict, which is names with tensors"
-    save_file({str(name): tensor.detach().clone().contiguous() for name, tensor in loaded.items()}, out)
+    weights: dict[str, torch.Tensor] = {}
+    total = 0
+    try:
+        for key, tensor in loaded.items():
+            name = check_name(str(key))
+            if name in weights:
+                return f"it has `{name}` twice"
+            if tensor.layout is not torch.strided or tensor.is_quantized or tensor.device.type != "cpu":
+                return f"`{name}` is no plain tensor"
+            total += tensor.numel() * tensor.element_size()
+            if total > SHARED * size + 2**20:
+                return f"its tensors claim {total:,} bytes or more, but it has {size:,}"
+            weights[name] = tensor
+        order = json.dumps(list(weights))
+        save_file({name: t.detach().clone().contiguous() for name, t in weights.items()}, out, {"order": order})
+    except TensorFileError as error:
+        return f"it {error}"
+    except MemoryError:
+        return "it needs more memory than its size explains"
+    except Exception as error:  # an odd type of number that safetensors does not know, say
+        return _why(error)
     return ""
 
 
-def _limit_memory(bytes: int) -> None:
-    if sys.platform == "linux":  # elsewhere the limit does not hold or does not exist
-        import resource
-
-        resource.setrlimit(resource.RLIMIT_AS, (bytes, bytes))
-
-
-class Fitting(NamedTuple):
-    """How a file's tensors fit those needed; `tensors` are those that do, under our names and in our shapes."""
-
-    layout: str
-    tensors: dict[str, torch.Tensor]
-    missing: list[str]
-    unexpected: list[str]
-    mismatched: dict[str, str]
-    """Our name -> the sentence that says which sizes differ."""
-    unfit: str
-    """Why these weights cannot be loaded; empty where they can, if need be without a classifier."""
-
-    @property
-    def whole(self) -> bool:
-        return not (self.missing or self.unexpected or self.mismatched)
+def _why(error: Exception) -> str:
+    text = str(error).strip()
+    asked = re.search(r"(?:GLOBAL|global:?) ([\w.]+)", text)
+    if isinstance(error, pickle.UnpicklingError) and asked and "eights only" in text:
+        return f"it asks for Python's {asked[1][:60]}, which could run any code; a state_dict alone needs nothing of it"
+    if "not enough memory" in text or "can't allocate memory" in text:
+        return "it needs more memory than its size explains"
+    line = (text or type(error).__name__).split("\n")[0].split(". ")[0][:200]
+    return "".join(sign if sign.isprintable() else "?" for sign in line)
 
 
-def fit(needed: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> Fitting:
-    """Find out whose names `given` has, and which of its tensors are those `needed`."""
-    naming = keymaps.recognise(
-        {name: tensor.shape for name, tensor in needed.items()}, {name: tensor.shape for name, tensor in given.items()}
-    )
-    tensors: dict[str, torch.Tensor] = {}
-    mismatched: dict[str, str] = {}
-    strange: list[str] = []
-    sources = {ours: theirs for theirs, ours in naming.names.items()}
-    for ours, want in needed.items():
-        if ours not in sources:
-            continue
-        theirs = sources[ours]
-        have = given[theirs]
-        if keymaps.same_shape(have.shape, want.shape):
-            tensors[ours] = have.reshape(want.shape)
-            continue
-        called = ours if theirs == ours else f"{ours} ({theirs})"
-        mismatched[ours] = f"{called}: {_size(have)} in the file, {_size(want)} needed"
-        if have.shape[1:] != want.shape[1:]:
-            strange.append(mismatched[ours])
-    missing = [name for name in needed if name not in sources and not name.endswith(COUNTER)]
-    unexpected = [name for name in given if name not in naming.names and name not in naming.dropped]
-    # A part is there as a whole or not at all: a file of a deeper network fills half of this one and means nothing.
-    filled = {name.split(".")[0] for name in tensors}
-    used = {sources[name].split(".")[0] for name in tensors}
-    lacking = [name for name in missing if name.split(".")[0] in filled]
-    beyond = [name for name in unexpected if name.split(".")[0] in used and "." in name]
-    unfit = ""
-    if not any(t.is_floating_point() for t in tensors.values()):
-        unfit = "none of its tensors fits this design"
-    elif strange:
-        unfit = f"they are of another network: {strange[0]}"
-    elif lacking:
-        unfit = f"they are of another network: they lack {lacking[0]}, which the design has"
-    elif beyond:
-        unfit = f"they are of another network: they have {beyond[0]}, which the design lacks"
-    return Fitting(naming.title, tensors, missing, unexpected, mismatched, unfit)
-
-
-def compare(needed: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-    """Which of the `given` weights fit those `needed`, as `netloom check` says it."""
-    found = fit(needed, given)
+def compared(
+    found: Fitting, needed: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]
+) -> dict[str, Any]:
+    """Which of the `given` weights fit those `needed`, as `netloom check --json` says it."""
     return {
         "fits": found.whole,
         "loads": not found.unfit,
@@ -163,23 +159,37 @@ def compare(needed: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor
         "missing": found.missing,
         "unexpected": found.unexpected,
         "mismatched": list(found.mismatched.values()),
+        "tensors": [
+            {
+                "ours": match.ours,
+                "theirs": match.theirs,
+                "needed": list(needed[match.ours].shape) if match.ours else None,
+                "held": list(given[match.theirs].shape) if match.theirs else None,
+                "how": match.how,
+                "taken": match.taken,
+            }
+            for match in found.matches
+        ],
     }
 
 
 def load(
-    root: nn.Module, path: str | Path, *, partly: bool = False, spare: tuple[str, ...] = ()
+    root: nn.Module, path: str | Path, *, partly: bool = False, spare: tuple[str, ...] = (), by: str = "name"
 ) -> tuple[str, ...]:
     """Load a file's weights; returns what was done, a line each. Raises WeightsError.
 
     With `partly`, what the file lacks stays new, above all a classifier of another number of classes. It may also hold
-    nothing of the `spare` modules.
+    nothing of the `spare` modules. `by` allows guesses by shape and order besides names, see `matching`.
     """
+    way = next((each for each in BY if each == by), None)
+    if way is None:
+        raise WeightsError(f"Weights are matched by {', '.join(BY[:-1])} or {BY[-1]}, not by {by[:20]!a}.")
     needed, given = root.state_dict(), read(path)
-    found = fit(needed, given)
+    found = fit(needed, given, way)
     if found.unfit and spare:
         without = tuple(f"{path}." for path in spare)
         needed = {name: tensor for name, tensor in needed.items() if not name.startswith(without)}
-        found = fit(needed, given)
+        found = fit(needed, given, way)
     name = Path(path).name
     advice = "`netloom check DESIGN --weights FILE` lists what differs"
     if found.unfit:
@@ -187,8 +197,15 @@ def load(
     new = sorted({key.rpartition(".")[0] or key for key in (*found.missing, *found.mismatched)})
     if new and not partly:
         raise WeightsError(f"The weights of {name} lack what {_listed(new)} needs. {advice}.")
-    root.load_state_dict(found.tensors, strict=False)
-    lines = [f"Weights of {name}, named as in {found.layout}: {len(found.tensors)} of {len(needed)} tensors taken."]
+    try:
+        root.load_state_dict(found.tensors, strict=False)
+    except RuntimeError as error:  # a block of one's own may refuse what has the right shape
+        raise WeightsError(f"The weights of {name} cannot be loaded: {str(error).splitlines()[0]}") from None
+    guessed = found.count("shape", "order") if by != "name" else 0
+    how = f", {guessed} of them guessed by their {'shape' if by == 'shape' else 'shape or order'}" if guessed else ""
+    lines = [
+        f"Weights of {name}, named as in {found.layout}: {len(found.tensors)} of {len(needed)} tensors taken{how}."
+    ]
     if new:
         lines.append(f"These stay new, because the file has none that fit: {_listed(new)}.")
     return tuple(lines)
@@ -199,10 +216,7 @@ def _listed(names: list[str]) -> str:
     return ", ".join(names[:4]) + more
 
 
-def _size(tensor: torch.Tensor) -> str:
-    return "x".join(map(str, tensor.shape)) or "one number"
-
-
 if __name__ == "__main__":
-    why = _convert(Path(sys.argv[1]), Path(sys.argv[2]))
-    sys.exit(why or 0)
+    source, target = Path(sys.argv[1]), Path(sys.argv[2])
+    child.limit_memory(ROOM + 4 * source.stat().st_size)
+    sys.exit(convert(source, target) or 0)

@@ -14,9 +14,11 @@ import msgspec
 from app.design.file import dec_hook, enc_hook
 from app.design.values import Design, Group, Recipe, Settings
 from app.messages.augment import Augmented, GetAugmented
+from app.messages.code import Code, GetCode
 from app.messages.confusion import Confusion
 from app.messages.data import Dataset, DataShown, FindKind, GetData, KindFound, Working
 from app.messages.forecast import ForecastMemory, MemoryForecast
+from app.messages.lint import CheckExport, ExportChecked
 from app.messages.onnx import Certificate, OnnxOptions
 from app.messages.parts import Fields, GetFields, GetParts, Parts
 from app.messages.predictions import Answer as Answer
@@ -32,6 +34,7 @@ from app.messages.totals import GetTotals, Totals
 from app.messages.training import Carried, Note, Pause
 from app.messages.trial import TriedOut, TryOut
 from app.messages.watch import Watched
+from app.messages.weights import CompareWeights, WeightsCompared
 from blocks.card import Card, Page
 
 CHUNK_BYTES = 256 * 1024
@@ -85,8 +88,8 @@ class Train(msgspec.Struct, frozen=True, tag=True):
 
 
 class Export(msgspec.Struct, frozen=True, tag=True):
-    """Write the design in another form; with `run` that run's trained weights go into it. `name` is the file's, without
-    its suffix."""
+    """Write the design in another form; with `run` that run's trained weights go into it, with `weights` those of a
+    file. `name` is the file's, without its suffix."""
 
     job: str
     design: Design
@@ -94,6 +97,8 @@ class Export(msgspec.Struct, frozen=True, tag=True):
     variant: str = ""
     run: str = ""
     name: str = "model"
+    weights: str = ""
+    """A file whose weights go into it as far as they fit, matched as the design's recipe says."""
     onnx: OnnxOptions = OnnxOptions()
 
 
@@ -149,12 +154,12 @@ class Cancel(msgspec.Struct, frozen=True, tag=True):
 Question = (
     Survey | OpenUp | Solve | Reckon | GetParts | GetFields | TryOut
     | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals | CountSamples | FindRate | GetData
-    | FindKind | GetAugmented
+    | FindKind | GetAugmented | CompareWeights | GetCode | CheckExport
 )  # fmt: skip
 """What an engine is asked about the drawing, besides its analysis."""
 LongQuestion = (
     Survey | ForecastMemory | GetSymbols | CheckSizes | GetProfile | GetPreview | GetTotals | CountSamples | FindRate
-    | GetData | FindKind | GetAugmented
+    | GetData | FindKind | GetAugmented | CompareWeights | GetCode | CheckExport
 )  # fmt: skip
 """Those that may take many seconds: they are for an engine that no edit waits for."""
 Request = (
@@ -303,18 +308,19 @@ class OpenedUp(msgspec.Struct, frozen=True, tag=True):
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
     """A request could not be carried out. `message` is for the user; `job` is empty for analysis; `detail` is for a
-    log."""
+    log. `certificate` is that of an ONNX file that was not written because of it."""
 
     message: str
     job: str = ""
     revision: int = -1
     detail: str = ""
+    certificate: Certificate | None = None
 
 
 Answers = (
     Surveyed | OpenedUp | Solved | Reckoning | Parts | Fields | TriedOut
     | MemoryForecast | Symbols | SizesChecked | Profile | Preview | Totals | Samples | RateFound | DataShown
-    | KindFound | Augmented
+    | KindFound | Augmented | WeightsCompared | Code | ExportChecked
 )  # fmt: skip
 """What comes back for each Question."""
 Reply = (

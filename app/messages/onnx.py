@@ -33,7 +33,7 @@ class OnnxOptions(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
 
 class Compared(msgspec.Struct, frozen=True, omit_defaults=True):
     """An output in ONNX Runtime beside torch's, on the same inputs. `largest` is absolute, `relative` is that over the
-    largest value of torch's output (or over 1, where all are smaller)."""
+    largest value of torch's output (or over 0.01, where all are smaller)."""
 
     output: str
     batch: int

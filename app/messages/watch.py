@@ -61,7 +61,7 @@ class Trouble(msgspec.Struct, frozen=True, omit_defaults=True):
     a `Problem`; `others` are the paths of further nodes that it shows at."""
 
     code: str
-    """vanishing, exploding, dead, saturated, or not-finite."""
+    """vanishing, exploding, dead, saturated, or not-finite; of what would not export, the problem's."""
     severity: str
     id: str
     name: str

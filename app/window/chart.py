@@ -221,23 +221,24 @@ class Chart(QFrame):
         import numpy
 
         if line is None or not len(line):
-            item.setData([], [])
-            return math.inf, -math.inf
+            return _cleared(item)
         x, y = line.along(self.view.axis), line.smoothed(smoothing)
         if self.view.axis == "time" and len(x) and math.isnan(x[-1]):  # an older run, which kept no time
-            item.setData([], [])
-            return math.inf, -math.inf
+            return _cleared(item)
         columns = max(self.plot.width(), 200)
-        x, y = thin(x, y, left, right, columns)
+        x, y, strokes = thin(x, y, left, right, columns)
         if self.view.log:
+            if strokes:
+                y[0::2] = numpy.where(y[0::2] > 0, y[0::2], y[1::2])  # a stroke stays one: no end of it goes alone
             good = y > 0
             x, y = x[good], numpy.log10(y[good])
         if not len(y):
-            item.setData([], [])
-            return math.inf, -math.inf
+            return _cleared(item)
+        item.show()
         few = len(x) <= 200
         item.setSymbol("o" if (split == "validation" and few) or len(line) == 1 else None)  # one point is no line
-        item.setData(x, y, antialias=len(x) <= columns)  # smooth edges of a dense band cost a second and show nothing
+        # smooth edges of a dense band cost a second and show nothing
+        item.setData(x, y, antialias=len(x) <= columns, connect="pairs" if strokes else "all")
         return float(y.min()), float(y.max())
 
     def end(self) -> float:
@@ -395,3 +396,12 @@ class Chart(QFrame):
     def legend(self) -> str:
         """The values above the curves in words, those that there is no room for too."""
         return self._said
+
+
+def _cleared(item: Any) -> tuple[float, float]:
+    """Let an item show nothing. Hidden ones cost a frame nothing, and one that is told the same again costs as much as
+    one that draws."""
+    if item.isVisible():
+        item.hide()
+        item.setData([], [])
+    return math.inf, -math.inf

@@ -1,77 +1,61 @@
-"""The export dialog: a form, where it goes, what was checked."""
+"""The export dialog: a form, what may be chosen of it, where it goes, what was checked."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSize, Qt, QUrl
-from PySide6.QtGui import QCloseEvent, QDesktopServices, QIcon
+from PySide6.QtCore import QSize, Qt, QUrl, Signal
+from PySide6.QtGui import QCloseEvent, QDesktopServices, QGuiApplication, QIcon
 from PySide6.QtWidgets import (
-    QComboBox,
     QDialog,
     QFileDialog,
+    QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
     QProgressBar,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
 
 from app.design.file import FileError, write_atomically
 from app.messages import Export, Exported
-from app.window import figures, parts
+from app.messages.data import Working
+from app.messages.onnx import Certificate
+from app.window import export_files, figures, parts
 from app.window import theme as look
+from app.window.certificate_page import CertificatePage
 from app.window.document import Document
+from app.window.export_formats import FORMATS, Format
 from app.window.notice import Notice
+from app.window.onnx_form import OnnxForm
 from app.window.picture_form import PictureForm
+from app.window.report_lines import ReportLines
 from app.window.runs import Runs
+from app.window.sentences import Elided
 from app.window.theme import theme
+from app.window.weights_choice import WeightsChoice
 
 if TYPE_CHECKING:
     from app.window.canvas.scene import Scene
 
+__all__ = ["FORMATS", "ExportDialog", "Format"]
 
-@dataclass(frozen=True)
-class Format:
-    """A form that a design can be written in. `options` is what can be chosen: weights, how a picture looks, or
-    nothing."""
-
-    to: str
-    title: str
-    icon: str
-    suffix: str
-    sentence: str
-    options: str = ""
-
-
-FORMATS = (
-    Format("onnx", "ONNX network", "package", ".onnx",
-           "The network for ONNX Runtime and other programs, for batches of any size. It is checked, and its answers "
-           "are compared with torch's at batch sizes 1, 3 and 64.", "weights"),
-    Format("safetensors", "Weights", "layers", ".safetensors",
-           "The weights alone, named as the nodes are, in the format that PyTorch programs read.", "weights"),
-    Format("png", "Picture (PNG)", "image", ".png", "The drawing as it looks on the canvas, in pixels.", "picture"),
-    Format("svg", "Vector picture (SVG)", "spline", ".svg",
-           "The drawing as lines and text that stay sharp in print, for web pages and drawing programs.", "picture"),
-    Format("pdf", "Vector picture (PDF)", "file", ".pdf",
-           "The same on one page of its size, with its fonts in it: for papers and slides.", "picture"),
-    Format("csv", "Layer table (CSV)", "table", ".csv",
-           "Every layer with its shapes, parameters and multiply-adds, for a spreadsheet."),
-    Format("markdown", "Layer table (Markdown)", "list", ".md", "The same table as text for a README or a draft."),
-    Format("latex", "Layer table (LaTeX)", "sigma", ".tex", "The same table as a tabular for a paper."),
-    Format("mermaid", "Mermaid diagram", "git-branch", ".mmd", "Nodes and wires as text that GitHub and wikis draw."),
-    Format("dot", "Graphviz diagram", "workflow", ".dot", "Nodes and wires as text for Graphviz."),
-)  # fmt: skip
+SIZE = QSize(960, 640)
 
 
 class ExportDialog(QDialog):
     """Writes the drawing in another form. The engine does the work, but for pictures, which the window draws."""
+
+    node_wanted = Signal(str)
+    """The analysis path of a node: the user wants to see it on the canvas."""
+    problems_wanted = Signal()
+    any_size_wanted = Signal(bool)
+    """Whether files shall take images of any size: what would not is a problem from now on."""
 
     def __init__(
         self, document: Document, engines: Any, runs: Runs, parent: QWidget | None = None, scene: Scene | None = None
@@ -82,93 +66,114 @@ class ExportDialog(QDialog):
         self._written: Path | None = None
         self._typed = False
         self.setWindowTitle("Export")
-        self.resize(760, 470)
         self.formats = QListWidget(self)
         self.title = parts.label("", "title")
         self.sentence = parts.label("", "soft", wrap=True)
         self.option_label = parts.label("", "soft")
-        self.weights = QComboBox(self)
-        self.picture = PictureForm(document, scene, self)
-        self.path = QLineEdit(self)
+        self.onnx_label = parts.label("Options", "soft")
+        self.weights = WeightsChoice(document, runs)
+        self.onnx = OnnxForm(document)
+        self.picture = PictureForm(document, scene)
+        self.path = QLineEdit()
         self.browse = parts.button("Browse", "", "Choose the file to write")
         self.replaces = parts.label("", "soft")
-        self.bar = QProgressBar(self)
-        self.notice = Notice(self)
-        self.report = QWidget(self)
+        self.standing = Notice()
+        """What stands in the way of an export, before it is asked for."""
+        self.step = Elided("soft")
+        self.bar = QProgressBar()
+        self.notice = Notice()
+        self.report = ReportLines()
+        self.certificate = CertificatePage()
+        self.copy_button = parts.button("Copy", "", "Copy the certificate as text")
+        self.back_button = parts.button("Back", "", "Back to what can be chosen")
         self.export_button = parts.button("Export", "primary")
         self.close_button = parts.button("Close")
-        self._fill()
-        self._arrange()
-        self.formats.currentRowChanged.connect(lambda _row: self._choose())
-        self.path.textEdited.connect(lambda _text: self._path_typed())
-        self.path.textChanged.connect(lambda _text: self._say_replaces())
-        self.browse.clicked.connect(self._browse)
-        self.export_button.clicked.connect(self.export)
-        self.close_button.clicked.connect(self.reject)
-        theme.changed.connect(self._paint)
-        self._paint()
-        self.formats.setCurrentRow(0)
-
-    def _fill(self) -> None:
         for form in FORMATS:
             item = QListWidgetItem(form.title)
             item.setSizeHint(QSize(0, 34))
             self.formats.addItem(item)
-        trained = self._runs.trained
-        if trained is not None:
-            self.weights.addItem(f"Trained, of the run {trained.name}", trained.folder)
-        self.weights.addItem("Untrained", "")
+        self._arrange()
+        self._connect()
+        self._paint()
+        screen = self.screen()
+        self.resize(SIZE.boundedTo(screen.availableSize() - QSize(24, 48)) if screen is not None else SIZE)
+        self.formats.setCurrentRow(0)
 
     def _arrange(self) -> None:
         self.formats.setFixedWidth(216)
         self.formats.setIconSize(QSize(16, 16))
         self.formats.setAccessibleName("Format")
-        self.weights.setAccessibleName("Weights")
         self.path.setAccessibleName("File")
-        self.bar.setRange(0, 0)
         self.bar.setTextVisible(False)
-        self.bar.hide()
-        self.report.hide()
-        self.notice.hide()
+        self.bar.setAccessibleName("Progress")
         self.export_button.setDefault(True)
-        self.close_button.setAutoDefault(False)
-        self.browse.setAutoDefault(False)
-        lines = QVBoxLayout(self.report)
-        lines.setContentsMargins(0, 0, 0, 0)
-        lines.setSpacing(4)
-        grid = QGridLayout()
+        for button in (self.close_button, self.browse, self.copy_button, self.back_button):
+            button.setAutoDefault(False)
+        self.form = QWidget()
+        grid = QGridLayout(self.form)
+        grid.setContentsMargins(0, 0, 0, 0)
         grid.setHorizontalSpacing(12)
-        grid.setVerticalSpacing(8)
+        grid.setVerticalSpacing(10)
         grid.setColumnMinimumWidth(0, 60)
-        grid.addWidget(self.option_label, 0, 0, Qt.AlignmentFlag.AlignTop)
+        top = Qt.AlignmentFlag.AlignTop
+        grid.addWidget(self.option_label, 0, 0)
         grid.addWidget(self.weights, 0, 1, 1, 2)
         grid.addWidget(self.picture, 0, 1, 1, 2)
-        grid.addWidget(parts.label("File", "soft"), 1, 0)
-        grid.addWidget(self.path, 1, 1)
-        grid.addWidget(self.browse, 1, 2)
-        grid.addWidget(self.replaces, 2, 1, 1, 2)
+        grid.addWidget(self.onnx_label, 1, 0, top)
+        grid.addWidget(self.onnx, 1, 1, 1, 2)
+        grid.addWidget(parts.label("File", "soft"), 2, 0)
+        grid.addWidget(self.path, 2, 1)
+        grid.addWidget(self.browse, 2, 2)
+        grid.addWidget(self.replaces, 3, 1, 1, 2)
         grid.setColumnStretch(1, 1)
+        holder = parts.area("content")
+        inner = QVBoxLayout(holder)
+        inner.setContentsMargins(0, 0, 4, 0)
+        inner.setSpacing(14)
+        for widget in (self.form, self.standing, self.notice, self.certificate, self.report):
+            inner.addWidget(widget)
+        inner.addStretch(1)
+        view = QScrollArea()
+        view.setWidgetResizable(True)
+        view.setFrameShape(QFrame.Shape.NoFrame)
+        view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        view.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # what is in it takes the keys, and is brought into view
+        view.setWidget(holder)
         buttons = QHBoxLayout()
         buttons.setSpacing(8)
-        buttons.addWidget(self.bar, 1)
+        buttons.addWidget(self.step, 2)
+        buttons.addWidget(self.bar, 2)
         buttons.addStretch(1)
-        buttons.addWidget(self.close_button)
-        buttons.addWidget(self.export_button)
+        for button in (self.copy_button, self.back_button, self.close_button, self.export_button):
+            buttons.addWidget(button)
         right = QVBoxLayout()
         right.setSpacing(12)
         right.addWidget(self.title)
         right.addWidget(self.sentence)
-        right.addLayout(grid)
-        right.addSpacing(8)
-        right.addWidget(self.notice)
-        right.addWidget(self.report)
-        right.addStretch(1)
+        right.addWidget(view, 1)
         right.addLayout(buttons)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(20, 20, 20, 20)
         layout.setSpacing(20)
         layout.addWidget(self.formats)
         layout.addLayout(right, 1)
+        self._clear()
+        self._set_busy(False)
+
+    def _connect(self) -> None:
+        self.formats.currentRowChanged.connect(lambda _row: self._choose())
+        self.weights.changed.connect(lambda: self.onnx.show_for(self.weights.recipe))
+        self.onnx.changed.connect(lambda: self.any_size_wanted.emit(self.onnx.options.any_size))
+        self.path.textEdited.connect(lambda _text: self._path_typed())
+        self.path.textChanged.connect(lambda _text: self._say_replaces())
+        self.browse.clicked.connect(self._browse)
+        self.export_button.clicked.connect(self.export)
+        self.close_button.clicked.connect(self._close_or_cancel)
+        self.back_button.clicked.connect(self._clear)
+        self.copy_button.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.certificate.text()))
+        self.certificate.node_wanted.connect(self._show_node)
+        self._document.analysed.connect(self._say_standing)
+        theme.changed.connect(self._paint)
 
     def _paint(self) -> None:
         for row, form in enumerate(FORMATS):
@@ -195,6 +200,8 @@ class ExportDialog(QDialog):
         self.option_label.setVisible(bool(form.options))
         self.weights.setVisible(form.options == "weights")
         self.picture.setVisible(form.options == "picture")
+        for widget in (self.onnx_label, self.onnx):
+            widget.setVisible(form.to == "onnx")
         if self._typed and self.path.text().strip():
             self.path.setText(str(Path(self.path.text().strip()).with_suffix(form.suffix)))
         else:
@@ -222,6 +229,34 @@ class ExportDialog(QDialog):
             self.path.setText(path if Path(path).suffix else path + form.suffix)
             self._clear()
 
+    def _say_standing(self) -> None:
+        """Say what of the drawing stands in the way, before anybody presses Export."""
+        analysis = self._document.analysis
+        problems = analysis.problems if analysis is not None else ()
+        errors = [p for p in problems if p.severity == "error"] if self.format.whole else []
+        doubts = [p for p in self._document.open_problems if p.code.startswith("export-")]
+        doubts = doubts if self.format.to == "onnx" and not errors else []
+        self.export_button.setEnabled(not self.busy and not errors)
+        self.export_button.setToolTip("Mend the problems first" if errors else "")
+        self.standing.setVisible(bool(errors or doubts) and not self.form.isHidden())
+        show = ("Show problems", self._show_problems)
+        if errors:
+            more = f" So is {len(errors) - 1} more." if len(errors) > 1 else ""
+            said = f"This is to be mended before an export: {errors[0].message}.{more}"
+            self.standing.say("error", said, show, main=False)
+        elif doubts:
+            more = f" So do {len(doubts) - 1} more." if len(doubts) > 1 else ""
+            self.standing.say("warn", f"The export may fail. {doubts[0].message}.{more}", show, main=False)
+
+    def _show_problems(self) -> None:
+        self.problems_wanted.emit()
+        self.reject()
+
+    def _show_node(self, path: str) -> None:
+        reports = self._document.reports.values()
+        self.node_wanted.emit(next((r.id for r in reports if path in (r.id, r.name)), path))
+        self.reject()
+
     # exporting --------------------------------------------------------------------------------------------------------
 
     @property
@@ -232,7 +267,7 @@ class ExportDialog(QDialog):
     def export(self) -> None:
         """Write the file; how it went is said in the dialog."""
         text = self.path.text().strip()
-        if self.busy:
+        if self.busy or not self.export_button.isEnabled():
             return
         self._clear()
         if not text:
@@ -248,66 +283,67 @@ class ExportDialog(QDialog):
 
     def _ask(self, path: Path) -> None:
         form = self.format
-        run = str(self.weights.currentData() or "") if form.options == "weights" else ""
-        request = Export("", self._document.design, form.to, run=run)
-        job = self._job = self._engines.run(request)
+        weights = self.weights if form.options == "weights" else None
+        job = self._job = self._engines.run(Export(
+            "", self._document.design, form.to, run=weights.run if weights else "",
+            weights=weights.file if weights else "", name=path.stem, onnx=self.onnx.options,
+        ))  # fmt: skip
+        job.progress.connect(self._progressed)
         job.finished.connect(lambda exported: self._exported(job, path, exported))
+        job.certified.connect(self._tell_certificate)
         job.failed.connect(self._failed)
+        self._progressed(Working("", 0, 0, "The engine begins"))
         self._set_busy(True)
 
+    def _progressed(self, told: Working) -> None:
+        self.bar.setRange(0, told.total)
+        self.bar.setValue(told.done)
+        of = f", {told.done + 1} of {told.total}" if 0 <= told.done < told.total else ""
+        self.step.setText(f"{told.step}{of}" if told.step else "")
+
     def _exported(self, job: Any, path: Path, exported: Exported) -> None:
-        data = job.files.get(exported.file)
-        if data is None or len(data) != exported.bytes:
-            got = 0 if data is None else len(data)
-            self._failed(f"Only {got:,} of {exported.bytes:,} bytes arrived, so nothing was written: export again.")
+        try:
+            written = export_files.write(path, exported, job.files)
+        except FileError as error:
+            self._failed(f"{error}.")
             return
-        self._write(path, data, exported.report)
+        certificate = exported.certificate
+        self._tell(written, exported.report, "ok" if certificate is None or certificate.passed else "warn")
+        if certificate is not None:
+            self._tell_certificate(certificate)
+
+    def _tell_certificate(self, certificate: Certificate) -> None:
+        self.certificate.show_certificate(certificate)
+        self._show_certificate(True)
 
     def _draw(self, path: Path) -> None:
         from app.window.pictures import PictureError  # late: only who draws needs it
 
         try:
             data, report = self.picture.draw(self.format.to)
+            write_atomically(path, data)
         except PictureError as error:
             self._failed(f"The picture cannot be made: {error}.")
-            return
-        self._write(path, data, report)
-
-    def _write(self, path: Path, data: bytes, report: tuple[str, ...]) -> None:
-        try:
-            write_atomically(path, data)
         except FileError as error:
             self._failed(f"{error}.")
-            return
-        self._set_busy(False)
-        self._written = path
-        self._say_replaces()
-        self.notice.show()
-        written = f"{path.name} is written, {figures.size(len(data))}."
-        self.notice.say("ok", written, ("Show in folder", self.show_folder), main=False)
-        layout = self.report.layout()
-        assert layout is not None
-        for line in report:
-            layout.addWidget(self._report_line(line))
-        self.report.setVisible(bool(report))
+        else:
+            self._tell([path], report)
 
-    def _report_line(self, line: str) -> QWidget:
-        row = QWidget(self.report)
-        tick = QLabel(row)
-        tick.setPixmap(look.icon("check", theme.color("ok").name()).pixmap(14, 14))
-        tick.setAlignment(Qt.AlignmentFlag.AlignTop)
-        words = parts.label(line, "soft", wrap=True)
-        words.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        layout = QHBoxLayout(row)
-        layout.setContentsMargins(1, 0, 0, 0)
-        layout.setSpacing(9)
-        layout.addWidget(tick)
-        layout.addWidget(words, 1)
-        return row
+    def _tell(self, written: list[Path], report: tuple[str, ...], tone: str = "ok") -> None:
+        """Say what was written, the main file first, and what was checked."""
+        self._set_busy(False)
+        self._written = written[0]
+        self._say_replaces()
+        beside = " and ".join(path.name for path in written[1:])
+        said = f"{written[0].name} is written, {figures.size(written[0].stat().st_size)}"
+        said += f"; beside it {beside}." if beside else "."
+        self.notice.show()
+        self.notice.say(tone, said, ("Show in folder", self.show_folder), main=False)
+        self.report.show_lines(report)
 
     def report_lines(self) -> list[str]:
         """What was checked, as it is shown."""
-        return [words.text() for words in self.report.findChildren(QLabel) if words.text() and not words.isHidden()]
+        return self.report.lines
 
     def show_folder(self) -> None:
         """Open the folder of the file that was written."""
@@ -323,31 +359,44 @@ class ExportDialog(QDialog):
         was_busy = self.busy
         if not busy:
             self._job = None
-        self.bar.setVisible(busy)
-        self.export_button.setEnabled(not busy)
+        for widget in (self.bar, self.step):
+            widget.setVisible(busy)
         self.close_button.setText("Cancel" if busy else "Close")
-        for field in (self.formats, self.weights, self.picture, self.path, self.browse):
+        for field in (self.formats, self.form):
             field.setEnabled(not busy)
-        if was_busy and not busy:
+        self._say_standing()
+        if was_busy and not busy and not self.export_button.isHidden():
             self.export_button.setFocus()  # it was disabled, and so had lost it
+
+    def _show_certificate(self, on: bool) -> None:
+        """Show the certificate in the place of the form, or the form again."""
+        shown: tuple[QWidget, ...] = (self.certificate, self.copy_button, self.back_button)
+        for widget in (*shown, self.form, self.sentence, self.export_button):
+            widget.setVisible(on == (widget in shown))
+        (self.close_button if on else self.export_button).setFocus()
+        self._say_standing()
 
     def _clear(self) -> None:
         """Forget what was said of the export before."""
+        self._show_certificate(False)
         self.notice.hide()
-        self.report.hide()
-        layout = self.report.layout()
-        assert layout is not None
-        while (item := layout.takeAt(0)) is not None:
-            if (widget := item.widget()) is not None:
-                widget.setParent(None)
-                widget.deleteLater()
+        self.report.show_lines(())
+
+    def _close_or_cancel(self) -> None:
+        if self.busy:
+            self._cancel()
+            self.notice.show()
+            self.notice.say("info", "The export was cancelled; nothing was written.")
+        else:
+            self.reject()
 
     def _cancel(self) -> None:
         job, self._job = self._job, None
         if job is not None:
-            job.finished.disconnect()
-            job.failed.disconnect()
+            for signal in (job.progress, job.finished, job.certified, job.failed):
+                signal.disconnect()
             job.cancel()
+            self._set_busy(False)
 
     def reject(self) -> None:
         """Close; an export under way is cancelled."""

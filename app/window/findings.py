@@ -1,4 +1,5 @@
-"""What the last run found wrong in the nodes of the drawing: it lights them, and stands in the list of problems.
+"""What the last run found wrong in the nodes of the drawing, and what would not export: it lights them, and stands in
+the list of problems.
 
 A finding holds as long as its node is as it was trained; an edit of the node takes it away, undo brings it back.
 """
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Findings(QObject):
-    """The troubles of the last run of the drawing that is shown."""
+    """The troubles of the last run of the drawing that is shown, and those of its export."""
 
     changed = Signal()
 
@@ -30,6 +31,8 @@ class Findings(QObject):
         self._run: Run | None = None
         self._told: dict[tuple[str, str], Trouble] = {}
         """As each was worded first: figures that change with every measurement make nobody read anew."""
+        self._export: tuple[Design, tuple[Trouble, ...]] = document.design, ()
+        """What would not export, and of which drawing that is said."""
         self.troubles: tuple[Trouble, ...] = ()
         self._at: dict[str, Trouble] = {}
 
@@ -41,6 +44,12 @@ class Findings(QObject):
         self._document.opened.connect(self._refresh)
         self._document.changed.connect(lambda *_designs: None if self._document.opening else self._refresh())
 
+    def take_export(self, design: Design, problems: tuple[Problem, ...]) -> None:
+        """Take what would not export of `design`, in the place of what was taken before."""
+        told = (Trouble(p.code, p.severity, p.id, p.name, p.where, p.node, p.message, fixes=p.fixes) for p in problems)
+        self._export = design, tuple(told)
+        self._refresh()
+
     def _refresh(self) -> None:
         run = self._runs.last if self._runs is not None else None
         if run is not self._run:
@@ -48,6 +57,7 @@ class Findings(QObject):
         latest = run.watched[-1].troubles if run is not None and run.watched else ()
         self._told = {(t.code, t.id): self._told.get((t.code, t.id), t) for t in latest}
         held = tuple(t for t in self._told.values() if run is not None and self._holds(t, run.design))
+        held += tuple(t for t in self._export[1] if self._holds(t, self._export[0]))
         if held == self.troubles:
             return
         self.troubles, self._at = held, {}

@@ -42,6 +42,8 @@ class Job(QObject):
     """Watched: how a run's nodes fare"""
     finished = Signal(object)
     """Trained, Exported, Prediction, SampleForm or the answer to a Question"""
+    certified = Signal(object)
+    """Certificate: why an ONNX file is not written; `failed` follows"""
     failed = Signal(str)
     """A sentence: what happened, and what to do."""
 
@@ -114,6 +116,8 @@ class Job(QObject):
                 self.finished.emit(reply)
             case Failed():
                 self._end()
+                if reply.certificate is not None:
+                    self.certified.emit(reply.certificate)
                 self.failed.emit(reply.message)
 
     def _engine_ended(self, how: str) -> None:

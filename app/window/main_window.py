@@ -16,6 +16,7 @@ from app.window.breadcrumbs import Breadcrumbs
 from app.window.canvas.view import CanvasView
 from app.window.document import Document
 from app.window.engines import Engines
+from app.window.export_lint import ExportLint
 from app.window.files import Files, dropped_file, settings_file
 from app.window.inspector import Inspector
 from app.window.keeper import Keeper
@@ -67,6 +68,7 @@ class MainWindow(QMainWindow):
         self.letters.changed.connect(self.canvas.scene_.relabel)
         self.overlays = OverlayBars(self.canvas, self.engines, self)
         self.previews = Previews(self.document, self.engines, self)
+        self.export_lint = ExportLint(self.document, self.engines, self)
         self.actions_ = Actions(self)
         self.letters.wanted.connect(self.actions_["letters"].trigger)
         self.topbar = TopBar(self.document, self.actions_.menus, self.actions_)
@@ -330,11 +332,16 @@ class MainWindow(QMainWindow):
 
     def lead(self, id: str) -> None:
         """Show a node by its analysis path, and select it."""
+        if self.show_node(id):
+            self.canvas.setFocus()
+
+    def show_node(self, id: str) -> bool:
+        """Show a node by its analysis path, and select it; the keys stay where they are. False where it is gone."""
         path, _where, node = locate(self.document.design, id)
         self.document.go(path)
         if node:
             self.canvas.reveal(node)
-            self.canvas.setFocus()
+        return bool(node)
 
     # doing ------------------------------------------------------------------------------------------------------------
 
@@ -377,6 +384,9 @@ class MainWindow(QMainWindow):
         self._commit()
         runs = Runs.of(self.document, self.engines)
         dialog = ExportDialog(self.document, self.engines, runs, self, self.canvas.scene_)
+        dialog.problems_wanted.connect(lambda: self.bottom.show_tab("Problems"))
+        dialog.node_wanted.connect(self.lead)
+        dialog.any_size_wanted.connect(self.export_lint.want_any_size)
         if to:
             dialog.choose(to)
         dialog.exec()

@@ -6,10 +6,9 @@ from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent, QMouseEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollArea, QVBoxLayout, QWidget
 
-from app.design import changes
 from app.messages import Analysis
 from app.messages.reports import Fix, Problem
-from app.window import figures, parts
+from app.window import figures, fixing, parts
 from app.window.document import Document
 from app.window.flow import Flow
 from app.window.parts import button, label
@@ -113,8 +112,7 @@ class ProblemRows(QVBoxLayout):
 
     def apply(self, _problem: Problem, fix: Fix) -> bool:
         """Make a fix's edits as one undo step."""
-        catalogue = self._document.catalogue
-        return self._document.edit(fix.title, lambda d: changes.apply(d, fix.changes, catalogue))
+        return fixing.make(self._document, fix)
 
 
 class ProblemsPanel(QScrollArea):

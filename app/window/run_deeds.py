@@ -12,6 +12,7 @@ from app.window.runs import Runs
 if TYPE_CHECKING:
     from app.window.main_window import MainWindow
     from app.window.run_folder import Kept
+    from app.window.weights_dialog import WeightsDialog
 
 
 def open_drawing(window: MainWindow, run: Kept) -> bool:
@@ -78,6 +79,17 @@ def compare(window: MainWindow, runs: list[Kept]) -> None:
 
 def _same(a: Design, b: Design) -> bool:
     return (a.nodes, a.wires, a.groups) == (b.nodes, b.wires, b.groups)
+
+
+def weights(window: MainWindow) -> WeightsDialog:
+    """Show which weights of a file fit the drawing."""
+    from app.window.weights_dialog import WeightsDialog
+
+    dialog = WeightsDialog(window.document, window.engines, window)
+    dialog.lead.connect(window.lead)
+    dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    dialog.show()
+    return dialog
 
 
 def transfer(window: MainWindow) -> None:

@@ -161,20 +161,23 @@ def recur(values: Any, weight: float, last: float) -> Any:
     return numpy.concatenate([blocks.ravel(), rest])
 
 
-def thin(x: Any, y: Any, left: float, right: float, columns: int) -> tuple[Any, Any]:
-    """What can be seen of a line within left..right on so many columns of pixels: the lowest and the highest point of
-    each column, so that no peak is lost. `x` does not fall."""
+def thin(x: Any, y: Any, left: float, right: float, columns: int) -> tuple[Any, Any, bool]:
+    """What can be seen of a line within left..right on so many columns of pixels: as it is where it has at most two
+    points a column, else for each column the ends of an upright stroke from its lowest point to its highest, so that no
+    peak is lost, and on to its neighbour's, so that the strokes are one band. Whether they are strokes is told last.
+    `x` does not fall."""
     import numpy
 
     first = max(int(x.searchsorted(left)) - 1, 0)
     last = min(int(x.searchsorted(right, "right")) + 1, len(x))
     x, y = x[first:last], y[first:last]
     if len(x) <= 2 * columns:
-        return x, y
+        return x, y, False
     starts = numpy.unique(x.searchsorted(numpy.linspace(left, right, columns + 1)[1:-1]))
     starts = numpy.concatenate([[0], starts[(starts > 0) & (starts < len(x))]])
     ends = numpy.concatenate([starts[1:], [len(x)]]) - 1
-    thin_x, thin_y = numpy.empty(2 * len(starts)), numpy.empty(2 * len(starts))
-    thin_x[0::2], thin_x[1::2] = x[starts], x[ends]
-    thin_y[0::2], thin_y[1::2] = numpy.minimum.reduceat(y, starts), numpy.maximum.reduceat(y, starts)
-    return thin_x, thin_y
+    low, high = numpy.minimum.reduceat(y, starts), numpy.maximum.reduceat(y, starts)
+    low[1:], high[1:] = numpy.minimum(low[1:], high[:-1]), numpy.maximum(high[1:], low[:-1])
+    thin_x, thin_y = numpy.repeat((x[starts] + x[ends]) / 2, 2), numpy.empty(2 * len(starts))
+    thin_y[0::2], thin_y[1::2] = low, high
+    return thin_x, thin_y, True

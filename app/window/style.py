@@ -101,6 +101,9 @@ QCheckBox::indicator, QListView::indicator, QTreeView::indicator {{ width: 16px;
 QCheckBox::indicator:checked, QListView::indicator:checked, QTreeView::indicator:checked {{
     background: {accent}; border-color: {accent}; image: url("{icons}/check-on.svg"); }}
 QCheckBox::indicator:focus {{ border-color: {accent}; }}
+QCheckBox:disabled {{ color: {faint}; }}
+QCheckBox::indicator:disabled, QCheckBox::indicator:checked:disabled {{ background: transparent;
+    border-color: {line}; }}
 
 QMenuBar {{ background: transparent; spacing: 0; }}
 QMenuBar::item {{ padding: 6px 9px; border-radius: 6px; color: {soft}; background: transparent; }}

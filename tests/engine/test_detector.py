@@ -13,7 +13,7 @@ from torch import nn
 from app.design.build import chain, node, wire
 from app.design.values import Design
 from app.engine.compile import compile_design, shared_analyser
-from app.engine.onnx_export import export_onnx
+from app.engine.to_onnx import export_onnx
 
 
 def detector() -> Design:

@@ -13,8 +13,10 @@ from app.design.values import Design, Recipe, Settings, Variant
 from app.engine.compile import shared_analyser
 from app.engine.questions import answer
 from app.messages.augment import Augmented, GetAugmented
+from app.messages.code import Code, GetCode
 from app.messages.data import DataShown, FindKind, GetData, KindFound
 from app.messages.forecast import ForecastMemory, MemoryForecast
+from app.messages.lint import CheckExport, ExportChecked
 from app.messages.parts import Fields, GetFields, GetParts, Parts
 from app.messages.preview import GetPreview, Preview
 from app.messages.profile import GetProfile, Profile
@@ -55,6 +57,8 @@ ASKED: dict[type, tuple[object, type]] = {
     GetData: (GetData("j", TRAINS, count=2), DataShown),
     FindKind: (FindKind("j", DESIGN, __file__), KindFound),
     GetAugmented: (GetAugmented("j", TRAINS, count=2), Augmented),
+    GetCode: (GetCode("j", DESIGN), Code),
+    CheckExport: (CheckExport("j", DESIGN), ExportChecked),
 }
 
 

@@ -176,19 +176,36 @@ def test_a_training_engine_whose_window_is_gone_writes_a_checkpoint_and_ends(
     assert list((tmp_path / "run" / "checkpoints" / "last").rglob("weights.safetensors"))
 
 
-def test_an_exported_file_arrives_in_chunks(engine: Engine) -> None:
-    engine.send(m.Export("e", file.load(path("digits"))))
-    data = b""
+def test_an_exported_file_and_its_weights_arrive_in_chunks(engine: Engine, tmp_path: Path) -> None:
+    engine.send(m.Export("e", file.load(path("digits")), name="net", onnx=m.OnnxOptions(separate_data=True)))
+    files: dict[str, bytes] = {}
+    steps: list[m.Working] = []
     while True:
         assert engine.process.stdout
         reply = m.decode_reply(engine.process.stdout.readline())
         if isinstance(reply, m.Chunk):
-            assert reply.offset == len(data)
-            data += reply.data
+            assert reply.offset == len(files.setdefault(reply.file, b""))
+            files[reply.file] += reply.data
+        elif isinstance(reply, m.Working):
+            steps.append(reply)
         elif isinstance(reply, m.Exported):
             break
         assert not isinstance(reply, m.Failed), reply
     import onnx
 
-    onnx.checker.check_model(onnx.load_from_string(data))
-    assert reply.bytes == len(data) and reply.difference is not None and reply.difference < 1e-4
+    for name, data in files.items():
+        (tmp_path / name).write_bytes(data)
+    onnx.checker.check_model(tmp_path / "net.onnx")
+    assert {n.external_data[0].value for n in onnx.load(tmp_path / "net.onnx", load_external_data=False).graph
+            .initializer if n.external_data} == {"net.onnx.data"}  # fmt: skip
+    assert dict(reply.beside)["net.onnx.data"] == len(files["net.onnx.data"]) and list(files)[-1] == "net.onnx"
+    assert set(files) == {"net.onnx", *dict(reply.beside)}
+    assert reply.bytes == len(files["net.onnx"]) and reply.difference is not None and reply.difference < 1e-4
+    done = [step.done for step in steps]
+    assert done == sorted(done) and done[-1] == steps[-1].total and any("Tracing" in step.step for step in steps)
+
+    engine.send(m.Export("late", file.load(path("digits"))), m.Cancel("late"))
+    assert engine.process.stdout
+    while not isinstance(reply := m.decode_reply(engine.process.stdout.readline()), m.Failed):
+        assert isinstance(reply, m.Working) and reply.job == "late"
+    assert reply.job == "late" and "cancelled" in reply.message

@@ -47,6 +47,7 @@ class FakeJob(QObject):
     carried = Signal(object)
     watched = Signal(object)
     finished = Signal(object)
+    certified = Signal(object)
     failed = Signal(str)
 
     def __init__(self, request: Any) -> None:

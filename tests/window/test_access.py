@@ -59,6 +59,7 @@ from app.window.steps import History
 from app.window.theme import CATEGORY_COLOURS, DARK, LIGHT, Tokens, theme
 from app.window.transfer_dialog import TransferDialog
 from app.window.variants_table import VariantsDialog
+from app.window.weights_dialog import WeightsDialog
 from tests.window.canvas_hands import CARDS, CHAIN
 from tests.window.fake_engines import FakeEngines
 from tests.window.run_folders import run_folder
@@ -159,6 +160,7 @@ def test_dialogs_have_names_too(window: MainWindow, tmp_path: Path) -> None:
         CarriedDialog(Carried("", "runs/one", ("a.weight",), ("b.weight: 1 of 2",), ()), window),
         RunCompare(window.shelf, list(window.shelf.runs.values()), window),
         TransferDialog(document, 1257, 10, window), GetWeightsDialog(print, (), window, folder=tmp_path),
+        WeightsDialog(document, window.engines, window),
     ]  # fmt: skip
     assert {type(dialog) for dialog in made} == dialogs(), "a new dialog is to be asked as well"
     for dialog in made:

@@ -326,8 +326,16 @@ def test_a_line_that_grows_is_smoothed_as_one_that_is_whole() -> None:
 def test_no_peak_is_lost_where_points_are_many() -> None:
     x, y = numpy.arange(1e6), numpy.zeros(1_000_000)
     y[123_456], y[777_777] = 5.0, -3.0
-    thin_x, thin_y = thin(x, y, 0.0, 1e6, 600)
-    assert len(thin_x) <= 1202 and thin_y.max() == 5.0 and thin_y.min() == -3.0
+    thin_x, thin_y, strokes = thin(x, y, 0.0, 1e6, 600)
+    assert strokes and len(thin_x) <= 1202 and thin_y.max() == 5.0 and thin_y.min() == -3.0
     assert (numpy.diff(thin_x) >= 0).all()
-    close_x, close_y = thin(x, y, 123_450.0, 123_460.0, 600)
-    assert len(close_x) < 20 and close_y.max() == 5.0
+    close_x, close_y, strokes = thin(x, y, 123_450.0, 123_460.0, 600)
+    assert not strokes and len(close_x) < 20 and close_y.max() == 5.0
+
+
+def test_a_dense_band_has_no_gaps_in_it() -> None:
+    x, y = numpy.arange(60_000.0), numpy.sin(numpy.arange(60_000) / 3000) * 100  # each column far from its neighbours
+    thin_x, thin_y, strokes = thin(x, y, 0.0, 60_000.0, 300)
+    low, high = thin_y[0::2], thin_y[1::2]
+    assert strokes and (thin_x[0::2] == thin_x[1::2]).all()
+    assert (low[1:] <= high[:-1]).all() and (high[1:] >= low[:-1]).all()

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import QFileDialog
 
 from app.design.values import Recipe, Settings
 from app.messages import Export, Exported, Trained
+from app.messages.data import Working
 from app.window.canvas.scene import Scene
 from app.window.document import Document
 from app.window.export_dialog import FORMATS, ExportDialog
@@ -81,7 +82,7 @@ def test_onnx_with_the_weights_of_the_last_run(made: Any, tmp_path: Path, monkey
 def test_untrained_weights_can_be_chosen(made: Any) -> None:
     engines, dialog = made
     dialog.weights.setFocus()
-    QTest.keyClick(dialog.weights, Qt.Key.Key_Down)
+    QTest.keyClick(dialog.weights.list, Qt.Key.Key_Down)
     QTest.mouseClick(dialog.export_button, LEFT)
     assert dialog.weights.currentText() == "Untrained" and engines.started[-1].request.run == ""
 
@@ -129,14 +130,20 @@ def test_a_place_that_cannot_be_written_is_named(made: Any, tmp_path: Path) -> N
     assert "taken cannot be saved" in dialog.notice.text and not dialog.busy
 
 
-def test_closing_cancels(made: Any, tmp_path: Path) -> None:
+def test_cancel_leaves_the_dialog_and_escape_closes_it(made: Any, tmp_path: Path) -> None:
     engines, dialog = made
-    QTest.mouseClick(dialog.export_button, LEFT)
-    job = engines.started[-1]
-    QTest.mouseClick(dialog.close_button, LEFT)
-    assert job.cancelled and not dialog.isVisible()
-    finish(job, b"late")
-    assert not (tmp_path / "digits.onnx").exists()
+    for end in (lambda: QTest.mouseClick(dialog.close_button, LEFT), lambda: QTest.keyClick(dialog, Qt.Key.Key_Escape)):
+        QTest.mouseClick(dialog.export_button, LEFT)
+        job = engines.started[-1]
+        job.progress.emit(Working(job.request.job, 2, 5, "Comparing with torch"))
+        assert (dialog.bar.value(), dialog.bar.maximum()) == (2, 5) and dialog.bar.isVisible()
+        assert dialog.step.text() == "Comparing with torch, 3 of 5"
+        end()
+        assert job.cancelled and not dialog.busy and not dialog.bar.isVisible()
+        assert dialog.notice.text == "The export was cancelled; nothing was written."
+        finish(job, b"late")
+        assert not (tmp_path / "digits.onnx").exists() and dialog.export_button.isEnabled()
+    assert not dialog.isVisible()
 
 
 def test_browse_chooses_the_file(made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

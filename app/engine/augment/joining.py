@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
@@ -65,12 +64,3 @@ def preprocessing(steps: Steps, inputs: Sequence[InputSpec]) -> tuple[str, str]:
         f"Its inputs need what training gave them: values from 0 to 1, then {said}.",
         json.dumps({"values": [0, 1], "sizes": sizes, "steps": facts}),
     )
-
-
-def note_in_onnx(file: Path, facts: str) -> None:
-    """Write into a model's properties what its inputs need."""
-    import onnx
-
-    model = onnx.load(str(file), load_external_data=False)
-    model.metadata_props.add(key=PREPROCESSING, value=facts)
-    file.write_bytes(model.SerializeToString())

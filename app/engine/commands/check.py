@@ -9,10 +9,13 @@ from app.design import changes, file
 from app.design.edits import EditError
 from app.design.values import Design
 from app.engine.commands.common import console, layer_table, prepared, print_json, print_problems, user_errors
+from app.engine.commands.weights_said import print_weights
 from app.engine.compile import shared_analyser
+from app.engine.lint.checking import with_export
 from app.exits import FINE, INVALID, CallError
 from app.messages import Analysis
 from app.messages.reports import Fix, Named, PortShape, Tensor
+from app.messages.weights import WeightsCompared
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -26,20 +29,20 @@ def run(arguments: argparse.Namespace) -> int:
     code = FINE
     for name in arguments.design:
         design = prepared(arguments, name, analyser.cards)
-        analysis = analyser.analyse(design, batch=arguments.batch)
+        analysis = with_export(analyser, design, analyser.analyse(design, batch=arguments.batch))
         if arguments.fix is not None:
             design = _fix(design, analysis, arguments.fix)
-            analysis = analyser.analyse(design, batch=arguments.batch)
+            analysis = with_export(analyser, design, analyser.analyse(design, batch=arguments.batch))
             try:
                 file.save(design, arguments.output)
             except file.FileError as error:
                 raise CallError(str(error)) from None
-        weights = _weights(design, arguments.weights) if arguments.weights and analysis.valid else None
+        weights, told = _weights(design, arguments) if arguments.weights and analysis.valid else (None, None)
         if arguments.json:
             document = as_json(name, arguments.variant, analysis)
             print_json({**document, "weights": weights} if weights is not None else document)
         else:
-            _print(name, analysis, weights)
+            _print(name, analysis, weights, told, arguments.keys)
         if not analysis.valid or (weights is not None and not weights["fits"]):
             code = INVALID
     return code
@@ -56,15 +59,23 @@ def _fix(design: Design, analysis: Analysis, number: int) -> Design:
         raise CallError(str(error)) from None
 
 
-def _weights(design: Design, path: str) -> dict[str, Any]:
-    from app.engine.compile import compile_design
-    from app.engine.weights import compare, read
+def _weights(design: Design, arguments: argparse.Namespace) -> tuple[dict[str, Any], WeightsCompared]:
+    """What fits, for `--json` and for the table."""
+    from app.engine.matching import fit
+    from app.engine.weights import compared
+    from app.engine.weights_table import beside, table
 
     with user_errors():
-        return compare(compile_design(design, "inference").root.state_dict(), read(path))
+        needed, given, calls = beside(design, arguments.weights)
+        found = fit(needed, given, arguments.match or "name")
+        told = table(found, needed, given, calls, arguments.weights, arguments.match or "name")
+    nodes = [{"name": n.name, "fits": n.taken, "tensors": len(n.counted), "how": n.how} for n in told.nodes]
+    return {**compared(found, needed, given), "summary": told.summary, "nodes": nodes}, told
 
 
-def _print(name: str, analysis: Analysis, weights: dict[str, Any] | None) -> None:
+def _print(
+    name: str, analysis: Analysis, weights: dict[str, Any] | None, told: WeightsCompared | None, keys: bool
+) -> None:
     out = console()
     out.print(layer_table(analysis, name))
     memory = analysis.memory
@@ -81,9 +92,8 @@ def _print(name: str, analysis: Analysis, weights: dict[str, Any] | None) -> Non
     )
     for row in analysis.uncounted:
         out.print(f"not counted: {row.operation} in {row.node}", markup=False)
-    if weights is not None:
-        fitting = f"weights: {weights['loaded']} of {weights['needed']} tensors fit"
-        out.print(f"{fitting}, named as in {weights['layout']}", markup=False)
+    if weights is not None and told is not None:
+        print_weights(told, out, keys)
         for kind in ("missing", "unexpected", "mismatched"):
             for key in weights[kind][:20]:
                 out.print(f"  {kind}: {key}", markup=False)
@@ -91,6 +101,8 @@ def _print(name: str, analysis: Analysis, weights: dict[str, Any] | None) -> Non
                 out.print(f"  {kind}: {len(weights[kind]) - 20} more", markup=False)
         if weights["loads"] and not weights["fits"]:
             out.print("  train --weights takes what fits; the rest stays new", markup=False)
+        if told.offered:
+            out.print("  --match shape or --match order takes what would fit so: look at it with --keys", markup=False)
     print_problems(analysis, out)
     if analysis.valid:
         out.print("valid", style="green")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
@@ -30,6 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
     analyser = shared_analyser()
     design = prepared(arguments, arguments.design, analyser.cards)
     recipe = recipe_from(design, arguments)
+    if arguments.match:
+        recipe = replace(recipe, weights_by=arguments.match)
     if not checked(design):
         return INVALID
     if arguments.find_rate:

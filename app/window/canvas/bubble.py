@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QRect, Qt
 from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QPushButton, QVBoxLayout
 
-from app.design.changes import apply
 from app.design.paths import locate
 from app.messages.reports import Fix, Problem
-from app.window import figures
-from app.window.canvas.face import inside_of
+from app.window import figures, fixing
+from app.window.canvas.face import inside_of, unexported
 from app.window.sentences import Sentence
 from app.window.theme import font, theme
 
@@ -80,9 +79,10 @@ class Bubble(QFrame):
         if len(ids) != 1:
             return None
         document = self._view.document
-        error = next((p for p in document.problems(ids[0]) if p.severity == "error"), None)
+        problems = document.problems(ids[0])
+        error = next((p for p in problems if p.severity == "error"), None)
         found = document.findings.at(document.id_path(ids[0])) if error is None else None
-        return found.problem if found is not None else error
+        return found.problem if found is not None else error or unexported(problems)
 
     def _fill(self, problem: Problem) -> None:
         self._sentence.setText(problem.message)
@@ -139,8 +139,7 @@ class Bubble(QFrame):
         view.setFocus()
 
     def _apply(self, fix: Fix) -> None:
-        document = self._view.document
-        document.edit(fix.title, lambda d: apply(d, fix.changes, document.catalogue))
+        fixing.make(self._view.document, fix)
         self._view.setFocus()
 
     def follow(self) -> None:

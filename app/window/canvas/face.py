@@ -48,9 +48,11 @@ class Face:
     inside: int = 0
     """How many errors there are inside a Group; 0 where none is."""
     trouble: str = ""
-    """What the last run found wrong here; empty when nothing is."""
+    """What the last run found wrong here, or why it would not export; empty when nothing is."""
     broken: bool = False
     """Whether that ended the run."""
+    exported: bool = False
+    """Whether the trouble is one of the export."""
     bad_ports: frozenset[str] = frozenset()
     heat: Heat | None = None
     """What it shows of the measure that nodes are coloured by."""
@@ -73,6 +75,11 @@ def category_of(document: Document, node: Node) -> str:
         return "Group"
     card = document.catalogue.get(node.block)
     return card.category if card else "Connector"
+
+
+def unexported(problems: list[Problem]) -> Problem | None:
+    """The first of these that says of a block that it does not export."""
+    return next((problem for problem in problems if problem.code.startswith("export-")), None)
 
 
 def face_of(document: Document, graph: Graph, node: Node, report: NodeReport | None, problems: list[Problem]) -> Face:
@@ -106,7 +113,7 @@ def face_of(document: Document, graph: Graph, node: Node, report: NodeReport | N
     )
     errors = [p for p in problems if p.severity == "error"]
     cost = report if report and report.ok else None  # of what failed nothing is known
-    ill = document.findings.at(document.id_path(node.id))
+    ill = document.findings.at(document.id_path(node.id)) or unexported(problems)
     repeat = texts.value(node.repeat).removeprefix("= ") if node.repeat != 1 else ""
     return Face(
         name=node.name,
@@ -128,6 +135,7 @@ def face_of(document: Document, graph: Graph, node: Node, report: NodeReport | N
         inside=len(inside_of(node, errors)) if node.group else 0,
         trouble=ill.message if ill is not None else "",
         broken=ill is not None and ill.severity == "error",
+        exported=ill is not None and ill.code.startswith("export-"),
         bad_ports=frozenset(p.port for p in errors if p.port and p.node == node.id),
     )
 

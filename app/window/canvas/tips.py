@@ -46,7 +46,7 @@ def _node_tip(scene: Scene, hit: Hit) -> str:
         if face.inside:
             lines.append(f"{face.inside} problem{'s' * (face.inside != 1)} inside: a double click enters the Group.")
     if face.trouble:
-        lines.append(f"In training: {rich(face.trouble)}")
+        lines.append(f"{'On export' if face.exported else 'In training'}: {rich(face.trouble)}")
     if face.missing:
         what = "Group" if face.group else "block"
         lines.append(rich(f"There is no {what} `{node.group or node.block}` here. It is kept as it is."))

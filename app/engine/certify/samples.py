@@ -1,0 +1,68 @@
+"""What a network is tried on: real samples or random numbers, at the drawing's size of image and at others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch.nn import functional as F
+
+from app.engine.compile import InputSpec
+from app.engine.meta import tensors_in
+from app.engine.to_onnx.trace import example
+
+
+def inputs_for(
+    specs: Sequence[InputSpec],
+    batch: int,
+    samples: Sequence[torch.Tensor] | None = None,
+    sizes: Sequence[tuple[int, ...]] | None = None,
+) -> list[torch.Tensor]:
+    """A batch of `samples`, which are repeated where there are too few, or of random numbers. `sizes` are the inputs'
+    shapes without the batch, where they are not those of the drawing."""
+    shapes = [spec.shape for spec in specs] if sizes is None else sizes
+    if samples is None:
+        return [example(spec._replace(shape=shape), batch) for spec, shape in zip(specs, shapes, strict=True)]
+    rows = [values[torch.arange(batch) % len(values)].contiguous() for values in samples]
+    return [
+        row if row.shape[1:] == shape else F.interpolate(row, shape[1:])
+        for row, shape in zip(rows, shapes, strict=True)
+    ]
+
+
+def other_sizes(
+    module: Callable[..., Any], specs: Sequence[InputSpec], images: Sequence[bool]
+) -> list[tuple[int, ...]] | None:
+    """Shapes (without the batch) with another height and width for each of the inputs that are `images`: the first that
+    the network itself takes; None where it takes none. Height and width are changed by different amounts, so that a
+    file which confuses them does not pass; where the network wants squares, by one."""
+    for change in _changes():
+        shapes = [
+            (spec.shape[0], *(change(side, i) for i, side in enumerate(spec.shape[1:]))) if image else spec.shape
+            for spec, image in zip(specs, images, strict=True)
+        ]
+        if all(side > 0 for shape in shapes for side in shape) and _takes(module, specs, shapes):
+            return shapes
+    return None
+
+
+def _changes() -> Iterator[Callable[[int, int], int]]:
+    def by(step: int, axis: int, side: int) -> int:
+        """Large images become smaller, which is quicker."""
+        unit = 32 if side >= 96 else 8 if side >= 16 else 2
+        return side - step * unit if side >= 192 else side + step * unit
+
+    for steps in ((2, 1), (1, 2), (2, 2), (4, 2), (4, 4)):
+        yield lambda side, axis, steps=steps: by(steps[axis], axis, side)  # type: ignore[misc]
+    yield lambda side, axis: side // 2
+    yield lambda side, axis: side * 2
+
+
+def _takes(module: Callable[..., Any], specs: Sequence[InputSpec], shapes: Sequence[tuple[int, ...]]) -> bool:
+    given = [example(spec._replace(shape=shape), 1) for spec, shape in zip(specs, shapes, strict=True)]
+    try:
+        with torch.no_grad():
+            return all(value.numel() for value in tensors_in(module(*given)))
+    except Exception:  # what a block raises at a size that it does not take is its own
+        return False

@@ -1,0 +1,24 @@
+"""An export that failed, in words for the user."""
+
+from __future__ import annotations
+
+from app.messages.onnx import Certificate
+
+
+class ExportError(RuntimeError):
+    """An export that failed, or whose result is wrong; one sentence for the user.
+
+    `certificate` says what was compared, where a file was made whose numbers are not torch's.
+    """
+
+    def __init__(self, message: str, certificate: Certificate | None = None) -> None:
+        super().__init__(message)
+        self.certificate = certificate
+
+
+def reason(error: BaseException) -> str:
+    """The sentence at the bottom of a chain of errors."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__)[:300]
