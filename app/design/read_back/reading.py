@@ -124,7 +124,7 @@ def _class(
     if code.forward is None:
         troubles.append(Trouble(code.line, f"{quoted(code.name)} has no `forward`: it says how the nodes are wired"))
     else:
-        wiring = Wiring(drawn, code, makes, changes, design, catalogue)
+        wiring = Wiring(drawn, code, makes, changes, design, catalogue, new.names)
         wiring.read()
         troubles += wiring.troubles
     if changes.empty and not troubles:  # nothing else explains them
