@@ -31,7 +31,8 @@ def test_the_table_of_layers_is_that_of_torch() -> None:
         if not issubclass(cls := getattr(nn, layer), nn.RNNBase):
             given = list(inspect.signature(cls.__init__).parameters.values())[1:]
             real = {
-                p.name: p.default for p in given if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name[0] != "_"
+                p.name: p.default for p in given
+                if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name[0] != "_"
             }  # fmt: skip
             for away in ("device", "dtype"):
                 real.pop(away, None)
