@@ -82,7 +82,9 @@ def _fixed_by(here: Walk, there: Walk, inputs: Sequence[InputSpec]) -> str:
     needed = reaching(here, outputs)  # a loss may hold a mask of one size against it: it is not in the file
     for id, step in here.steps.items():
         other = there.steps.get(id)
-        if id not in needed or step.measured is None or step.measured.refusal is not None or step.call.block in ("Input", "Target"):
+        if id not in needed or step.call.block in ("Input", "Target"):
+            continue
+        if step.measured is None or step.measured.refusal is not None:
             continue
         if other is None or other.measured is None:
             continue
