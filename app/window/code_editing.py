@@ -292,7 +292,8 @@ class Editing(QObject):
         if not self.found.empty:
             buttons.append(("Apply the rest", lambda: self.apply(rest=True)))
         what = f"Line {first.line} cannot be read" if count == 1 else f"{count:,} lines cannot be read"
-        self._panel.say("warn", f"{what}, so nothing was changed. {first.message[:1].upper()}{first.message[1:]}.", *buttons, main=False)
+        why = f"{first.message[:1].upper()}{first.message[1:]}."
+        self._panel.say("warn", f"{what}, so nothing was changed. {why}", *buttons, main=False)
 
     def revert(self) -> None:
         """Show the code of the drawing again; undo brings back what was typed."""

@@ -99,9 +99,9 @@ class CodeView(QPlainTextEdit):
         else:
             line, column = self.line, self.textCursor().positionInBlock()
             self._put(before, after)
-            self.verticalScrollBar().setValue(top.block().blockNumber())
             if not self.textCursor().hasSelection():
                 self._stay(line_map("\n".join(before), text).get(line, self.line), column)
+            self.verticalScrollBar().setValue(top.block().blockNumber())
         if not self.isReadOnly():
             self.document().clearUndoRedoStacks()
         self._line = self.textCursor().blockNumber() + 1
