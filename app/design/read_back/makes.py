@@ -30,6 +30,8 @@ class Makes:
         self._drawn, self._code, self._old, self._new = drawn, code, old, new
         self._changes, self._design, self._catalogue = changes, design, catalogue
         self._known = known
+        group = design.group_by_name.get(drawn.where)
+        self._exposed = {setting.name for setting in group.settings} if group is not None else set()
         self.sizes: list[Trouble] = []
         """Sizes that were changed though they follow from the wires: fine where what feeds them was changed too."""
 
@@ -115,7 +117,7 @@ class Makes:
 
     def _repeated(self, node: Node, count: ast.expr, line: int) -> None:
         try:
-            self._changes.repeats.append((node.id, value_of(count, self._drawn.code.parameters), line))
+            self._changes.repeats.append((node.id, value_of(count, self._exposed), line))
         except CallError as error:
             self._trouble(line, f"{node.name}: {error}")
 
@@ -140,7 +142,7 @@ class Makes:
             self._trouble(line, f"{node.name}: {block} has no setting for `{parameter}`")
             return
         try:
-            value = value_of(after, self._drawn.code.parameters)
+            value = value_of(after, self._exposed)
         except CallError as error:
             self._trouble(line, f"{node.name}: {parameter}: {error}")
             return
@@ -155,7 +157,7 @@ class Makes:
         """Whether what stood there is the setting's value, and not something that follows from it."""
         drawn = node.settings.get(setting.name, setting.default)
         try:
-            written = value_of(before, self._drawn.code.parameters)
+            written = value_of(before, self._exposed)
         except CallError:
             return False
         if isinstance(drawn, Expression) or isinstance(written, Expression):
@@ -210,7 +212,7 @@ class Makes:
                     self._trouble(line, f"{name}: {title} has no setting for `{parameter}`")
                 continue
             try:
-                value = value_of(given, self._drawn.code.parameters)
+                value = value_of(given, self._exposed)
             except CallError as error:
                 self._trouble(line, f"{name}: {parameter}: {error}")
                 continue
@@ -218,7 +220,7 @@ class Makes:
                 if written:
                     self._trouble(line, f"{name}: {parameter} needs {setting.wanted()}")
                 elif parameter == "stride" and "kernel_size" in call.arguments:
-                    value = value_of(call.arguments["kernel_size"], self._drawn.code.parameters)
+                    value = value_of(call.arguments["kernel_size"], self._exposed)
                 if value is None:
                     continue
             if not isinstance(value, Expression):
