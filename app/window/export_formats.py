@@ -27,8 +27,8 @@ FORMATS = (
     Format("safetensors", "Weights", "layers", ".safetensors",
            "The weights alone, named as the nodes are, in the format that PyTorch programs read.", "weights"),
     Format("program", "PyTorch program", "box", ".pt2",
-           "Graph and weights as torch.export writes them, for programs that run it without Netloom or your code.",
-           "weights"),
+           "The network with its weights as a graph that torch.export.load reads, for a batch of any size. It is read "
+           "again and compared.", "weights"),
     Format("python", "Python module", "file-code", ".py",
            "The network as a class that you might have written: it needs torch alone, and weights exported from here "
            "load into it."),

@@ -52,7 +52,7 @@ class WeightsDialog(QDialog):
         self._questions = Questions(document, engines, self)
         self.told: WeightsCompared | None = None
         self.setWindowTitle("Weights")
-        self.resize(940, 560)
+        self.resize(1040, 580)
         recipe = document.design.recipe
         self.path = QLineEdit(recipe.weights)
         self.path.setFont(mono())
@@ -130,7 +130,7 @@ class WeightsDialog(QDialog):
         box.addLayout(foot)
 
     def sizeHint(self) -> QSize:
-        return QSize(940, 560)
+        return QSize(1040, 580)
 
     # asking -----------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,19 +12,28 @@ from typing import Any
 
 import msgspec
 import onnx
+import onnxruntime
 import pytest
 import torch
+from msgspec.structs import replace
 from torch import fx, nn
 
+from app.cli import main
 from app.design import file
 from app.design.build import chain, node
 from app.design.values import Design
-from app.engine.certify.gaps import gap, gaps
+from app.engine.certify.gaps import TOLERANCES, gap, gaps
 from app.engine.compile import InputSpec, Network, compile_design, shared_analyser
+from app.engine.data import open_data
+from app.engine.export import Wishes, export
+from app.engine.runs import Run, load_run
 from app.engine.to_onnx import ExportError, Facts, export_onnx
-from app.messages.onnx import Certificate, OnnxOptions
+from app.engine.train import train
+from app.messages.onnx import Certificate, OnnxOptions, Precision
 from blocks import catalogue
 from blocks.operators import TRANSLATIONS
+from tests.engine.designs import SHORT
+from tests.engine.designs import digits as small_digits
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -34,6 +45,7 @@ def digits() -> Design:
 @contextmanager
 def exports_otherwise(block: str, change: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[None]:
     """While a network is exported this block gives something else than when it runs."""
+    shared_analyser()  # it loads the catalogue
     kind = catalogue.classes()[block]
     with pytest.MonkeyPatch.context() as patch:
         forward = kind.forward
@@ -97,6 +109,21 @@ def test_a_block_whose_export_differs_is_named_by_its_place_on_the_canvas(tmp_pa
     assert first.relative == pytest.approx(0.05, rel=0.01)
 
 
+def test_the_command_line_names_the_block_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:  # fmt: skip
+    target = tmp_path / "net.onnx"
+    target.write_bytes(b"what was there")
+    with exports_otherwise("SqueezeExcitation", lambda x: x * 0.9):
+        code = main(["export", "digits", "--to", "onnx", "-o", str(target), "--json"])
+    out, err = capsys.readouterr()
+    assert code == 1 and len(err.splitlines()) == 1 and "it begins at `attention` (SqueezeExcitation)" in err
+    said = json.loads(out)
+    assert said["file"] is None and said["certificate"]["passed"] is False
+    assert said["certificate"]["diverged"]["node"] == "attention"
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"what was there"]
+
+
 def test_an_operator_that_is_translated_otherwise_is_found_in_its_block(tmp_path: Path) -> None:
     def rough(x: Any) -> Any:
         from onnxscript import opset18 as op
@@ -143,6 +170,40 @@ def test_what_differs_at_another_size_of_image_alone_is_caught(tmp_path: Path) -
     sizes = {row.inputs[0][2:] for row in report.certificate.compared}
     assert len(sizes) == 2 and (8, 8) in sizes and all(h != w for h, w in sizes - {(8, 8)})
     assert "and with images of" in " ".join(report.lines)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    folder = tmp_path_factory.mktemp("certified") / "run"
+    train(small_digits(), replace(SHORT, epochs=4), run=folder, device="cpu")
+    return load_run(folder)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "int8"])
+def test_fewer_bits_say_what_they_cost(precision: Precision, trained: Run, tmp_path: Path) -> None:
+    """By the design's own metric on the test split of the run's data, of torch's outputs and of the file's."""
+    report = export(trained.design, "onnx", trained, tmp_path, wishes=Wishes(onnx=OnnxOptions(precision=precision)))
+    certificate = report.certificate
+    assert certificate is not None and certificate.passed and certificate.tolerance == TOLERANCES[precision]
+    (said,) = [remark for remark in certificate.remarks if remark.startswith("Accuracy")]
+    assert said in report.lines
+    pattern = r"Accuracy on 3\d\d samples of the test split: ([\d.]+) in ONNX Runtime, ([\d.]+) in torch\."
+    shares = re.fullmatch(pattern, said)
+    assert shares is not None
+    theirs, ours = map(float, shares.groups())
+    with torch.no_grad():
+        data = open_data("digits", trained.training.inputs, trained.training.targets, trained.design.recipe.seed)
+        image, label = data.splits["test"].take(torch.arange(data.splits["test"].size))
+        session = onnxruntime.InferenceSession(report.file)
+        right = torch.from_numpy(session.run(None, {"image": image.numpy()})[0]).argmax(1) == label
+    assert ours > 0.8 and theirs == pytest.approx(float(right.float().mean()), abs=1e-3)
+
+
+def test_what_costs_too_much_is_not_written(trained: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.engine.certify.cost.MOST", -1.0)
+    with pytest.raises(ExportError, match=r"int8 costs too much: Accuracy on .* is not written: choose more bits"):
+        export(trained.design, "onnx", trained, tmp_path, wishes=Wishes(onnx=OnnxOptions(precision="int8")))
+    assert not list(tmp_path.iterdir())
 
 
 def test_numbers_that_are_none_are_no_difference_of_the_file(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from app.design.build import chain, node, wire
 from app.design.values import DataStep, Design, Recipe, Settings
 from app.engine.compile import compile_design
 from app.engine.to_onnx import ExportError, write
+from app.engine.to_onnx.sizes import other_size
 from app.messages.onnx import OnnxOptions
 from blocks import catalogue
 from tests.engine.designs import digits
@@ -119,11 +120,13 @@ def test_the_opset_is_the_one_asked_for(exported: Any) -> None:
 def test_weights_stand_beside_the_model(exported: Any) -> None:
     given, one = exported(*FIRST), exported(*SECOND)
     data = given.file.with_name(given.file.name + ".data")
-    assert given.said["beside"] == [str(data)] and data.stat().st_size > 16 * 32 * 9 * 4 > given.file.stat().st_size / 2
+    proofs = [str(each.file.with_suffix(".certificate.json")) for each in (given, one)]
+    assert given.said["beside"] == [str(data), proofs[0]]
+    assert data.stat().st_size > 16 * 32 * 9 * 4 > given.file.stat().st_size / 2
     bare = onnx.load(given.file, load_external_data=False)
     places = {e.value for t in bare.graph.initializer for e in t.external_data if e.key == "location"}
     assert places == {data.name}
-    assert one.said["beside"] == [] and not one.file.with_name(one.file.name + ".data").exists()
+    assert one.said["beside"] == [proofs[1]] and not one.file.with_name(one.file.name + ".data").exists()
     assert not [p for p in given.file.parent.iterdir() if p.name.startswith(".")]
 
 
@@ -214,6 +217,12 @@ def test_a_network_that_fixes_the_size_names_the_node(tmp_path: Path, capsys: py
     assert code == 2 and len(err.splitlines()) == 1, err
     assert "`head` (Linear) fixes the image to 8×8" in err and "pool before it" in err
     assert [p.name for p in tmp_path.iterdir()] == ["it.netloom"]
+
+
+def test_a_mask_of_one_size_keeps_no_image_from_being_larger() -> None:
+    """The loss that is held against it is not in the file."""
+    design = file.load(Path(__file__).parents[2] / "examples" / "training" / "shapes_unet.netloom")
+    other_size(design, compile_design(design).inputs)
 
 
 def test_a_size_that_a_block_works_out_once_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

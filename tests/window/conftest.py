@@ -18,6 +18,7 @@ from app.window.document import Document
 from app.window.main_window import MainWindow
 from app.window.training import TrainingPanel
 from tests.window.canvas_hands import CARDS, CHAIN, let_go, shown
+from tests.window.code_hands import DESIGN, Asked, answer, panel
 from tests.window.fake_engines import CARDS as FEW
 from tests.window.fake_engines import FakeEngines, small_design
 
@@ -101,6 +102,45 @@ def made(qtbot: Any) -> Iterator[tuple[Document, FakeEngines, TrainingPanel]]:
     panel.resize(1200, 260)
     panel.show()
     yield document, engines, panel
+
+
+@pytest.fixture(scope="session")
+def codes(qapp: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[MainWindow, Asked]]:
+    """One window without engines for all the tests of the Code panel."""
+    patch = pytest.MonkeyPatch()
+    patch.setenv("NETLOOM_SETTINGS", str(tmp_path_factory.mktemp("settings")))
+    themes.load_fonts()
+    window = MainWindow()
+    asked = Asked()
+    patch.setattr(window.engines, "run", asked.run)
+    patch.setattr(window.files, "ask_save", lambda: "discard")
+    window.document.set_catalogue(CARDS)
+    window.resize(1366, 768)
+    window.show()
+    window.activateWindow()
+    yield window, asked
+    window.document.undo_stack.setClean()
+    window.close()
+    window.deleteLater()
+    patch.undo()
+
+
+@pytest.fixture
+def asked(codes: tuple[MainWindow, Asked]) -> Asked:
+    return codes[1]
+
+
+@pytest.fixture
+def code_window(codes: tuple[MainWindow, Asked], qtbot: Any) -> MainWindow:
+    """That window, with a small drawing whose code is shown."""
+    window, asked = codes
+    asked.clear()
+    panel(window).editing.leave(forget=True)
+    window.document.load(DESIGN, None)
+    window.bottom.show_tab("Code")
+    window.activateWindow()
+    answer(window, asked, qtbot)
+    return window
 
 
 def lives(pid: int) -> bool:

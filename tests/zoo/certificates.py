@@ -2,10 +2,10 @@
 
 Each network is exported at its full size, with any batch and, where it allows that, any size of image, and compared
 with torch at batch 1 and 4 and at two sizes. Weights are random, but such that the answers hang on the samples
-(`tests.zoo.test_runs.enliven`). What was measured goes into `examples/zoo/certificates.json` at once, from which
+(`tests.alive.enliven`). What was measured goes into `examples/zoo/certificates.json` at once, from which
 `examples/zoo/CERTIFICATES.md` is made: a run that was stopped goes on where it stopped. Without names those are taken
-that are not in the table or were measured by other code, the smallest first; with `--page` only the page is made. All
-of it takes some hours, a network at a time, each in a process of its own.
+that are not in the table, and then those that were measured by other code, the smallest first; with `--page` only the
+page is made. All of it takes some hours, a network at a time, each in a process of its own.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from app.engine.to_onnx.sizes import is_image
 from app.engine.to_onnx.trace import quiet
 from app.messages.onnx import Certificate, OnnxOptions
 from examples import zoo
+from tests.alive import enliven
 from tests.exporter import share_the_registry
 from tests.layers import drawn
-from tests.zoo.test_runs import enliven
 
 FOLDER = Path(zoo.__file__).resolve().parent
 STORE, PAGE = FOLDER / "certificates.json", FOLDER / "CERTIFICATES.md"
@@ -48,8 +48,8 @@ HEAD = """# The zoo's certificates
 What `netloom export NAME --to onnx` was held to for the networks of the [zoo](README.md): the ONNX checker and strict
 shape inference pass, and ONNX Runtime gives torch's numbers at batch 1 and 4 and, where the network allows it, at two
 sizes of image in one file. *Difference* is the largest of any output, and that as a share of the output's largest
-value; a thousandth is allowed. Weights are random, but such that the answers hang on the
-samples. Times are those of one sample on one core, while other work ran beside some of them. All of it is made by
+value; a thousandth is allowed. Weights are random, but such that the answers hang on the samples. Times are those of
+one sample on one core, while other work ran beside some of them. All of it is made by
 `python -m tests.zoo.certificates`.
 """
 
@@ -164,8 +164,8 @@ def _cell(said: str) -> str:
 
 
 def due(found: dict[str, dict[str, Any]]) -> list[str]:
-    """The networks that are to be measured, the smallest first."""
-    ordered = sorted(zoo.networks(), key=lambda network: network.macs or 0)
+    """The networks that are to be measured: those that are not there first, and the smallest first."""
+    ordered = sorted(zoo.networks(), key=lambda network: (network.name in found, network.macs or 0))
     return [n.name for n in ordered if found.get(n.name, {}).get("code") != code_of(n.name)]
 
 

@@ -34,6 +34,8 @@ def user_errors() -> Iterator[None]:
     """Turn the errors that our own code words for users into the one line and exit code of a call that failed."""
     try:
         yield
+    except CallError:
+        raise
     except InvalidDesignError as error:
         hint = f" ({ALLOW})" if any(p.code == "consent" for p in error.problems) else ""
         raise CallError(str(error) + hint, INVALID) from None

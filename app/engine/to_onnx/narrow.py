@@ -15,8 +15,8 @@ from app.engine.to_onnx.errors import ExportError, reason
 from app.engine.to_onnx.trace import ALSO, BLOCK, NODE, quiet
 from app.messages.onnx import Precision
 
-BY_WEIGHTS = ("Conv", "MatMul", "Gemm")
-"""What `int8` quantises: operators that have weights."""
+BY_WEIGHTS = ("Conv", "MatMul", "Gemm", "Gather")
+"""What `int8` quantises: operators that have weights, tables of embeddings among them."""
 THROUGHOUT = (
     "Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Relu", "Clip", "MaxPool", "AveragePool", "GlobalAveragePool",
     "Concat",

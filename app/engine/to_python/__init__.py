@@ -56,9 +56,11 @@ def generate(design: Design, analysis: Analysis | None = None, name: str = "Netw
 
 def _docstring(design: Design, name: str) -> ast.stmt:
     about = design.about
-    title = f"{about.title or name} ({about.paper})." if about.paper else f"{about.title or name}."
+    parts = about.paper.split(", ")
+    paper = about.paper if len(about.paper) < 80 or len(parts) < 3 else f"{parts[0]}, {parts[-1]}"
+    title = f"{about.title or name} ({paper})." if paper else f"{about.title or name}."
     if len(title) > 110:
-        title = f"{about.title or name}.\n\n{about.paper}."
+        title = f"{about.title or name}.\n\n{paper}."
     return ast.Expr(ast.Constant(title))
 
 

@@ -72,9 +72,7 @@ class Module:
             new.targets = [ast.Name(called, ast.Store())]
         elif isinstance(new, ast.AnnAssign):
             new.target = ast.Name(called, ast.Store())
-        own = {n for (m, n), c in self._names.items() if m == module and c == n}
         self.adapt(new, [module], skip={name} if called == name else set())
-        del own
         self.definitions[called] = new
         return called
 

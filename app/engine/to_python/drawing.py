@@ -19,7 +19,7 @@ from app.engine.to_python.copying import Module
 from app.engine.to_python.explain import parse
 from app.engine.to_python.record import Recorder
 from app.engine.to_python.shaping import Constructor, Make, Row, annotation
-from app.engine.to_python.statements import note
+from app.engine.to_python.statements import carried, note
 from app.engine.walk import Step, Walk, arguments_of
 from app.messages.reports import Tensor
 
@@ -215,7 +215,14 @@ class Drawing:
             kinds.append(self._type(self._ends(graph, wire.source, places)[0]))
         value: ast.expr = values[0] if len(values) == 1 else ast.Tuple(values, ast.Load())
         returned = parse(kinds[0] if len(kinds) == 1 else f"tuple[{', '.join(kinds)}]")
-        body.append(ast.Return(value))
+        match (body[-1] if body else None, value):
+            case ast.Assign(targets=[ast.Name(id=made)], value=made_by) as last, ast.Name(id=wanted_one) if (
+                made == wanted_one
+            ):
+                beside, path = carried(last, "beside"), carried(last, "place")
+                body[-1] = note(ast.Return(made_by), beside=beside, place=path)
+            case _:
+                body.append(ast.Return(value))
         return ast.FunctionDef("forward", arguments, body, [], returned)
 
     def _wanted(self, node: Node, places: list[Place]) -> bool:

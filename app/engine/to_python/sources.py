@@ -89,6 +89,9 @@ def _attach_comments(tree: ast.Module, text: str) -> None:
             line -= 1
         beside = ""
         compound = hasattr(node, "body") and not isinstance(node, ast.Expr)
+        if isinstance(node, ast.FunctionDef):
+            told = [comments[k][0] for k in range(node.lineno, node.body[0].lineno) if k in comments]
+            beside = next((said for said in told if said.startswith("# type: ignore")), "")
         if not compound:
             for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
                 if line in comments:
