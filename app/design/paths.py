@@ -224,6 +224,21 @@ def show_value(value: SettingValue) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
+def way_into(design: Design, group: str) -> tuple[str, ...] | None:
+    """The ids of the nodes to enter for the Group `group`, outermost first: the first way that there is, None where no
+    node uses it."""
+    ways: list[tuple[tuple[str, ...], str]] = [((), "")]
+    seen = {""}
+    for way, where in ways:
+        if where == group:
+            return way
+        for node in design.graph(where).nodes:
+            if node.group and node.group not in seen and node.group in design.group_by_name:
+                seen.add(node.group)
+                ways.append(((*way, node.id), node.group))
+    return None
+
+
 def locate(design: Design, id: str) -> tuple[tuple[str, ...], str, str]:
     """Where the analysis path `id` (`encoder/0/conv`) leads: the Group nodes to enter, the graph's name, the node's id.
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import Any, Literal, NamedTuple
 
+import torch
 from torch import fx, nn
 
 from app.design.names import free_name
@@ -14,6 +15,7 @@ from app.design.values import Design, End
 from app.engine.analysis import Analyser
 from app.engine.fitting import STRETCH, Fit
 from app.engine.following import Follower, begin
+from app.engine.room import free_memory
 from app.engine.walk import Step, Walk, arguments_of, reaching
 from app.messages.reports import Problem
 from blocks import catalogue
@@ -133,7 +135,11 @@ def make_block(step: Step) -> nn.Module:
 def build_root(
     walk: Walk, needed: Collection[str] | None = None, make: Callable[[Step], nn.Module] = make_block
 ) -> nn.Module:
-    """A tree of modules that holds the weights of every call (or of those `needed`), each at its `module` path."""
+    """A tree of modules that holds the weights of every call (or of those `needed`), each at its `module` path.
+
+    Raises InvalidDesignError where they would not fit into memory, before anything is allocated.
+    """
+    _check_room(walk, needed)
     root = nn.Module()
     for id, step in walk.steps.items():
         if _is_end(step) or (needed is not None and id not in needed):
@@ -146,6 +152,28 @@ def build_root(
             parent.add_module(name, module)
     begin(root, [f for f in _followers(walk) if {f.path, f.leader} <= set(_homes(walk, needed))])
     return root
+
+
+LIGHT = 2**28
+"""Bytes of weights for which nobody asks whether there is room."""
+
+
+def _check_room(walk: Walk, needed: Collection[str] | None) -> None:
+    weights: dict[str, int] = {}
+    largest = 0
+    for id, step in walk.steps.items():
+        if step.measured is not None and (needed is None or id in needed):
+            weights.setdefault(step.call.module, step.measured.weight_bytes)
+            largest = max(largest, step.measured.ports)
+    whole = sum(weights.values()) + largest
+    if whole < LIGHT or torch.get_default_device().type == "meta":
+        return
+    free = free_memory("cpu")
+    if free is not None and whole > free:
+        raise InvalidDesignError(
+            f"Its weights and its largest layer's tensors need {whole / 1e9:,.1f} GB, but this machine has "
+            f"{free / 1e9:,.1f} GB left: make the design or its input smaller"
+        )
 
 
 def _homes(walk: Walk, needed: Collection[str] | None) -> set[str]:

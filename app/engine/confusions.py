@@ -46,7 +46,7 @@ def read(folder: Path) -> list[Kept]:
         return [
             Kept(row["split"], row["epoch"], row["step"], msgspec.convert(row["table"], Confusion)) for row in rows
         ]
-    except (OSError, ValueError, KeyError, TypeError):  # a ValidationError is a ValueError
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # a ValidationError is a ValueError
         return []
 
 

@@ -175,7 +175,7 @@ def _text(write: Callable[..., str]) -> Callable[[Job], Report]:
 
 
 def _python(job: Job) -> Report:
-    made = generate(job.design, name=job.design.about.title or "Network")
+    made = generate(job.design, name=job.wishes.variant or job.wishes.name or job.design.about.title or "Network")
     try:
         job.file.write_text(made.text, encoding="utf-8")
     except OSError as error:

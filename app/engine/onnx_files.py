@@ -21,6 +21,8 @@ from app.engine.tensor_files import TensorFileError, plain_size
 
 MAX_BYTES = 2**31 - 1
 """Of the file, and of the weights beside it that are read into it: a protobuf cannot be larger."""
+SHARED = 4
+"""So many times the sizes of the files beside it its weights may have together: some share their bytes."""
 MAX_NODES = 200_000
 MAX_DEPTH = 24
 """How deep a graph may stand in attributes of nodes of graphs."""
@@ -89,6 +91,8 @@ class _Reader:
         self.folder, self.size, self.data = folder, size, data
         self.nodes = 0
         self.beside = 0
+        """Bytes that stand in other files, so far."""
+        self.files: dict[str, int] = {}
 
     def model(self, model: Any) -> None:
         self.functions(model.functions)
@@ -218,8 +222,9 @@ class _Reader:
             if (length if length is not None else needed) != needed or start + needed > found.st_size:
                 raise OnnxFileError(f"{name} needs {needed:,} bytes, which its file of weights has not there")
             self.beside += needed
-            if self.beside > MAX_BYTES and self.data:
-                raise OnnxFileError(f"its weights claim more than {MAX_BYTES:,} bytes")
+            self.files[str(place)] = found.st_size
+            if self.data and self.beside > min(MAX_BYTES, SHARED * sum(self.files.values())):
+                raise OnnxFileError(f"its weights claim {self.beside:,} bytes and more, which its files cannot hold")
             if not self.data:
                 return
             file.seek(start)
@@ -240,11 +245,13 @@ class _Reader:
         for part in parts:
             place = place / part
             try:
-                link = stat.S_ISLNK(place.lstat().st_mode)
+                mode = place.lstat().st_mode
             except (OSError, ValueError):
                 raise OnnxFileError(f"the weights of {name} should be in {location[:80]!a}: there is none") from None
-            if link:
+            if stat.S_ISLNK(mode):
                 raise OnnxFileError(f"the weights of {name} are in {location[:80]!a}, which is a link")
+        if not stat.S_ISREG(mode):
+            raise OnnxFileError(f"the weights of {name} are in {location[:80]!a}, which is no plain file")
         return place
 
 

@@ -212,7 +212,7 @@ def _write_json(path: Path, value: Any) -> None:
 def broke_off(path: Path, pid: int, message: str) -> None:
     """Note in the folder of a run whose process `pid` is gone why it ended; in no other folder, and where it cannot be
     written, nowhere."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, file.FileError):
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, RecursionError, file.FileError):
         was = json.loads((path / "state.json").read_text(encoding="utf-8"))
         if was["pid"] != pid or was["state"] not in ("running", "failed") or was.get("message") == message:
             return
@@ -307,11 +307,11 @@ def begun_with(path: Path) -> tuple[Path | None, Path | None]:
     before it noted that."""
     try:
         facts = json.loads((path / "versions.json").read_text(encoding="utf-8"))
+        weights, run = (Path(facts[name]) if facts.get(name) else None for name in ("weights", "begin_with"))
     except FileNotFoundError:
         return None, None
-    except (OSError, ValueError) as error:
-        raise RunError(f"{path / 'versions.json'} cannot be read ({error}).") from None
-    weights, run = (Path(facts[name]) if facts.get(name) else None for name in ("weights", "begin_with"))
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise RunError(f"{path / 'versions.json'} cannot be read ({_short(error)}).") from None
     return weights, run
 
 
@@ -323,8 +323,13 @@ def _facts(path: Path) -> DataFacts:
         return DataFacts(str(facts["kind"]), classes, columns, scaling)
     except FileNotFoundError:
         raise RunError(f"{path} has no data.json, which names the classes: the folder is not complete.") from None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RunError(f"{path / 'data.json'} cannot be read ({error}).") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+        raise RunError(f"{path / 'data.json'} cannot be read ({_short(error)}).") from None
+
+
+def _short(error: Exception) -> str:
+    """What is wrong with a file that another may have made, in a few words on one line."""
+    return " ".join(str(error).split())[:160] or type(error).__name__
 
 
 def sample_counts(path: Path) -> dict[str, int]:
@@ -332,7 +337,7 @@ def sample_counts(path: Path) -> dict[str, int]:
     try:
         facts = json.loads((path / "data.json").read_text(encoding="utf-8"))
         return {str(name): int(size) for name, size in facts["samples"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return {}
 
 

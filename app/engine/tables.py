@@ -15,6 +15,11 @@ def _sizes(ports: tuple[PortShape, ...]) -> str:
     return ", ".join(" + ".join("×".join(map(str, t.shape)) for t in port.tensors) for port in ports)
 
 
+def _line(text: str) -> str:
+    """A name on one line: nodes' names are, names of blocks of one's own may be anything."""
+    return " ".join(text.split())
+
+
 def as_csv(design: Design, analysis: Analysis) -> str:
     """One line for each block that runs."""
     out = io.StringIO()
@@ -40,7 +45,7 @@ def as_markdown(design: Design, analysis: Analysis) -> str:
     lines = ["| name | block | output | parameters | MACs |", "| --- | --- | --- | ---: | ---: |"]
     for node in analysis.nodes:
         cells = (node.name, node.block, _sizes(node.outputs), f"{node.parameters:,}", f"{node.macs:,}")
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        lines.append("| " + " | ".join(_line(cell).replace("|", "\\|") for cell in cells) + " |")
     lines.append(f"| **total** |  |  | **{analysis.parameters:,}** | **{analysis.macs:,}** |")
     return "\n".join(lines) + "\n"
 
@@ -55,7 +60,7 @@ def as_latex(design: Design, analysis: Analysis) -> str:
     """The same table as a LaTeX tabular, which needs no package."""
 
     def row(*cells: str) -> str:
-        return "  " + " & ".join("".join(_LATEX.get(mark, mark) for mark in cell) for cell in cells) + r" \\"
+        return "  " + " & ".join("".join(_LATEX.get(mark, mark) for mark in _line(cell)) for cell in cells) + r" \\"
 
     lines = [r"\begin{tabular}{lllrr}", r"  \hline", row("name", "block", "output", "parameters", "MACs"), r"  \hline"]
     for node in analysis.nodes:
@@ -77,6 +82,7 @@ def _label(node: Node, report: NodeReport | None) -> list[str]:
         lines[1] += f" ×{node.repeat}"
     if report is not None and report.outputs:
         lines.append(_sizes(report.outputs))
+    lines = [_line(line) for line in lines]
     return lines if lines[0] != lines[1] else [lines[0], *lines[2:]]
 
 
@@ -86,7 +92,8 @@ def as_mermaid(design: Design, analysis: Analysis) -> str:
     reports, ids = _reports(analysis), {node.id: f"n{i}" for i, node in enumerate(design.nodes)}
     lines = ["flowchart LR"]
     for node in design.nodes:
-        text = "<br/>".join(_label(node, reports.get(node.id))).replace('"', "#quot;")
+        shown = (line.replace("<", "#lt;").replace(">", "#gt;") for line in _label(node, reports.get(node.id)))
+        text = "<br/>".join(shown).replace('"', "#quot;")
         lines.append(f'  {ids[node.id]}[["{text}"]]' if node.group else f'  {ids[node.id]}["{text}"]')
     lines += [f"  {ids[w.source.node]} --> {ids[w.target.node]}" for w in design.wires]
     return "\n".join(lines) + "\n"

@@ -6,6 +6,7 @@ A file is done once `torch.export.load` has read it again and its outputs equal 
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -73,8 +74,10 @@ def _compared(
             if ours.shape != theirs.shape:
                 raise ExportError(f"The program gives {list(theirs.shape)}, but the network {list(ours.shape)}.")
             gap = float((ours.double() - theirs.double()).abs().max()) if ours.numel() else 0.0
+            if not math.isfinite(gap):
+                raise ExportError("The network gives what is no number: check its weights. Nothing is written.")
             scale = float(ours.abs().max()) if ours.numel() else 0.0
-            if not gap <= 1e-4 * max(1.0, scale):
+            if gap > 1e-4 * max(1.0, scale):
                 raise ExportError(f"The program differs from the network by {gap:.2g}: it is not written.")
             worst = max(worst, gap)
     return worst

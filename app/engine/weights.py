@@ -70,10 +70,12 @@ def _as_counted(name: str) -> list[tuple[int, int | str]]:
 
 
 def _unwrapped(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Without the `module.` that torch's data parallelism puts before every name."""
-    prefix = "module."
-    wrapped = all(name.startswith(prefix) for name in weights)
-    return {name.removeprefix(prefix): tensor for name, tensor in weights.items()} if wrapped else weights
+    """Without the `module.` that torch's data parallelism, or the `_orig_mod.` that its compiler, puts before every
+    name."""
+    for prefix in ("_orig_mod.", "module.", "_orig_mod."):
+        if weights and all(name.startswith(prefix) for name in weights):
+            weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
+    return weights
 
 
 def _read_torch(path: Path, older: bool = False) -> dict[str, torch.Tensor]:

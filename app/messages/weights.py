@@ -70,12 +70,14 @@ class NodeFit(msgspec.Struct, frozen=True, omit_defaults=True):
 
     @property
     def how(self) -> str:
-        """In words how its tensors fit, the most frequent first; what does not fit at the end."""
+        """In words how its tensors fit, the most frequent first, a guess that is not taken with a question mark; what
+        does not fit at the end."""
         counts: dict[How, int] = {}
         for tensor in self.counted:
             counts[tensor.how] = counts.get(tensor.how, 0) + 1
         order = sorted(counts, key=lambda how: (how in ("size", "missing", "unused"), -counts[how]))
-        return ", ".join(TITLES[how] for how in order)
+        taken = {tensor.how for tensor in self.counted if tensor.taken}
+        return ", ".join(TITLES[how] + "?" * (how in ("shape", "order") and how not in taken) for how in order)
 
 
 class WeightsCompared(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):

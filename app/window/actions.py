@@ -14,6 +14,7 @@ from app.window import arrange_menu, run_deeds
 from app.window.canvas.keys import DEEDS
 from app.window.compare_with import CompareWith
 from app.window.files import EXAMPLES
+from app.window.panels import read_code
 from app.window.reach import Reach
 from app.window.sentences import plain
 from app.window.theme import theme
@@ -95,6 +96,8 @@ class Actions(dict[str, QAction]):
         export.setToolTip("Export to ONNX and other forms (Ctrl+E)")
         picture = self.add(menu, "export picture", "Export picture…", partial(window.export, "svg"))
         picture.setToolTip("Draw the canvas to a file: SVG, PDF or PNG")
+        back = self.add(menu, "read code", "Read code back…", partial(read_code, window))
+        back.setToolTip("Make an edited file of this drawing's code an edit of the drawing")
         weights = self.add(menu, "weights", "Weights…", partial(run_deeds.weights, window))
         weights.setToolTip("See which weights of a file fit which node, and take them")
         menu.addSeparator()
@@ -209,7 +212,8 @@ class Actions(dict[str, QAction]):
             action.setCheckable(True)
         menu.aboutToShow.connect(self._check_panels)
         menu.addSeparator()
-        for i, tab in enumerate(("Problems", "Layers", "Training", "Try", "Preview", "History", "Runs", "Data")):
+        tabs = ("Problems", "Layers", "Training", "Try", "Preview", "History", "Runs", "Data", "Code")
+        for i, tab in enumerate(tabs):
             self.add(menu, f"tab {tab}", tab, partial(window.bottom.show_tab, tab), f"Alt+{i + 1}")
         menu.addSeparator()
         for name, text, by, both in (

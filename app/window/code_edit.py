@@ -2,40 +2,23 @@
 
 from __future__ import annotations
 
-import re
-
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent, QSyntaxHighlighter, QTextCharFormat, QTextDocument
+from PySide6.QtGui import QFocusEvent, QFontMetrics, QKeyEvent
 from PySide6.QtWidgets import QPlainTextEdit
 
+from app.window.highlight import PythonColours
 from app.window.number_edit import undoes_the_drawing
 from app.window.parts import area
-from app.window.theme import font, theme
+from app.window.theme import font
 
 LINES = (3, 14)
 """So many lines are shown at least and at most."""
-_RULES = tuple((token, re.compile(pattern)) for token, pattern in (
-    ("accent", r"\b(?:and|as|break|class|continue|def|elif|else|except|False|finally|for|from|if|import|in|is|lambda"
-               r"|None|not|or|pass|raise|return|True|try|while|with|yield)\b"),
-    ("warn", r"\b\d[\d_.]*(?:e[+-]?\d+)?\b"),
-    ("ok", r"'[^']*'|\"[^\"]*\""),
-    ("soft", r"#.*"),
-))  # fmt: skip
 
 
-class _Colours(QSyntaxHighlighter):
-    """Keywords, numbers, texts and comments in the theme's colours."""
-
-    def __init__(self, document: QTextDocument) -> None:
-        super().__init__(document)
-        theme.changed.connect(self.rehighlight)
-
-    def highlightBlock(self, text: str) -> None:
-        for token, rule in _RULES:
-            look = QTextCharFormat()
-            look.setForeground(theme.color(token))
-            for found in rule.finditer(text):
-                self.setFormat(found.start(), found.end() - found.start(), look)
+def indent_after(edit: QPlainTextEdit) -> str:
+    """What a new line after the cursor begins with: the indent of its line, and one step more after a colon."""
+    before = edit.textCursor().block().text()[: edit.textCursor().positionInBlock()]
+    return before[: len(before) - len(before.lstrip())] + "    " * before.rstrip().endswith(":")
 
 
 class CodeEdit(QPlainTextEdit):
@@ -52,7 +35,7 @@ class CodeEdit(QPlainTextEdit):
         self.setTabChangesFocus(True)  # the keyboard must lead out again; Return indents where Python needs it
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAsNeeded)
         self.setCornerWidget(area("content"))  # where both bars meet the style would draw a box
-        self._colours = _Colours(self.document())
+        self._colours = PythonColours(self.document())
         self.textChanged.connect(self._fit)
         self._fit()
 
@@ -86,8 +69,7 @@ class CodeEdit(QPlainTextEdit):
             if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
                 self._hand_in()
                 return
-            before = self.textCursor().block().text()[: self.textCursor().positionInBlock()]
-            indent = before[: len(before) - len(before.lstrip())] + "    " * before.rstrip().endswith(":")
+            indent = indent_after(self)
             super().keyPressEvent(event)
             self.insertPlainText(indent)
             return

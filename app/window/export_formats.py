@@ -26,6 +26,12 @@ FORMATS = (
            "says how the two agree.", "weights"),
     Format("safetensors", "Weights", "layers", ".safetensors",
            "The weights alone, named as the nodes are, in the format that PyTorch programs read.", "weights"),
+    Format("program", "PyTorch program", "box", ".pt2",
+           "The network with its weights as a graph that torch.export.load reads, for a batch of any size. It is read "
+           "again and compared.", "weights"),
+    Format("python", "Python module", "file-code", ".py",
+           "The network as a class that you might have written: it needs torch alone, and weights exported from here "
+           "load into it."),
     Format("png", "Picture (PNG)", "image", ".png", "The drawing as it looks on the canvas, in pixels.", "picture",
            whole=False),
     Format("svg", "Vector picture (SVG)", "spline", ".svg",

@@ -50,6 +50,8 @@ class Flow(QLayout):
         """Place the widgets; returns the height that they take."""
         x, y, line = rect.x(), rect.y(), 0
         for item in self._items:
+            if item.isEmpty():  # hidden: it takes no room, nor a gap
+                continue
             wide, high = min(item.sizeHint().width(), rect.width()), item.sizeHint().height()
             if x > rect.x() and x + wide > rect.x() + rect.width():
                 x, y, line = rect.x(), y + line + self.spacing(), 0

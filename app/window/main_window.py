@@ -332,11 +332,16 @@ class MainWindow(QMainWindow):
 
     def lead(self, id: str) -> None:
         """Show a node by its analysis path, and select it."""
+        if self.show_node(id):
+            self.canvas.setFocus()
+
+    def show_node(self, id: str) -> bool:
+        """Show a node by its analysis path, and select it; the keys stay where they are. False where it is gone."""
         path, _where, node = locate(self.document.design, id)
         self.document.go(path)
         if node:
             self.canvas.reveal(node)
-            self.canvas.setFocus()
+        return bool(node)
 
     # doing ------------------------------------------------------------------------------------------------------------
 

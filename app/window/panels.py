@@ -19,6 +19,12 @@ def add_panels(window: MainWindow) -> None:
         window.bottom.add(title, lambda make=make: make(window))  # type: ignore[misc]
 
 
+def read_code(window: MainWindow) -> None:
+    """Show the Code tab and read edited code from a file."""
+    window.bottom.show_tab("Code")
+    window.bottom.panel("Code").code.file.read()  # type: ignore[attr-defined]
+
+
 def _problems(window: MainWindow) -> QWidget:
     panel = ProblemsPanel(window.document)
     panel.chosen.connect(window.show_problem)
@@ -96,8 +102,20 @@ def _history(window: MainWindow) -> QWidget:
     return HistoryPanel(window.document)
 
 
+def _code(window: MainWindow) -> QWidget:
+    from app.window.code_side import CodeTab
+
+    tab = CodeTab(window)
+    panel = tab.code
+    panel.node_wanted.connect(window.show_node)
+    panel.problems_wanted.connect(lambda: window.bottom.show_tab("Problems"))
+    window.canvas.selection_changed.connect(lambda: panel.follow(window.canvas.selected_ids()))
+    panel.follow(window.canvas.selected_ids())
+    return tab
+
+
 PANELS: dict[str, Callable[[MainWindow], QWidget]] = {
     "Problems": _problems, "Layers": _layers, "Data": _data, "Augment": _augment, "Training": _training, "Runs": _runs,
-    "Try": _try, "Preview": _preview, "History": _history,
+    "Try": _try, "Preview": _preview, "History": _history, "Code": _code,
 }  # fmt: skip
 """By their titles, in the order of the tabs."""

@@ -165,11 +165,14 @@ QFrame#problem:focus {{ border-color: {accent}; }}
 
 def apply(app: QApplication) -> None:
     """Dress the application in the theme; again after the theme has changed."""
+    wanted = sheet(theme.tokens)
+    if app.styleSheet() == wanted:
+        return  # what is made under a sheet is dressed by it
     with _nothing_collected():
-        if app.style().objectName().lower() != "fusion":
+        if not app.styleSheet():
             app.setStyle(QStyleFactory.create("Fusion"))  # the same on every desktop; the sheet does the rest
         app.setPalette(_palette(theme.tokens))
-        app.setStyleSheet(sheet(theme.tokens))
+        app.setStyleSheet(wanted)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QSizePolicy, QWidget
 
 from app.design.values import Recipe
@@ -30,6 +30,8 @@ class WeightsChoice(QWidget):
         self.list.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         for run in self._runs:
             self.list.addItem(f"Trained, of the run {run.name}", (run.folder, ""))
+        if chosen := document.design.recipe.weights:  # those that training begins with
+            self._add_file(chosen)
         self.list.addItem("Untrained", ("", ""))
         self.setFocusProxy(self.list)
         self.browse = parts.button("From a file", "", "Take the weights of a file: safetensors or .pth")
@@ -62,13 +64,16 @@ class WeightsChoice(QWidget):
         """What is chosen, in words."""
         return self.list.currentText()
 
+    def _add_file(self, path: str) -> None:
+        self.list.addItem(f"File {Path(path).name}", ("", path))
+        self.list.setItemData(self.list.count() - 1, path, Qt.ItemDataRole.ToolTipRole)
+
     def _browse(self) -> None:
         path, _ = QFileDialog.getOpenFileName(self, "Choose a file of weights", self.file, WEIGHTS)
         if not path:
             return
         known = [self.list.itemData(n)[1] for n in range(self.list.count())]
         if path not in known:
-            self.list.addItem(f"File {Path(path).name}", ("", path))
-            self.list.setItemData(self.list.count() - 1, path, 3)  # the tip
+            self._add_file(path)
             known.append(path)
         self.list.setCurrentIndex(known.index(path))

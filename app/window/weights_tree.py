@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QRectF, Qt, Signal
-from PySide6.QtGui import QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence, QPainter
+from PySide6.QtGui import QFontMetrics, QGuiApplication, QKeyEvent, QKeySequence, QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHeaderView,
@@ -17,8 +17,8 @@ from app.messages.weights import TITLES, NodeFit, TensorFit, WeightsCompared
 from app.window.parts import draw_bar
 from app.window.theme import font, icon, theme
 
-HEADINGS = ("Name", "Fits", "", "By", "In the file", "Shape there", "Shape here")
-NAME, BAR, COUNT, BY, THEIRS, THERE, HERE = range(len(HEADINGS))
+HEADINGS = ("Name", "Fits", "", "By", "Shape here", "In the file", "Name there")
+NAME, BAR, COUNT, BY, HERE, THERE, THEIRS = range(len(HEADINGS))
 SHARE = int(Qt.ItemDataRole.UserRole)
 ID = SHARE + 1
 """Of the name: the analysis path of the node; "" where there is none."""
@@ -80,11 +80,12 @@ class WeightsTree(QTreeWidget):
         self.clear()
         self.rows = []
         for node in told.nodes if told is not None else ():
-            self._add(_of_node(node), [_of_tensor(t, node.id) for t in node.tensors], node.name in opened)
+            inside = [_of_tensor(tensor, node.id, _prefix(node)) for tensor in node.tensors]
+            self._add(_of_node(node), inside, node.name in opened)
         if told is not None and told.unused:
             name = "Not needed here"
             top = _row([name, "", f"{len(told.unused):,}", "", "", "", ""], "soft")
-            self._add(top, [_of_tensor(t, "") for t in told.unused], name in opened)
+            self._add(top, [_of_tensor(t, "", "") for t in told.unused], name in opened)
         self.blockSignals(False)
         self.show_wrong(self._wrong)
         self._fit()
@@ -107,13 +108,25 @@ class WeightsTree(QTreeWidget):
     def _fit(self) -> None:
         """Columns as wide as what stands in them."""
         mono = QFontMetrics(font(12, mono=True))
-        for column, least in ((NAME, 180), (BAR, 90), (COUNT, 76), (BY, 96), (THEIRS, 150), (THERE, 96), (HERE, 96)):
+        left = self.viewport().width()
+        wide: dict[int, int] = {}
+        for column, least in ((BAR, 90), (COUNT, 76), (BY, 80), (HERE, 90), (THERE, 90), (NAME, 150), (THEIRS, 150)):
             texts = [HEADINGS[column]]
             for top, inside in self.rows[:300]:
                 texts += [top.text(column), *(item.text(column) for item in inside[:8])]
             room = 76 if column == NAME else 26
-            wide = max(mono.horizontalAdvance(text) for text in texts) + room
-            self.setColumnWidth(column, min(max(wide, least), MOST))
+            wide[column] = min(max(max(mono.horizontalAdvance(text) for text in texts) + room, least), MOST)
+            left -= wide[column]
+        if left < 0:  # long names give way: they are shortened in the middle
+            for column in (THEIRS, NAME):
+                give = min(-left, max(wide[column] - 150, 0))
+                wide[column], left = wide[column] - give, left + give
+        for column, width in wide.items():
+            self.setColumnWidth(column, width)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit()
 
     def _lead(self, item: QTreeWidgetItem | None) -> None:
         if item is not None and (id := str(item.data(NAME, ID) or "")):
@@ -155,13 +168,14 @@ def _of_node(node: NodeFit) -> QTreeWidgetItem:
     return item
 
 
-def _of_tensor(tensor: TensorFit, id: str) -> QTreeWidgetItem:
+def _of_tensor(tensor: TensorFit, id: str, prefix: str) -> QTreeWidgetItem:
     guess = tensor.how in ("shape", "order")
     state = "ok" if tensor.taken else "warn" if guess or tensor.how == "size" else "soft"
     state = "error" if tensor.how == "missing" else state
-    shapes = _shape(tensor.held), _shape(tensor.needed)
-    texts = [tensor.ours or "—", "", "", TITLES[tensor.how], tensor.theirs or "—", *shapes]
-    item = _row(texts, state)
+    own = tensor.ours.removeprefix(f"{prefix}.") or "—"
+    shapes = _shape(tensor.needed), _shape(tensor.held)
+    item = _row([own, "", "", TITLES[tensor.how], *shapes, tensor.theirs or "—"], state)
+    item.setToolTip(NAME, tensor.ours)
     if guess and not tensor.taken:
         item.setText(BY, f"{TITLES[tensor.how]}?")
         item.setToolTip(BY, "It would fit so: choose above to match by this too")
@@ -170,6 +184,11 @@ def _of_tensor(tensor: TensorFit, id: str) -> QTreeWidgetItem:
             item.setForeground(column, theme.color("warn"))
     item.setData(NAME, ID, id)
     return item
+
+
+def _prefix(node: NodeFit) -> str:
+    """What all names of a node's tensors begin with: its place in the state_dict."""
+    return node.name.replace("/", ".")
 
 
 def _shape(sizes: tuple[int, ...] | None) -> str:

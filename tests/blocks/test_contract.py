@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import itertools
 import logging
 import pickle
 import re
@@ -143,11 +145,29 @@ def seen(card: Card, settings: dict[str, Value]) -> Iterator[Any]:
         module = build(card, given.reads, settings)
         yield [type(part) for part in module.modules()]
         yield {k: v.clone() for k, v in module.state_dict().items()}
+        torch.manual_seed(2)  # another block may be built meanwhile
         with torch.no_grad():
             told = flat(module.eval()(*given.inputs))
             torch.manual_seed(3)
             learnt = flat(module.train()(*given.inputs))
         yield from (told, learnt, module.state_dict())
+
+
+class Kept:
+    """What a block is seen to be, looked at as far as somebody asks, and kept: most settings change the first of it."""
+
+    def __init__(self, card: Card, settings: dict[str, Value]) -> None:
+        self._seen = seen(card, settings)
+        self._kept: list[Any] = []
+
+    def __iter__(self) -> Iterator[Any]:
+        for at in itertools.count():
+            if at == len(self._kept):
+                try:
+                    self._kept.append(next(self._seen))
+                except StopIteration:
+                    return
+            yield self._kept[at]
 
 
 def same(a: Any, b: Any) -> bool:
@@ -182,12 +202,13 @@ def trials(card: Card, setting: Setting) -> list[list[Value]]:
 def test_each_setting_changes_something(card: Card) -> None:
     if excused(card, "settings"):
         return
-    befores: dict[tuple[Any, ...], list[Any]] = {}
+    befores: dict[tuple[Any, ...], Kept] = {}
     for setting in card.settings:
         if f"settings:{setting.name}" in dict(card.exempt):
             continue
         if setting.when not in befores:
-            befores[setting.when] = list(seen(card, dict(setting.when)))
+            befores[setting.when] = Kept(card, dict(setting.when))
+            assert not setting.when or list(befores[setting.when]), "other tests run the defaults alone"
         before = befores[setting.when]
         for candidates in trials(card, setting):
             tried = attempts(card, setting, candidates, dict(setting.when), before)
@@ -197,7 +218,7 @@ def test_each_setting_changes_something(card: Card) -> None:
 
 
 def attempts(
-    card: Card, setting: Setting, candidates: list[Value], around: dict[str, Value], before: list[Any]
+    card: Card, setting: Setting, candidates: list[Value], around: dict[str, Value], before: Kept
 ) -> list[bool | str]:
     """Whether the block is another with each candidate, up to the first that does; refusals where it takes none."""
     tried: list[bool | str] = []
@@ -208,21 +229,16 @@ def attempts(
 
 def matters_elsewhere(card: Card, setting: Setting, candidates: list[Value]) -> bool:
     """Whether it changes something once one other setting differs: `same` is a padding of 1 until the stride is 2."""
-    for other in card.settings:
+    # The likely ones first: where less of a backbone is asked for, more fits; what many share seldom matters.
+    for other in sorted(card.settings, key=lambda s: (s.name != "levels", s.name in SHARED)):
         for value in (v for values in others(other) for v in values if v != other.default and other != setting):
             around = {**dict(setting.when), other.name: value}
-            try:
-                before = list(seen(card, around))
-            except (ValueError, RuntimeError):
-                continue
-            if True in attempts(card, setting, candidates, around, before):
+            if True in attempts(card, setting, candidates, around, Kept(card, around)):
                 return True
     return False
 
 
-def changes(
-    card: Card, setting: Setting, value: Value, around: dict[str, Value], before: list[Any]
-) -> bool | str:
+def changes(card: Card, setting: Setting, value: Value, around: dict[str, Value], before: Kept) -> bool | str:
     """Whether the block is another with that value; the refusal where it does not accept the value."""
     try:
         after = seen(card, {**around, setting.name: setting.accept(value)})
@@ -257,15 +273,16 @@ def test_a_composite_opens_up(card: Card) -> None:
         assert type(module.get_submodule(str(node.target))) in catalogue.classes().values()
 
 
-class _Call(nn.Module):
-    """A block as a network's forward calls it: torch.export cannot name the parts of *xs."""
+class _Blocks(nn.Module):
+    """Blocks side by side, each on inputs of its own, called as a network's forward calls them: torch.export cannot
+    name the parts of *xs."""
 
-    def __init__(self, block: nn.Module) -> None:
+    def __init__(self, blocks: list[nn.Module]) -> None:
         super().__init__()
-        self.block = block
+        self.blocks = nn.ModuleList(blocks)
 
-    def forward(self, inputs: list[Any]) -> Any:
-        return self.block(*inputs)
+    def forward(self, inputs: list[list[Any]]) -> list[Any]:
+        return [block(*given) for block, given in zip(self.blocks, inputs, strict=True)]
 
 
 def _dynamic(value: Any) -> Any:
@@ -278,43 +295,88 @@ def _dynamic(value: Any) -> Any:
     return {0: torch.export.Dim("batch", min=1, max=1024)}
 
 
-# Torch's exporter takes seconds. What opens up into blocks that are exported here is exported in full runs only.
-slowly = [
-    pytest.param(card, marks=pytest.mark.slow if composite(card.id) and not card.leaf else (), id=card.id)
-    for card in CARDS.values()
-]
+TOGETHER = 10
+"""Blocks that are exported as one network: for most of them the exporter's own work takes longer than the block's."""
+
+EXPORTED = [card for card in CARDS.values() if not excused(card, "onnx")]
+IN_PARTS = {card.id for card in EXPORTED if composite(card.id) and not card.leaf}
+"""What opens up into blocks that are exported here is exported in full runs only, each by itself."""
+
+_ids = [card.id for card in EXPORTED if card.id not in IN_PARTS]
+GROUPS = [tuple(_ids[at : at + TOGETHER]) for at in range(0, len(_ids), TOGETHER)]
+GROUP_OF = {id: group for group in GROUPS for id in group} | {id: (id,) for id in IN_PARTS}
+
+exported = [
+    pytest.param(
+        card, id=card.id,
+        marks=[pytest.mark.xdist_group(f"onnx-{GROUP_OF[card.id][0]}"), *[pytest.mark.slow] * (card.id in IN_PARTS)],
+    )
+    for card in EXPORTED
+]  # fmt: skip
 
 
-@pytest.mark.parametrize("card", slowly)
+@pytest.mark.parametrize("card", exported)
 def test_it_exports_with_equal_numbers(card: Card) -> None:
-    if excused(card, "onnx"):
-        return
+    answers = _answers(GROUP_OF[card.id])
+    if isinstance(answers, Exception):  # some block of the group cannot be exported: each by itself shows which
+        answers = _answers((card.id,))
+    if isinstance(answers, Exception):
+        raise answers
+    compared = answers[card.id]
+    assert len(compared) == 2 * len(wirings(card, SIZES[0])), "two batches for each wiring"
+    for wanted, got in compared:
+        for mine, theirs in zip(wanted, got, strict=True):
+            np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+
+
+Answers = dict[str, list[tuple[list[np.ndarray], list[np.ndarray]]]]
+"""By block, for each of its wirings and two batches: what torch gives and what ONNX Runtime gives."""
+
+
+@functools.cache
+def _answers(group: tuple[str, ...]) -> Answers | Exception:
+    try:
+        return _exported(group)
+    except Exception as error:
+        return error
+
+
+def _exported(group: tuple[str, ...]) -> Answers:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    for given in wirings(card, SIZES[0]):
-        module = build(card, given.reads)
-        with torch.no_grad():
-            module.train()(*given.inputs)  # so that running statistics are not those of a new module
-        program = _export(module.eval(), given)
-        onnx.checker.check_model(program, full_check=True)
-        session = onnxruntime.InferenceSession(program.SerializeToString(), providers=["CPUExecutionProvider"])
-        for batch in (1, 3):
-            fresh = sample(card, {**SIZES[0], "B": batch}, optional=None not in given.inputs, seed=batch)
-            tensors = [t for t in flat(list(fresh.inputs)) if t is not None]
-            names = [i.name for i in session.get_inputs()]
-            assert len(names) == len(tensors)
-            got = session.run(None, {n: t.numpy() for n, t in zip(names, tensors, strict=True)})
+    cards = [CARDS[id] for id in group for _ in wirings(CARDS[id], SIZES[0])]
+    given = [g for id in group for g in wirings(CARDS[id], SIZES[0])]
+    modules = [build(card, g.reads) for card, g in zip(cards, given, strict=True)]
+    with torch.no_grad():
+        for module, g in zip(modules, given, strict=True):
+            module.train()(*g.inputs)  # so that running statistics are not those of a new module
+            module.eval()
+    program = _export(modules, given)
+    onnx.checker.check_model(program, full_check=True)
+    session = onnxruntime.InferenceSession(program.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = [i.name for i in session.get_inputs()]
+    answers: Answers = {id: [] for id in group}
+    for batch in (1, 3):
+        fresh = [
+            sample(card, {**SIZES[0], "B": batch}, optional=None not in g.inputs, seed=batch)
+            for card, g in zip(cards, given, strict=True)
+        ]
+        tensors = [t for f in fresh for t in flat(list(f.inputs)) if t is not None]
+        assert len(names) == len(tensors)
+        got = iter(session.run(None, {n: t.numpy() for n, t in zip(names, tensors, strict=True)}))
+        for card, module, f in zip(cards, modules, fresh, strict=True):
             with torch.no_grad():
-                wanted = [t.numpy() for t in flat(module(*fresh.inputs))]
-            for mine, theirs in zip(wanted, got, strict=True):
-                np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+                wanted = [t.numpy() for t in flat(module(*f.inputs))]
+            answers[card.id].append((wanted, list(itertools.islice(got, len(wanted)))))
+        assert not list(got), "there are outputs that no block has"
+    return answers
 
 
-def _export(module: nn.Module, given: Sample) -> onnx.ModelProto:
+def _export(modules: list[nn.Module], given: list[Sample]) -> onnx.ModelProto:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
-            _Call(module), (list(given.inputs),), dynamo=True, verbose=False,
-            dynamic_shapes=([_dynamic(v) for v in given.inputs],), custom_translation_table=TRANSLATIONS,
+            _Blocks(modules), ([list(g.inputs) for g in given],), dynamo=True, verbose=False,
+            dynamic_shapes=([[_dynamic(v) for v in g.inputs] for g in given],), custom_translation_table=TRANSLATIONS,
         )  # fmt: skip
     assert program is not None
     return program.model_proto

@@ -121,7 +121,7 @@ def test_a_size_is_baked_in_only_where_any_is_wanted() -> None:
     )
     assert told(flat) == ()
     (problem,) = told(flat, any_size=True)
-    assert problem.node == "linear" and "so an export for images of any size fails; at 9 × 9," in problem.message
+    assert problem.node == "linear" and "so an export for images of any size fails; at 12 × 12," in problem.message
     pooled = replace(
         flat, nodes=(*flat.nodes, node("pool", "AdaptiveAvgPool2d")),
         wires=(wire("image", "pool"), wire("pool", "flat"), *flat.wires[1:]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from app.messages.code import Code, GetCode
 from examples.zoo import networks
 from tests.engine.generated import assert_clean, differences, opened, prepare, run
 
+HERE = Path(__file__).resolve().parents[1]
 HAND_WRITTEN = {
     "resnet50": ("resnet50", "ResNet50"),
     "unet_original": ("unet", "UNet"),
@@ -23,6 +25,8 @@ HAND_WRITTEN = {
     "yolov8n": ("yolov8n", "YOLOv8n"),
 }
 """Network of the zoo -> the module under tests/readable_code and its class."""
+LONGEST = 1.5
+"""How much longer than by hand generated code may be."""
 SAMPLE = ("digits", "resnet20_cifar", "lstm_text_classifier", "pyramid")
 
 
@@ -35,6 +39,24 @@ def test_the_hand_written_networks_are_those_of_the_zoo(name: str) -> None:
         model(*(torch.empty(shape) for shape in known.inputs))
     assert sum(p.numel() for p in model.parameters()) == known.parameters
     assert sum(p.numel() for p in model.parameters() if p.requires_grad) == known.trainable
+
+
+def _lines(text: str) -> tuple[int, int]:
+    """The lines that are not empty; and those of them that are no docstring and no comment alone."""
+    filled = {k for k, line in enumerate(text.splitlines(), 1) if line.strip()}
+    said = {k for k in filled if text.splitlines()[k - 1].strip().startswith("#")}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node) is not None:
+            said |= set(range(node.body[0].lineno, (node.body[0].end_lineno or 0) + 1))
+    return len(filled), len(filled - said)
+
+
+@pytest.mark.parametrize("name", HAND_WRITTEN)
+def test_the_code_is_hardly_longer_than_by_hand(name: str) -> None:
+    by_hand = (HERE / "readable_code" / f"{HAND_WRITTEN[name][0]}.py").read_text(encoding="utf-8")
+    made = generate(opened(name), name=name).text
+    for written, own in zip(_lines(made), _lines(by_hand), strict=True):
+        assert written <= LONGEST * own, f"{written} lines for {own}"
 
 
 def test_code_of_a_few_networks_gives_what_the_networks_give(tmp_path: Path) -> None:

@@ -26,6 +26,11 @@ A file is safetensors or torch's own format; no code in it runs. `num_batches_tr
 differ in axes of size 1 (a linear layer is a 1x1 convolution). A part of the network (`backbone`, `head`) is loaded
 as a whole or stays new: a file of a deeper network is refused.
 
+File > Weights… shows the same table in the window. `check --keys` lists every tensor with its name in the file. What
+no name brings together may fit by its shape, where one alone is left of it on both sides (`--match shape`), or by its
+place among those of equal shape (`--match order`). These are guesses: they are listed with a question mark, and taken
+only when you ask for them. `export --partly` leaves new what the file lacks.
+
 ## How to read the rules
 
 The rules stand in [keys.json](keys.json), and this page is made from them by `python -m tests.zoo.make_keys`. Each

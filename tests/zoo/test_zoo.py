@@ -20,16 +20,28 @@ from tests.zoo.references import FINGERPRINTS, NAMES, SMALLEST, VISIBLE, check, 
 BUILT = [name for name in NAMES if zoo.find(name)]
 LARGE = 5e9
 """MACs from which on a network's outputs are computed in full runs only."""
+LIKE = {
+    "convnext_nano": "convnext_pico", "cs3darknet_l": "cs3darknet_m", "darknet21": "darknet17",
+    "deit_small_patch16_224": "deit_tiny_patch16_224", "densenet169": "densenet121",
+    "densenet201": "densenet121", "efficientnet_b3": "efficientnet_b2", "efficientnet_b4": "efficientnet_b2",
+    "mobilevitv2_150": "mobilevitv2_125", "pvt_v2_b2": "pvt_v2_b1", "regnet_y_3_2gf": "regnet_y_1_6gf",
+    "resnet34": "resnet18", "resnet34d": "resnet18d", "skresnet34": "skresnet18",
+    "vit_small_patch16_224": "vit_tiny_patch16_224", "vit_small_patch32_384": "vit_small_patch32_224",
+    "vit_tiny_patch16_384": "vit_tiny_patch16_224",
+}  # fmt: skip
+"""Networks that differ from a smaller one in widths, depths or the image's sides alone. Their parameters, MACs and
+shapes are compared in every run; what they compute shows once more that the same blocks are wired in the same way."""
 
 
 def names(some: Iterable[str], *, values: bool = False, family: bool = False) -> list[Any]:
     """Those of `some` that are built. One worker runs all tests of a network, so that analysis remembers its runs.
 
-    Where values are computed the large ones are marked slow, with `family` all but the smallest of each family.
+    Where values are computed the large ones and those that are LIKE others are marked slow, with `family` all but the
+    smallest of each family.
     """
 
     def marks(name: str) -> list[pytest.MarkDecorator]:
-        slow = (values and large(name)) or (family and name not in SMALLEST)
+        slow = (values and (large(name) or name in LIKE)) or (family and name not in SMALLEST)
         return [pytest.mark.xdist_group(name), *([pytest.mark.slow] if slow else [])]
 
     return [pytest.param(name, marks=marks(name)) for name in some if name in BUILT]
@@ -37,6 +49,13 @@ def names(some: Iterable[str], *, values: bool = False, family: bool = False) ->
 
 def large(name: str) -> bool:
     return bool(VISIBLE[name].get("macs", 0) > LARGE)
+
+
+def test_what_is_like_another_is_computed_there() -> None:
+    for name, other in LIKE.items():
+        assert other in FINGERPRINTS and other not in LIKE and not large(other), name
+        assert zoo.index()[name] == zoo.index()[other], "one file, so the same blocks"
+        assert VISIBLE[other].get("macs", 0) < VISIBLE[name]["macs"], name
 
 
 def test_every_file_is_written_as_the_file_module_writes_it_and_says_what_it_is() -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 BUDGET = 1.0
 """Seconds after which an answer is given, though not all is known: other questions wait in the same line."""
+LARGER = 1.5
+"""How much larger an image is, at the least, that shows whether a network takes others."""
 SHIPPED = "blocks."
 """Where the classes of the catalogue live."""
 
@@ -132,13 +134,14 @@ def _by_size(analyser: Analyser, design: Design, walk: Walk) -> tuple[Walk | Non
     frees = free_sizes(walk)
     tried = check_sizes(analyser, design).tried if frees else ()
     own = tuple(free.size for free in frees)
-    fitting = [each.sizes for each in tried if each.fits]
-    if fitting:
+    # Sizes that round to the same further on fit always; those that are clearly larger show that the size is free.
+    larger = [each for each in tried if all(a >= LARGER * b for a, b in zip(each.sizes, own, strict=True))]
+    larger.sort(key=lambda each: math.prod(each.sizes))
+    if any(each.fits for each in larger):
+        fitting = [each.sizes for each in tried if each.fits]
         uneven = [size for size in fitting if len(set(size)) == len(size) and set(size).isdisjoint(own)]
         sizes = dict(zip((free.letter for free in frees), (uneven or fitting)[0], strict=True))
         return analyser.walk(resized(design, frees, sizes, walk), batch=2), None
-    # A larger image says more: a smaller one may be too small for a kernel.
-    larger = [each for each in tried if all(a >= b for a, b in zip(each.sizes, own, strict=True))]
     first = next((each for each in (*larger, *tried) if each.id in walk.steps), None)
     if first is None:
         return None, None

@@ -11,7 +11,7 @@ from app.design.expand import TooLargeError
 from app.design.values import Design
 from app.engine.compile import InputSpec, shared_analyser
 from app.engine.to_onnx.errors import ExportError
-from app.engine.walk import Walk, arguments_of
+from app.engine.walk import Walk, arguments_of, reaching
 from app.messages.onnx import OnnxOptions
 
 BATCH, HEIGHT, WIDTH = "batch", "height", "width"
@@ -78,11 +78,13 @@ def resized(design: Design, inputs: Sequence[InputSpec], factor: float) -> Desig
 def _fixed_by(here: Walk, there: Walk, inputs: Sequence[InputSpec]) -> str:
     """What is made for the one size, or refuses the other; empty where nothing does."""
     small = " and ".join(f"{s.shape[1]}×{s.shape[2]}" for s in inputs if is_image(s))
+    outputs = {id for id, step in here.steps.items() if step.call.block == "Output"}
+    needed = reaching(here, outputs)  # a loss may hold a mask of one size against it: it is not in the file
     for id, step in here.steps.items():
         other = there.steps.get(id)
-        if step.measured is None or step.measured.refusal is not None or step.call.block in ("Input", "Target"):
+        if id not in needed or step.call.block in ("Input", "Target"):
             continue
-        if other is None or other.measured is None:
+        if step.measured is None or step.measured.refusal is not None or other is None or other.measured is None:
             continue
         title = step.card.title if step.card is not None else step.call.block
         who = f"`{step.call.name}` ({title})"

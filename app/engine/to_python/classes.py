@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import ast
-import copy
 import inspect
-import textwrap
 from collections.abc import Sequence
-from functools import cache
 from typing import Any
 
 from torch import nn
 
+from app.engine.to_python import weights
+from app.engine.to_python.asking import (
+    attributes_of,
+    base_parameters,
+    canonical,
+    default_of,
+    hands_on,
+    in_order,
+    inside_of,
+    is_default,
+    is_identity,
+    is_simple,
+    spread,
+    storable,
+    summary,
+    torch_forward,
+)
 from app.engine.to_python.copying import Module
 from app.engine.to_python.explain import Env, parse
 from app.engine.to_python.expressions import flat
@@ -26,15 +40,17 @@ from app.engine.to_python.shaping import (
     Parameter,
     Row,
     annotation,
+    is_scalar,
 )
-from app.engine.to_python.statements import is_docstring
 from app.engine.to_python.torch_layers import NoFormError, arguments_of_layer, parameters_of, torch_base
 from app.engine.to_python.trees import substituted, uses
+from blocks.code import Code
 from blocks.declare import CARDS
 
 CANNOT = (CannotFoldError, CannotShapeError, NoFormError, OSError, NotImplementedError, SyntaxError)
 _CONTAINERS = (nn.Sequential, nn.ModuleList)
 _INLINE = 72
+OWN = "own_blocks"
 
 
 class Classes:
@@ -59,7 +75,7 @@ class Classes:
                     group = groups.setdefault(type(module), [])
                     if all(m is not module for m in group):
                         group.append(module)
-        for cls in _ordered(groups):
+        for cls in in_order(groups):
             self._group(cls, groups[cls])
 
     def value(self, module: nn.Module | None) -> Make | Row | None:
@@ -90,6 +106,11 @@ class Classes:
     def _group(self, cls: type, modules: list[nn.Module]) -> None:
         saved = dict(self.module.definitions), dict(self.module.imports), set(self.module._taken)
         try:
+            if cls.__module__.startswith(OWN):
+                raise CannotShapeError("it is somebody's own and stays as it is")
+            if cls is Code:
+                self._lines(modules)
+                return
             if torch_base(cls) not in (nn.Module, *_CONTAINERS):
                 modules = self._plain_layers(cls, modules)
             if modules:
@@ -98,6 +119,29 @@ class Classes:
             self.failed[cls.__name__] = f"{type(error).__name__}: {error}"
             self.module.definitions, self.module.imports, self.module._taken = saved
             self._copied(cls, modules)
+
+    def _lines(self, modules: list[nn.Module]) -> None:
+        """Modules of a person's own lines: a class for each text."""
+        made: dict[tuple[str, ...], str] = {}
+        for module in modules:
+            assert isinstance(module, Code)
+            key = (module.source, *module.wired)
+            if key not in made:
+                body = ast.parse(module.source).body
+                if isinstance(body[-1], ast.Expr):
+                    body[-1] = ast.Return(body[-1].value)
+                tensor = parse("torch.Tensor")
+                arguments = [ast.arg("self"), *(ast.arg(name, tensor) for name in module.wired)]
+                takes = ast.arguments([], arguments, None, [], [], None, [])
+                forward = ast.FunctionDef("forward", takes, body, [], tensor)
+                name = made[key] = self.module.free("Code")
+                doc = ast.Expr(ast.Constant("Lines of one's own."))
+                node = ast.ClassDef(name, [parse("nn.Module")], [], [doc, forward], [])
+                self.module.adapt(node, [Code.__module__], skip={name})
+                self.module.definitions[name] = node
+                self.shapes[name] = []
+            self._made[id(module)] = Make(made[key], {})
+            self._kept.append(module)
 
     def _plain_layers(self, cls: type, modules: list[nn.Module]) -> list[nn.Module]:
         """Make those that do what torch's own layer does that layer; the rest is handed back."""
@@ -124,7 +168,7 @@ class Classes:
             mine = folder.fold("forward", self._unused([module]))
         except CANNOT:
             return False
-        return _canonical(mine) == _torch_forward(base) or _hands_on(mine)
+        return canonical(mine) == torch_forward(base) or hands_on(mine)
 
     def _unused(self, modules: Sequence[nn.Module]) -> list[str]:
         """Parameters of the forward that none of the modules was ever given."""
@@ -146,13 +190,11 @@ class Classes:
         if base in _CONTAINERS:
             raise CannotShapeError("it is a container")
         layer = base is not nn.Module
-        if not layer and any(m._parameters or m._buffers for m in modules):
-            raise CannotShapeError("it has weights of its own")
         folder, forward = self._folded(cls, modules)
         name = self.module.free(cls.__name__)
-        body: list[ast.stmt] = [_doc(cls)]
+        body: list[ast.stmt] = [summary(cls)]
         if layer:
-            extra = set(folder.attributes) - _attributes_of(base)
+            extra = set(folder.attributes) - attributes_of(base)
             if extra or any(set(m._modules) for m in modules):
                 raise CannotShapeError(f"it keeps {', '.join(sorted(extra))} beside what torch's layer keeps")
             for module in modules:
@@ -165,10 +207,13 @@ class Classes:
             self.shapes[name] = parameters
             for k, module in enumerate(modules):
                 told = {p.name: p.values[k] for p in parameters}
-                told = {n: v for n, v in told.items() if not _is_default(v, _default(parameters, n))}
+                told = {n: v for n, v in told.items() if not is_default(v, default_of(parameters, n))}
                 self._made[id(module)] = Make(name, told)
             body += init
         self._kept += modules
+        for method in (forward, *folder.methods.values()):
+            if not layer:
+                vars(method).pop("beside", None)  # what was to be ignored is gone
         methods = [m for n, m in folder.methods.items()]
         body += [*methods, forward]
         node = ast.ClassDef(name, [parse(f"nn.{base.__name__}")], [], body, [])
@@ -182,7 +227,7 @@ class Classes:
         kept: set[str] = set()
         while True:
             self._inlined_from = []
-            folder = Folder(modules, lambda name, args: self.inlined([_inside(m, name) for m in modules], args), kept)
+            folder = Folder(modules, lambda name, args: self.inlined([inside_of(m, name) for m in modules], args), kept)
             forward = folder.fold("forward", self._unused(modules), self._always(modules))
             if folder.identities & folder.kept_none:
                 kept = set(folder.kept_none)
@@ -192,7 +237,7 @@ class Classes:
     def inlined(self, modules: Sequence[nn.Module | None], args: list[ast.expr]) -> ast.expr | None:
         """What a call of modules without weights is as an expression; None where they stay modules."""
         first = modules[0]
-        if len(args) == 1 and all(m is not None and _is_identity(m) for m in modules):
+        if len(args) == 1 and all(m is not None and is_identity(m) for m in modules):
             return args[0]
         if first is None or any(type(m) is not type(first) for m in modules) or is_torch(type(first)):
             return None
@@ -201,7 +246,7 @@ class Classes:
             return None
         if torch_base(type(first)) is not nn.Module:
             return None
-        inner = Folder(present, lambda name, given: self.inlined([_inside(m, name) for m in present], given))
+        inner = Folder(present, lambda name, given: self.inlined([inside_of(m, name) for m in present], given))
         try:
             made = inner.fold("forward", self._unused(present), self._always(present))
         except CANNOT:
@@ -215,7 +260,7 @@ class Classes:
         if made.args.vararg is not None:
             if names or len(args) < 1 or any(isinstance(a, ast.Starred) for a in args):
                 return None
-            value = _spread(value, made.args.vararg.arg, args)
+            value = spread(value, made.args.vararg.arg, args)
             if value is None:
                 return None
         else:
@@ -223,7 +268,7 @@ class Classes:
                 return None
             bound = dict(zip(names, args, strict=True))
             counts = uses(value, bound)
-            if any(counts[n] > 1 and not _is_simple(a) for n, a in bound.items()):
+            if any(counts[n] > 1 and not is_simple(a) for n, a in bound.items()):
                 return None
             value = substituted(value, bound)
         if len(flat(value)) > _INLINE + sum(len(flat(a)) for a in args):
@@ -236,7 +281,7 @@ class Classes:
     ) -> tuple[list[ast.stmt], list[Parameter]]:
         records = [self.recorder.of(m) for m in modules]
         envs: list[Env] = [
-            {n: v for n, v in r.arguments.items() if _scalar(v)} if r is not None else {} for r in records
+            {n: v for n, v in r.arguments.items() if is_scalar(v)} if r is not None else {} for r in records
         ]
         names = [n for n in envs[0] if all(n in env for env in envs)]
         envs = [{n: env[n] for n in names} for env in envs]
@@ -249,7 +294,15 @@ class Classes:
         for module in modules:
             attributes.update(dict.fromkeys(module._modules))
         attributes.update({n: None for n in folder.attributes if n != "training"})
+        own = {n for m in modules for n in (*m._parameters, *m._buffers)}
+        if own:
+            known = [r for r in records if r is not None]
+            if len(known) < len(records):
+                raise CannotShapeError("how its weights are made was not seen")
+            body += weights.statements(cls, modules, known, maker)
         for name in attributes:
+            if name in own:
+                continue
             if not name.isidentifier():
                 raise CannotShapeError(f"a part is called `{name}`")
             column: list[Any] = [getattr(m, name, UNKNOWN) for m in modules]
@@ -257,18 +310,18 @@ class Classes:
                 raise CannotShapeError(f"not all have `{name}`")
             inside = all(v is None or isinstance(v, nn.Module) for v in column)
             if name not in folder.attributes:
-                weights = any(v is not None and next(iter(v.state_dict()), None) is not None for v in column)
-                if not weights:
+                weighty = any(v is not None and next(iter(v.state_dict()), None) is not None for v in column)
+                if not weighty:
                     continue
             if not inside:
-                if not all(_storable(v) for v in column):
+                if not all(storable(v) for v in column):
                     raise CannotShapeError(f"`{name}` is no setting")
                 value = maker.value(column, maker.envs, name)
             else:
                 made = [self.value(v) for v in column]
                 if name in folder.identities:
                     made = [Make("nn.Identity", {}) if v is None else v for v in made]
-                value = maker.value(made, maker.envs, name)
+                value = maker.modules(made, name)
             body.append(ast.Assign([ast.Attribute(ast.Name("self"), name, ast.Store())], value))
         parameters = maker.parameters()
         if not body:
@@ -295,140 +348,9 @@ class Classes:
         ]
         self.shapes[name] = parameters
         for module, given in zip(modules, told, strict=True):
-            kept = {n: v for n, v in given.items() if not _is_default(v, _default(parameters, n))}
+            kept = {n: v for n, v in given.items() if not is_default(v, default_of(parameters, n))}
             self._made[id(module)] = Make(name, {n: self._argument(v) for n, v in kept.items()})
             self._kept.append(module)
 
     def _argument(self, value: Any) -> Any:
         return self.value(value) if isinstance(value, nn.Module) else value
-
-
-def _default(parameters: list[Parameter], name: str) -> Any:
-    return next((p.default for p in parameters if p.name == name), EMPTY)
-
-
-def _is_default(value: Any, default: Any) -> bool:
-    return default is not EMPTY and type(value) is type(default) and value == default
-
-
-def _is_simple(node: ast.expr) -> bool:
-    return isinstance(node, ast.Name | ast.Constant)
-
-
-def _is_identity(module: nn.Module) -> bool:
-    """Whether the module hands on what it gets."""
-    if isinstance(module, nn.Dropout | nn.Dropout1d | nn.Dropout2d | nn.Dropout3d):
-        return module.p == 0
-    return isinstance(module, nn.Identity) or (type(module) is nn.Sequential and not len(module))
-
-
-def _spread(value: ast.expr, name: str, args: list[ast.expr]) -> ast.expr | None:
-    """The expression with what was given in the place of `*name` or of a list of `name`."""
-    new = copy.deepcopy(value)
-    done = 0
-    for node in ast.walk(new):
-        for field, inner in ast.iter_fields(node):
-            if isinstance(inner, ast.Name) and inner.id == name and not isinstance(node, ast.Starred):
-                setattr(node, field, ast.List(args, ast.Load()))
-                done += 1
-            if isinstance(inner, list):
-                parts: list[Any] = []
-                for part in inner:
-                    if isinstance(part, ast.Starred) and isinstance(part.value, ast.Name) and part.value.id == name:
-                        parts += args
-                        done += 1
-                    elif isinstance(part, ast.Name) and part.id == name:
-                        parts.append(ast.List(args, ast.Load()))
-                        done += 1
-                    else:
-                        parts.append(part)
-                setattr(node, field, parts)
-    return new if done == 1 else None
-
-
-def _inside(module: nn.Module | None, path: str) -> nn.Module | None:
-    for part in path.split("."):
-        module = module._modules.get(part) if module is not None else None
-    return module
-
-
-def _scalar(value: Any) -> bool:
-    if isinstance(value, tuple):
-        return all(isinstance(v, bool | int | float | str) for v in value)
-    return value is None or isinstance(value, bool | int | float | str)
-
-
-def _storable(value: Any) -> bool:
-    return _scalar(value) or (isinstance(value, list) and all(map(_scalar, value)))
-
-
-def _ordered(groups: dict[type, list[nn.Module]]) -> list[type]:
-    """The classes, each after those whose modules its modules hold."""
-    needs: dict[type, dict[type, None]] = {
-        cls: dict.fromkeys(type(m) for g in group for m in g.modules() if m is not g and type(m) in groups)
-        for cls, group in groups.items()
-    }
-    order: dict[type, None] = {}
-    begun: set[type] = set()
-
-    def visit(cls: type) -> None:
-        if cls in order or cls in begun:
-            return
-        begun.add(cls)
-        for other in needs[cls]:
-            visit(other)
-        order[cls] = None
-
-    for cls in groups:
-        visit(cls)
-    return list(order)
-
-
-def _doc(cls: type) -> ast.stmt:
-    """The first sentence of the help, and the paper."""
-    text = inspect.cleandoc(cls.__doc__ or cls.__name__).split("\n\n")[0].replace("\n", " ")
-    card = CARDS.get(cls.__name__)
-    paper = card.paper if card is not None and "arXiv" in card.paper and "(" not in card.paper else ""
-    if paper and len(text) + len(paper) + 13 <= 116:
-        text = f"{text.rstrip('.')} ({paper})."
-    if len(text) > 109:
-        text = "\n".join(textwrap.wrap(text, 112))
-    return ast.Expr(ast.Constant(text))
-
-
-def base_parameters(base: type) -> list[str]:
-    return ["weight", "bias"]
-
-
-@cache
-def _attributes_of(base: type) -> frozenset[str]:
-    return frozenset({"training", "weight", "bias", "running_mean", "running_var", "num_batches_tracked"}) | frozenset(
-        parameters_of(base)
-    ) | frozenset(n for n in dir(base))
-
-
-@cache
-def _torch_forward(base: type) -> str:
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(base.forward)))  # type: ignore[attr-defined]
-    except (OSError, TypeError):
-        return ""
-    node = tree.body[0]
-    return _canonical(node) if isinstance(node, ast.FunctionDef) else ""
-
-
-def _canonical(node: ast.FunctionDef) -> str:
-    """The body with its parameters numbered: what two methods that do the same have in common."""
-    body = node.body[1:] if is_docstring(node.body[0]) else node.body
-    numbered = {a.arg: ast.Name(f"p{k}") for k, a in enumerate(node.args.args[1:])}
-
-    class Put(ast.NodeTransformer):
-        def visit_Name(self, each: ast.Name) -> ast.expr:
-            return ast.Name(numbered[each.id].id, ast.Load()) if each.id in numbered else ast.Name(each.id, ast.Load())
-
-    return "\n".join(ast.unparse(ast.fix_missing_locations(Put().visit(copy.deepcopy(s)))) for s in body)
-
-
-def _hands_on(node: ast.FunctionDef) -> bool:
-    given = ", ".join(a.arg for a in node.args.args[1:])
-    return len(node.body) == 1 and ast.unparse(node.body[0]) == f"return super().forward({given})"

@@ -72,9 +72,7 @@ class Module:
             new.targets = [ast.Name(called, ast.Store())]
         elif isinstance(new, ast.AnnAssign):
             new.target = ast.Name(called, ast.Store())
-        own = {n for (m, n), c in self._names.items() if m == module and c == n}
         self.adapt(new, [module], skip={name} if called == name else set())
-        del own
         self.definitions[called] = new
         return called
 
@@ -109,6 +107,14 @@ class Module:
             todo += free_names(self.definitions[name])
         self.definitions = {n: d for n, d in self.definitions.items() if n in kept}
         self.imports = {n: i for n, i in self.imports.items() if n in used or n == "torch"}
+
+    def take_imports(self, nodes: Sequence[ast.Import | ast.ImportFrom]) -> None:
+        """Add these imports to those that stand at the top."""
+        for node in nodes:
+            for alias in node.names:
+                name = alias.asname or alias.name
+                found = Import(node.module or "", alias.name) if isinstance(node, ast.ImportFrom) else Import(alias.name, "")
+                self._imported(name, found)
 
     def header(self) -> list[ast.stmt]:
         """The imports, in isort's order."""

@@ -57,7 +57,8 @@ class Empty:
 
 
 EMPTY = Empty()
-_LONGEST_LIST = 64
+LARGE = 16
+"""From here on equal numbers are hardly equal by chance."""
 
 
 class Constructor:
@@ -90,7 +91,8 @@ class Constructor:
         if any(isinstance(v, Make | Row) for v in values):
             return self._module(values, cases, hint)
         if same(values):
-            return _plain(values[0])
+            found = self._size(values[0], cases, hint)
+            return _plain(values[0]) if found is None else self._noted(parse(found))
         found = expression(values, cases)
         if found is not None:
             return self._noted(parse(found))
@@ -99,6 +101,33 @@ class Constructor:
                 [self.value([v[k] for v in values], cases, f"{hint}_{k}") for k in range(len(values[0]))], ast.Load()
             )
         return self._parameter(values, cases, hint)
+
+    def modules(self, values: Sequence[Any], name: str) -> ast.expr:
+        """What gives each of the modules (None: there is none); where they have nothing in common, a parameter."""
+        saved = self._save()
+        try:
+            return self.value(values, self.envs, name)
+        except CannotShapeError:
+            if len(values) == 1:
+                raise
+            self._restore(saved)
+            return self._parameter(values, self.envs, name)
+
+    def _size(self, value: Any, cases: Sequence[Env], hint: str) -> str | None:
+        """How a size that is the same everywhere follows from one that the constructor is told."""
+        if type(value) is not int:
+            return None
+        if hint == "depth":
+            return next((n for n in cases[0] if "depth" in n and all(_same(c.get(n), value) for c in cases)), None)
+        names = [n for n in self.envs[0] if n not in self.defaults and n not in self.made and n != CASE]
+        for times in (1, 2, 3, 4):
+            for name in names:
+                size = cases[0].get(name)
+                if not isinstance(size, int) or size < LARGE or times * size != value:
+                    continue
+                if all(_same(c.get(name), size) for c in cases):
+                    return name if times == 1 else f"{times} * {name}"
+        return None
 
     def _noted(self, node: ast.expr) -> ast.expr:
         for each in ast.walk(node):
@@ -295,10 +324,12 @@ def call(target: str, told: dict[str, ast.expr], defaults: dict[str, Any]) -> as
     places: list[ast.expr] = []
     named: list[ast.keyword] = []
     first = next(iter(defaults), None)
+    own = not target.startswith("nn.")
     for name, default in defaults.items():
         if name not in told:
             continue
-        in_place = (default is EMPTY or name == first) and not named and len(places) == list(defaults).index(name)
+        plain = default is EMPTY or name in (first, "stride") or (own and not isinstance(default, bool | str))
+        in_place = plain and not named and len(places) == list(defaults).index(name) and len(places) < 5
         if in_place:
             places.append(told[name])
         else:
@@ -328,8 +359,19 @@ def _plain(value: Any) -> ast.expr:
     return literal(value)
 
 
+def is_scalar(value: Any) -> bool:
+    """Whether the value can stand in code as it is."""
+    if isinstance(value, tuple):
+        return all(isinstance(v, bool | int | float | str) for v in value)
+    return value is None or isinstance(value, bool | int | float | str)
+
+
 def annotation(values: Sequence[Any]) -> str:
     """The type of a parameter that has these values."""
+    if any(isinstance(v, Make | Row) for v in values):
+        rows = {v.kind for v in values if isinstance(v, Row)}
+        whole = rows.pop() if len(rows) == 1 and all(v is None or isinstance(v, Row) for v in values) else "nn.Module"
+        return f"{whole} | None" if None in values else whole
     kinds = {type(v) for v in values}
     none = type(None) in kinds
     kinds.discard(type(None))

@@ -34,8 +34,7 @@ class Source(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _parsed(module: str, text: str) -> Source:
-    tree = ast.parse(text)
-    _attach_comments(tree, text)
+    tree = commented(text)
     definitions: dict[str, ast.stmt] = {}
     imports: dict[str, Import] = {}
     for node in tree.body:
@@ -58,6 +57,13 @@ def _parsed(module: str, text: str) -> Source:
                 for alias in names:
                     imports[alias.asname or alias.name] = Import(whole, alias.name)
     return Source(module, definitions, imports)
+
+
+def commented(text: str) -> ast.Module:
+    """The text's tree, its statements carrying their comments."""
+    tree = ast.parse(text)
+    _attach_comments(tree, text)
+    return tree
 
 
 def source_of(module: str) -> Source:
@@ -89,6 +95,9 @@ def _attach_comments(tree: ast.Module, text: str) -> None:
             line -= 1
         beside = ""
         compound = hasattr(node, "body") and not isinstance(node, ast.Expr)
+        if isinstance(node, ast.FunctionDef):
+            told = [comments[k][0] for k in range(node.lineno, node.body[0].lineno) if k in comments]
+            beside = next((said for said in told if said.startswith("# type: ignore")), "")
         if not compound:
             for line in range(node.lineno, (node.end_lineno or node.lineno) + 1):
                 if line in comments:

@@ -22,6 +22,33 @@ def stripped(args: list[ast.expr], keywords: list[ast.keyword]) -> tuple[list[as
     return args, keywords
 
 
+def stripped_end(args: list[ast.expr]) -> list[ast.expr]:
+    """Without the Nones at the end of what is given in place."""
+    while args and isinstance(args[-1], ast.Constant) and args[-1].value is None:
+        args = args[:-1]
+    return args
+
+
+_DEFAULTS = {
+    "dropout_p": 0.0, "is_causal": False, "keepdim": False, "align_corners": None, "scale_factor": None,
+    "label_smoothing": 0.0,
+}  # fmt: skip
+
+
+def told(keywords: list[ast.keyword]) -> list[ast.keyword]:
+    """Without those that say what torch's functions do anyway."""
+    return [
+        k
+        for k in keywords
+        if not (
+            k.arg in _DEFAULTS
+            and isinstance(k.value, ast.Constant)
+            and type(k.value.value) is type(_DEFAULTS[k.arg])
+            and k.value.value == _DEFAULTS[k.arg]
+        )
+    ]
+
+
 def required(arguments: ast.arguments, names: set[str]) -> ast.arguments:
     """The parameters without the defaults of those in `names` that no other default stands before."""
     new = copy.deepcopy(arguments)
@@ -36,6 +63,7 @@ def required(arguments: ast.arguments, names: set[str]) -> ast.arguments:
 
 def tidied(body: list[ast.stmt]) -> list[ast.stmt]:
     """The statements with constants in the place of names that are nothing else, and without what nobody reads."""
+    body = _given_at_once(body)
     while True:
         stores: dict[str, int] = {}
         for s in body:
@@ -67,12 +95,56 @@ def tidied(body: list[ast.stmt]) -> list[ast.stmt]:
         body = kept
 
 
+def _given_at_once(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The last two statements as one, where the first makes what the second gives, or a list that it takes apart."""
+    match body[-2:]:
+        case [
+            ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Call() as value),
+            ast.Return(value=ast.Tuple(elts=given)),
+        ]:
+            if len(names) == len(given) and all(is_name(n, g) for n, g in zip(names, given, strict=True)):
+                return [*body[:-2], note(ast.Return(value), above=carried(body[-2], "above"))]
+        case [
+            ast.Assign(targets=[ast.Name(id=name)], value=ast.List(elts=parts)),
+            ast.Return(value=ast.expr() as value),
+        ]:
+            match value:
+                case ast.Call(func=ast.Name(id="reduce"), args=[_, ast.Name(id=used)]) if (
+                    used == name and len(parts) == 1
+                ):
+                    return [*body[:-2], ast.Return(parts[0])]
+            if uses(value, {name: None})[name] == 1:
+                new = _SpliceList(name, parts).visit(copy.deepcopy(value))
+                if uses(new, {name: None})[name] == 0:
+                    return [*body[:-2], ast.Return(new)]
+    return body
+
+
+class _SpliceList(ast.NodeTransformer):
+    """Puts the parts of a list in the place of `*name`."""
+
+    def __init__(self, name: str, parts: list[ast.expr]) -> None:
+        self.name, self.parts = name, parts
+
+    def visit_List(self, node: ast.List) -> ast.expr:
+        made: list[ast.expr] = []
+        for part in node.elts:
+            if isinstance(part, ast.Starred) and is_name(part.value, ast.Name(self.name)):
+                made += self.parts
+            else:
+                made.append(self.visit(part))
+        return ast.List(made, ast.Load())
+
+
 def _with_constants(node: ast.stmt, values: dict[str, ast.expr]) -> ast.stmt:
     class Put(ast.NodeTransformer):
         def visit_Name(self, each: ast.Name) -> ast.expr:
             return copy.deepcopy(values[each.id]) if each.id in values and isinstance(each.ctx, ast.Load) else each
 
     made: ast.stmt = Put().visit(copy.deepcopy(node))
+    for each in ast.walk(made):
+        if isinstance(each, ast.Call):
+            each.keywords = told(each.keywords)
     return made
 
 
@@ -212,3 +284,16 @@ def like(old: ast.stmt, new: Any) -> Any:
 
 def assigned(node: ast.stmt) -> set[str]:
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+
+
+def uncounted(loop: ast.For) -> ast.For:
+    """The loop without a number that nobody reads."""
+    match loop:
+        case ast.For(
+            target=ast.Tuple(elts=[ast.Name(id=number), each]),
+            iter=ast.Call(func=ast.Name(id="enumerate"), args=[over]),
+        ) if not any(isinstance(n, ast.Name) and n.id == number for s in loop.body for n in ast.walk(s)):
+            new = copy.copy(loop)
+            new.target, new.iter = each, over
+            return new
+    return loop
