@@ -23,6 +23,7 @@ from app.design import file
 from app.design.build import chain, node
 from app.design.values import Design
 from app.engine.certify.gaps import TOLERANCES, gap, gaps
+from app.engine.certify.numbers import Flops, affordable
 from app.engine.compile import InputSpec, Network, compile_design, shared_analyser
 from app.engine.data import open_data
 from app.engine.export import Wishes, export
@@ -211,6 +212,38 @@ def test_numbers_that_are_none_are_no_difference_of_the_file(tmp_path: Path) -> 
     network = Network(fx.GraphModule(root, graph), root, (InputSpec("x", (2,), "float32"),), (), ("y",), (), ())
     with pytest.raises(ExportError, match=r"`y` is not a number at batch 1: check the network's weights"):
         export_onnx(network, tmp_path / "model.onnx")
+
+
+def test_a_module_that_gives_a_weight_of_its_own_is_counted_as_others_are(tmp_path: Path) -> None:
+    """CMT's positions are one; torch's counter ends with an error there."""
+
+    class Own(nn.Linear):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.weight
+
+    class Scaled(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.own = Own(2, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x @ self.own(x)
+
+    root = nn.Module()
+    root.add_module("scaled", Scaled())
+    graph = fx.Graph()
+    graph.output(graph.call_module("scaled", (graph.placeholder("x"),)))
+    network = Network(fx.GraphModule(root, graph), root, (InputSpec("x", (2,), "float32"),), (), ("y",), (), ())
+    report = export_onnx(network, tmp_path / "model.onnx")
+    assert report.certificate is not None and report.certificate.passed
+    assert {row.batch for row in report.certificate.compared} == {1, 3, 64}, "small enough for the largest batch"
+
+
+def test_the_largest_batch_is_left_out_where_it_takes_long() -> None:
+    with Flops() as flops:
+        torch.nn.functional.conv2d(torch.zeros(1, 3, 8, 8), torch.zeros(4, 3, 3, 3), padding=1)
+    assert flops.total == 2 * 64 * 4 * 27
+    assert affordable(flops.total / 2) == [1, 3, 64] and affordable(4e9) == [1, 3]
 
 
 def test_gaps_go_by_the_scale_of_each_output() -> None:

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from app import __version__
 from app.engine.certify.cost import Cost
 from app.engine.certify.divergence import Found, first_divergence
 from app.engine.certify.gaps import TOLERANCES
-from app.engine.certify.numbers import Pair, Times, affordable, compare, session_of, time_both
+from app.engine.certify.numbers import Flops, Pair, Times, affordable, compare, session_of, time_both
 from app.engine.certify.samples import inputs_for, other_sizes
 from app.engine.certify.structure import examine
 from app.engine.to_onnx.sizes import dims
@@ -61,9 +60,9 @@ def certify(
         pair = Pair(module, session_of(written.file), specs, written.outputs)
         one, times = inputs_for(specs, 1, samples), Times([], [])
         step("Comparing with torch at batch 1")
-        with FlopCounterMode(display=False) as counter:
+        with Flops() as flops:
             rows += compare(pair, one, tolerance, times)
-        tried = affordable(counter.get_total_flops() / 2) if batches is None else list(batches)
+        tried = affordable(flops.total / 2) if batches is None else list(batches)
         if not all(0 in axes for axes in written.axes.values()):
             tried = [1]
         for batch in tried:

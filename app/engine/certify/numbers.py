@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from app.engine.certify.gaps import gaps
 from app.engine.compile import InputSpec
@@ -99,6 +101,23 @@ def compare(
 
 def _words(shapes: Sequence[Sequence[int]]) -> str:
     return " and ".join("×".join(map(str, shape)) for shape in shapes)
+
+
+class Flops(TorchDispatchMode):
+    """Counts the floating point operations of what is run in it, as far as torch knows them. torch's own counter looks
+    at modules too, and refuses one that gives its parameter while no gradients are kept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        count = flop_registry.get(func._overloadpacket)
+        self.total += count(*args, **(kwargs or {}), out_val=result) if count is not None else 0
+        return result
 
 
 def affordable(macs: float, batches: Sequence[int] = BATCHES) -> list[int]:
