@@ -13,7 +13,9 @@ from collections.abc import Sequence
 import app
 from app.exits import FINE, STOPPED, WRONG, CallError
 
-FORMATS = ("onnx", "program", "safetensors", "svg", "pdf", "png", "csv", "markdown", "latex", "mermaid", "dot")
+FORMATS = (
+    "onnx", "program", "python", "safetensors", "svg", "pdf", "png", "csv", "markdown", "latex", "mermaid", "dot",
+)  # fmt: skip
 MEASURES = ("parameters", "macs", "activations", "field")
 
 

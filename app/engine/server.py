@@ -127,11 +127,14 @@ class Server:
 
     def send(self, reply: Reply) -> None:
         data = encode(reply)
-        with self._lock:
-            view = memoryview(data)
-            while view:
-                written = self._output.write(view)
-                view = view[written or 0 :]
+        try:
+            with self._lock:
+                view = memoryview(data)
+                while view:
+                    written = self._output.write(view)
+                    view = view[written or 0 :]
+        except BrokenPipeError:  # the window is gone, whether or not the reading thread has seen it: a run is cancelled
+            self.inbox.end()
 
     def read(self, input: IO[bytes]) -> None:
         """The reading thread: until the input ends."""
@@ -155,8 +158,6 @@ class Server:
             self.busy = isinstance(request, Train)
             try:
                 self.answer(request)
-            except BrokenPipeError:
-                return 0
             except (Exception, SystemExit) as error:  # a block's code that ends the program ends its job alone
                 detail = traceback.format_exc()
                 print(detail, file=sys.stderr)

@@ -44,6 +44,8 @@ class ClassCode:
 
     name: str
     node: ast.ClassDef
+    constructed: bool = False
+    """Whether it has a constructor of its own."""
     parameters: tuple[str, ...] = ()
     """Of its constructor, without `self`."""
     defaults: dict[str, ast.expr] = field(default_factory=dict)
@@ -65,7 +67,13 @@ class ModuleCode:
 
     classes: dict[str, ClassCode] = field(default_factory=dict)
     others: dict[str, ast.stmt] = field(default_factory=dict)
-    order: list[str] = field(default_factory=list)
+    imports: set[str] = field(default_factory=set)
+    """The names that it takes from elsewhere."""
+
+    @property
+    def names(self) -> set[str]:
+        """All that a function in it may call by name."""
+        return {*self.classes, *self.others, *self.imports}
 
 
 def parse(text: str) -> ModuleCode:
@@ -92,8 +100,8 @@ def parse(text: str) -> ModuleCode:
 
 def _definition(node: ast.stmt, found: ModuleCode) -> None:
     match node:
-        case ast.Import() | ast.ImportFrom():
-            return
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            found.imports |= {(name.asname or name.name).partition(".")[0] for name in names}
         case ast.Expr(value=ast.Constant()):
             return
         case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
@@ -102,7 +110,6 @@ def _definition(node: ast.stmt, found: ModuleCode) -> None:
             if name in found.classes:
                 raise Unreadable(node.lineno, f"there are two classes `{name}`: take one away, or call it otherwise")
             found.classes[name] = _class(node)
-            found.order.append(name)
         case ast.FunctionDef(name=name):
             found.others[name] = node
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
@@ -130,6 +137,7 @@ def _class(node: ast.ClassDef) -> ClassCode:
 
 def _constructor(node: ast.FunctionDef, code: ClassCode) -> None:
     arguments = [*node.args.posonlyargs, *node.args.args][1:]
+    code.constructed = True
     code.parameters = tuple(a.arg for a in (*arguments, *node.args.kwonlyargs))
     plain = list(node.args.defaults)
     code.defaults = {a.arg: d for a, d in zip(reversed(arguments), reversed(plain), strict=False)}
