@@ -244,7 +244,7 @@ class CodePanel(QWidget):
         self._asked_of = self.document.design  # asked again once it is another
         problems = [p for p in self.document.open_problems if p.severity == "error"]
         why = sentence or (problems[0].message if problems else "The code could not be written.")
-        buttons = [("Show problems", self.problems_wanted.emit)] if problems else []
+        buttons = [("Show problems", self.problems_wanted.emit)] if problems else [("Try again", self._again)]
         if self.base is None:
             self.empty.say("warn", f"There is no code yet: {why}", *buttons)
             self.pages.setCurrentIndex(0)
@@ -252,6 +252,10 @@ class CodePanel(QWidget):
         self.view.set_dim(not self.editing.on)
         self._said_late = True
         self.say("warn", f"{LATE}: {why}", *buttons, main=False)
+
+    def _again(self) -> None:
+        self._asked_of = None
+        self._drawn()
 
     # following --------------------------------------------------------------------------------------------------------
 

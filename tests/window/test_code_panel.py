@@ -112,6 +112,10 @@ def test_a_design_with_errors_shows_the_last_good_code_dimmed(
     asked.codes()[-1].failed.emit("conv: `x` is 32 high, but kernel_size is 99.")
     assert code.view.text == before and code.view.is_dim
     assert "before the last edits" in code.notice.text and "kernel_size is 99" in code.notice.text
+    count = len(asked.codes())
+    QTest.mouseClick(code.notice.button("Try again"), LEFT)
+    qtbot.waitUntil(lambda: len(asked.codes()) == count + 1)
+    asked.codes()[-1].failed.emit("conv: `x` is 32 high, but kernel_size is 99.")
     document.undo_stack.undo()
     assert not code.view.is_dim and code.said.isHidden()
     window.document.new()
@@ -157,6 +161,10 @@ def test_it_stands_beside_the_canvas_and_goes_back(code_window: MainWindow) -> N
     window.bottom.show_tab("Code")
     QTest.mouseClick(tab._away.button("Put it back here"), LEFT)
     assert not tab.beside and code.isVisible() and code.parentWidget() is tab
+    window.actions_["code beside"].trigger()
+    assert tab.beside
+    window.actions_["code beside"].trigger()
+    assert not tab.beside and window.settings.value("window/code_beside") == "false"
 
 
 def test_both_themes_colour_the_lines(code_window: MainWindow) -> None:
