@@ -22,7 +22,7 @@ from app.design import file
 from app.window.export_dialog import ExportDialog
 from app.window.main_window import MainWindow
 from app.window.runs import FINISHED, STOPPED
-from tests.window.conftest import ENGINE, lives
+from tests.window.conftest import ENGINE, let_a_spare_start, lives
 
 LEFT, NO_BUTTON = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
 NONE, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
@@ -32,6 +32,7 @@ NONE, CTRL = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ControlModifier
 
 @pytest.fixture
 def window(real_window: MainWindow) -> MainWindow:
+    let_a_spare_start(real_window)
     return real_window
 
 

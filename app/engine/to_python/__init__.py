@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from app.design.values import Design
@@ -31,27 +32,39 @@ def generate(design: Design, analysis: Analysis | None = None, name: str = "Netw
 
     Raises InvalidDesignError where the design has errors or no Output.
     """
+    walk = checked(design, analysis)
+    goals = {id for id, step in walk.steps.items() if step.call.block == "Output"}
+    if not goals:
+        raise InvalidDesignError("The design has no Output, so there is nothing to keep: wire the last block to one")
+    needed = reaching(walk, goals)
+    module, whole = classes_of(design, walk, needed, name)
+    body = [_docstring(design, name), *module.header(), *module.definitions.values(), _main(walk, needed, whole)]
+    printer = Printer()
+    text = printer.module(body)
+    return Generated(text, {path: tuple(lines) for path, lines in printer.places.items()}, whole)
+
+
+def checked(design: Design, analysis: Analysis | None = None) -> Walk:
+    """The design's calls, all of which run. Raises InvalidDesignError."""
     analyser = shared_analyser()
     if analysis is None:
         analysis = analyser.analyse(design, with_fixes=False)
     errors = tuple(p for p in analysis.problems if p.severity == "error")
     if errors:
         raise InvalidDesignError(errors[0].message, errors)
-    walk = analyser.walk(design)
-    goals = {id for id, step in walk.steps.items() if step.call.block == "Output"}
-    if not goals:
-        raise InvalidDesignError("The design has no Output, so there is nothing to keep: wire the last block to one")
+    return analyser.walk(design)
+
+
+def classes_of(
+    design: Design, walk: Walk, needed: set[str], name: str, judged: Sequence[str] = ()
+) -> tuple[Module, str]:  # fmt: skip
+    """The classes of what is needed, and what the design's own is called. It gives what its Outputs say, or the losses
+    and metrics `judged`."""
     module = Module(taken=("torch", "nn", "F", "math"))
     module.imports |= {"torch": Import("torch", ""), "nn": Import("torch", "nn")}
-    needed = reaching(walk, goals)
-    drawing = Drawing(design, walk, needed, module, class_name(name))
-    whole = drawing.write()
+    whole = Drawing(design, walk, needed, module, class_name(name), judged).write()
     module.prune(whole)
-    said = _docstring(design, name)
-    body = [said, *module.header(), *module.definitions.values(), _main(walk, needed, whole)]
-    printer = Printer()
-    text = printer.module(body)
-    return Generated(text, {path: tuple(lines) for path, lines in printer.places.items()}, whole)
+    return module, whole
 
 
 def _docstring(design: Design, name: str) -> ast.stmt:

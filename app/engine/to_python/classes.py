@@ -321,7 +321,7 @@ class Classes:
                 made = [self.value(v) for v in column]
                 if name in folder.identities:
                     made = [Make("nn.Identity", {}) if v is None else v for v in made]
-                value = maker.value(made, maker.envs, name)
+                value = maker.modules(made, name)
             body.append(ast.Assign([ast.Attribute(ast.Name("self"), name, ast.Store())], value))
         parameters = maker.parameters()
         if not body:

@@ -108,6 +108,14 @@ class Module:
         self.definitions = {n: d for n, d in self.definitions.items() if n in kept}
         self.imports = {n: i for n, i in self.imports.items() if n in used or n == "torch"}
 
+    def take_imports(self, nodes: Sequence[ast.Import | ast.ImportFrom]) -> None:
+        """Add these imports to those that stand at the top."""
+        for node in nodes:
+            for alias in node.names:
+                name = alias.asname or alias.name
+                found = Import(node.module or "", alias.name) if isinstance(node, ast.ImportFrom) else Import(alias.name, "")
+                self._imported(name, found)
+
     def header(self) -> list[ast.stmt]:
         """The imports, in isort's order."""
         plain: list[tuple[int, int, str, ast.stmt]] = []

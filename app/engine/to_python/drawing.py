@@ -39,8 +39,12 @@ class Place(NamedTuple):
 class Drawing:
     """Writes the classes of a design whose calls have all run."""
 
-    def __init__(self, design: Design, walk: Walk, needed: set[str], module: Module, name: str) -> None:
+    def __init__(
+        self, design: Design, walk: Walk, needed: set[str], module: Module, name: str, judged: Sequence[str] = ()
+    ) -> None:
         self.design, self.walk, self.needed, self.module = design, walk, needed, module
+        self.judged = judged
+        """The losses and metrics that the whole gives by name; none: it gives what its Outputs say."""
         self.recorder = Recorder()
         self.classes = Classes(self.recorder, module)
         self.homes: dict[str, nn.Module] = {}
@@ -194,16 +198,23 @@ class Drawing:
         starts = [n for n in (graph.nodes if where else nodes) if n.block == entry]
         if not where:
             starts = [n for n in starts if n.id in self.needed]
+            starts += [n for n in nodes if n.block == "Target" and n.id in self.needed]
         for node in starts:
             name = _variable(node.name, taken)
             arguments.args.append(ast.arg(name, parse(self._input_type(where, node, graph, places))))
             given[End(node.id, "out")] = ast.Name(name, ast.Load())
         wanted = {w.source for w in graph.wires if self._wanted(graph.by_id[w.target.node], places)}
+        if not where:
+            wanted |= {End(id, port) for id, port in self._judges(graph)}
         body: list[ast.stmt] = []
         for node in nodes:
             if node.block in _ENDS or not any(self._runs(node, at) for at in places):
                 continue
             body += self._call(where, graph, node, places, given, taken, wanted, inlined)
+        if not where and self.judged:
+            return _judging(
+                arguments, body, [(graph.by_id[id].name, given[End(id, port)]) for id, port in self._judges(graph)]
+            )
         exits = [n for n in (graph.nodes if where else nodes) if n.block == ("GroupOutput" if where else "Output")]
         values: list[ast.expr] = []
         kinds: list[str] = []
@@ -224,6 +235,10 @@ class Drawing:
             case _:
                 body.append(ast.Return(value))
         return ast.FunctionDef("forward", arguments, body, [], returned)
+
+    def _judges(self, graph: Graph) -> list[tuple[str, str]]:
+        """The losses and metrics with the name of their output."""
+        return [(id, self.walk.given[id][0].port) for id in self.judged]
 
     def _wanted(self, node: Node, places: list[Place]) -> bool:
         return node.block in ("GroupOutput", "Output") or any(self._runs(node, at) for at in places)
@@ -340,6 +355,8 @@ def _dimensions(tensors: Sequence[Tensor]) -> str:
     if len({len(s) for s in shapes}) > 1:
         return ""
     rank = len(shapes[0])
+    if not rank:
+        return ""
     letters = _LETTERS.get(rank, tuple(f"N{k}" for k in range(rank)))
     said = []
     for k in range(rank):
@@ -350,6 +367,13 @@ def _dimensions(tensors: Sequence[Tensor]) -> str:
         else:
             said.append(str(sizes.pop()) if len(sizes) == 1 else letters[k])
     return f"({', '.join(said)}{',' if rank == 1 else ''})"
+
+
+def _judging(arguments: ast.arguments, body: list[ast.stmt], values: list[tuple[str, ast.expr]]) -> ast.FunctionDef:
+    """A forward that gives each loss and metric by its name."""
+    given = ast.Dict([ast.Constant(name) for name, _ in values], [value for _, value in values])
+    returned = parse("dict[str, torch.Tensor]")
+    return ast.FunctionDef("forward", arguments, [*body, ast.Return(given)], [], returned)
 
 
 def _path(where: str, node: Node) -> str:

@@ -130,6 +130,8 @@ def _made(node: ast.expr) -> tuple[Document, int]:
             return [f"lambda {names}: " if names else "lambda: ", document(body, TEST)], TEST
         case ast.NamedExpr(target=target, value=value):
             return [document(target), " := ", document(value, TEST)], 0
+        case ast.Yield(value=value):
+            return ["yield", *([" ", document(value)] if value is not None else [])], 0
         case ast.JoinedStr():
             return _formatted(node), ATOM
     raise NotImplementedError(f"{type(node).__name__} has no form here")

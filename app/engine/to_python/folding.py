@@ -26,6 +26,7 @@ from app.engine.to_python.trees import (
     negated,
     required,
     stripped,
+    stripped_end,
     tidied,
     told,
     uncounted,
@@ -304,6 +305,8 @@ class Folder(Known):
                 return kept[0] if len(kept) == 1 else ast.BoolOp(op, kept)
             case ast.Call():
                 return self._call(node, known, owner)
+            case ast.BinOp(left=left, op=ast.Mult(), right=right) if self.known(self.expr(left, known, owner)) == 1.0:
+                return self.expr(right, known, owner)
             case ast.ListComp() | ast.GeneratorExp() | ast.SetComp() | ast.DictComp():
                 return self._comprehension(node, known, owner)
         new = copy.copy(node)
@@ -421,6 +424,8 @@ class Folder(Known):
                 return ast.Call(node.func, args, keywords)
             case ast.Name(id=name) if name in known and not isinstance(known[name], ast.Name):
                 return self._call(ast.Call(copy.deepcopy(known[name]), node.args, node.keywords), known, owner)
+            case ast.Attribute(value=ast.Name(id="F"), attr="cross_entropy"):
+                args = stripped_end(args)
             case ast.Name(id="reduce") if len(args) == 2 and isinstance(args[1], ast.List) and len(args[1].elts) == 1:
                 return args[1].elts[0]
             case ast.Name(id=name) if not hasattr(sys.modules[owner.__module__], name) and not hasattr(builtins, name):

@@ -102,6 +102,17 @@ class Constructor:
             )
         return self._parameter(values, cases, hint)
 
+    def modules(self, values: Sequence[Any], name: str) -> ast.expr:
+        """What gives each of the modules (None: there is none); where they have nothing in common, a parameter."""
+        saved = self._save()
+        try:
+            return self.value(values, self.envs, name)
+        except CannotShapeError:
+            if len(values) == 1:
+                raise
+            self._restore(saved)
+            return self._parameter(values, self.envs, name)
+
     def _size(self, value: Any, cases: Sequence[Env], hint: str) -> str | None:
         """How a size that is the same everywhere follows from one that the constructor is told."""
         if type(value) is not int:
@@ -357,6 +368,10 @@ def is_scalar(value: Any) -> bool:
 
 def annotation(values: Sequence[Any]) -> str:
     """The type of a parameter that has these values."""
+    if any(isinstance(v, Make | Row) for v in values):
+        rows = {v.kind for v in values if isinstance(v, Row)}
+        whole = rows.pop() if len(rows) == 1 and all(v is None or isinstance(v, Row) for v in values) else "nn.Module"
+        return f"{whole} | None" if None in values else whole
     kinds = {type(v) for v in values}
     none = type(None) in kinds
     kinds.discard(type(None))

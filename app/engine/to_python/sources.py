@@ -34,8 +34,7 @@ class Source(NamedTuple):
 
 @lru_cache(maxsize=1024)
 def _parsed(module: str, text: str) -> Source:
-    tree = ast.parse(text)
-    _attach_comments(tree, text)
+    tree = commented(text)
     definitions: dict[str, ast.stmt] = {}
     imports: dict[str, Import] = {}
     for node in tree.body:
@@ -58,6 +57,13 @@ def _parsed(module: str, text: str) -> Source:
                 for alias in names:
                     imports[alias.asname or alias.name] = Import(whole, alias.name)
     return Source(module, definitions, imports)
+
+
+def commented(text: str) -> ast.Module:
+    """The text's tree, its statements carrying their comments."""
+    tree = ast.parse(text)
+    _attach_comments(tree, text)
+    return tree
 
 
 def source_of(module: str) -> Source:

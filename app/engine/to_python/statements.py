@@ -78,7 +78,8 @@ class Printer:
                 apart = isinstance(node, ast.FunctionDef | ast.ClassDef) or isinstance(
                     before, ast.FunctionDef | ast.ClassDef
                 )
-                if apart or (isinstance(owner, ast.ClassDef) and is_docstring(before)):
+                leaves = (isinstance(before, ast.Import | ast.ImportFrom), isinstance(node, ast.Import | ast.ImportFrom))
+                if apart or leaves == (True, False) or (isinstance(owner, ast.ClassDef) and is_docstring(before)):
                     self.lines.append("")
             self.statement(node, indent + 4)
             before = node

@@ -31,7 +31,7 @@ def parameters_of(base: type) -> dict[str, Any]:
     if issubclass(base, nn.RNNBase):
         return {name: _DEFAULTS.get(name, inspect.Parameter.empty) for name in RECURRENT}
     found = list(inspect.signature(base.__init__).parameters.values())[1:]  # type: ignore[misc]
-    return {p.name: p.default for p in found if p.name not in _SKIPPED}
+    return {p.name: p.default for p in found if p.name not in _SKIPPED and p.kind == p.POSITIONAL_OR_KEYWORD}
 
 
 def arguments_of_layer(module: nn.Module, base: type) -> dict[str, Any]:

@@ -22,7 +22,17 @@ def stripped(args: list[ast.expr], keywords: list[ast.keyword]) -> tuple[list[as
     return args, keywords
 
 
-_DEFAULTS = {"dropout_p": 0.0, "is_causal": False, "keepdim": False, "align_corners": None, "scale_factor": None}
+def stripped_end(args: list[ast.expr]) -> list[ast.expr]:
+    """Without the Nones at the end of what is given in place."""
+    while args and isinstance(args[-1], ast.Constant) and args[-1].value is None:
+        args = args[:-1]
+    return args
+
+
+_DEFAULTS = {
+    "dropout_p": 0.0, "is_causal": False, "keepdim": False, "align_corners": None, "scale_factor": None,
+    "label_smoothing": 0.0,
+}  # fmt: skip
 
 
 def told(keywords: list[ast.keyword]) -> list[ast.keyword]:
@@ -30,8 +40,12 @@ def told(keywords: list[ast.keyword]) -> list[ast.keyword]:
     return [
         k
         for k in keywords
-        if not (k.arg in _DEFAULTS and isinstance(k.value, ast.Constant) and k.value.value is _DEFAULTS[k.arg])
-        and not (k.arg == "dropout_p" and isinstance(k.value, ast.Constant) and k.value.value == 0)
+        if not (
+            k.arg in _DEFAULTS
+            and isinstance(k.value, ast.Constant)
+            and type(k.value.value) is type(_DEFAULTS[k.arg])
+            and k.value.value == _DEFAULTS[k.arg]
+        )
     ]
 
 
