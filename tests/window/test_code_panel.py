@@ -93,6 +93,16 @@ def test_the_text_follows_what_is_drawn_and_keeps_its_place(
     assert view.firstVisibleBlock().text() == top and view.textCursor().position() == cursor
     stale.finished.emit(code_of(DESIGN))
     assert view.text == code.text, "a stale answer is dropped"
+    count += 1
+    document.edit("Set", lambda d: set_channels(d, 40))
+    qtbot.waitUntil(lambda: len(asked.codes()) == count + 1)
+    document.edit("Set", lambda d: set_channels(d, 48))
+    qtbot.wait(350)
+    assert len(asked.codes()) == count + 1, "no second question while an answer is due"
+    asked.codes()[-1].finished.emit(code_of(DESIGN))
+    assert len(asked.codes()) == count + 2 and "out_channels=24" in view.text
+    assert "out_channels=48" in answer(window, asked, qtbot).text
+    count += 1
     window.bottom.show_tab("Problems")
     document.edit("Set", lambda d: edits.set_setting(d, "", "conv", "out_channels", 32, document.catalogue))
     qtbot.wait(350)
