@@ -292,8 +292,7 @@ class Editing(QObject):
         if not self.found.empty:
             buttons.append(("Apply the rest", lambda: self.apply(rest=True)))
         what = f"Line {first.line} cannot be read" if count == 1 else f"{count:,} lines cannot be read"
-        why = f"{first.message[:1].upper()}{first.message[1:]}."
-        self._panel.say("warn", f"{what}, so nothing was changed. {why}", *buttons, main=False)
+        self._panel.say("warn", f"{what}, so nothing was changed.", *buttons, main=False)  # the list says why
 
     def revert(self) -> None:
         """Show the code of the drawing again; undo brings back what was typed."""

@@ -7,6 +7,7 @@ import copy
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 MAX_BYTES = 2_000_000
@@ -76,8 +77,9 @@ class ModuleCode:
         return {*self.classes, *self.others, *self.imports}
 
 
+@lru_cache(maxsize=4)
 def parse(text: str) -> ModuleCode:
-    """Read a text. Raises Unreadable."""
+    """Read a text; what it gives is kept, and not to be changed. Raises Unreadable."""
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise Unreadable(1, f"the code has more than {MAX_BYTES:,} bytes: it is too long to be read back")
     try:
