@@ -75,6 +75,8 @@ class Folder(Known):
         self.attributes: dict[str, None] = {}
         """The attributes that the folded methods use, in order."""
         self._depth = 0
+        self._parts: set[str] = set()
+        """Names that stand for a module of a list."""
 
     def fold(self, name: str, unused: Sequence[str] = (), always: Sequence[str] = ()) -> ast.FunctionDef:
         """The method, folded, without the parameters `unused`, which have their defaults; those in `always` are never
@@ -119,6 +121,10 @@ class Folder(Known):
                     for part in parts:
                         made += self._body(copy.deepcopy(body), {**known, name: part}, owner)
                     return made
+                if isinstance(over, ast.Attribute):
+                    self._parts.add(name)
+                elif isinstance(over, ast.Name) and over.id in self._parts:  # a list of modules in one of modules
+                    node = note(copy.copy(node), beside="# type: ignore[attr-defined]")
                 inside = {k: v for k, v in known.items() if k != name}
                 loop = ast.For(node.target, over, self._body(body, inside, owner) or [ast.Pass()], [])
                 return [like(node, loop)]
