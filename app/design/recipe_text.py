@@ -37,6 +37,8 @@ def read_changes(recipe: Recipe, texts: Iterable[str], side: int = 32) -> Recipe
             recipe = replace(recipe, augment=_steps(text, value, side))
         elif key in KEYS:
             recipe = replace(recipe, **{key: _read(text, key, value)})
+            if key == "weights":  # what was guessed of another file says nothing of this one
+                recipe = replace(recipe, weights_by="name")
         else:
             node, dot, what = key.rpartition(".")
             if not dot or what not in OF_NODES:

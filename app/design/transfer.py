@@ -332,5 +332,6 @@ def _trained(design: Design, parts: Anatomy, plan: Plan, weighted: Collection[st
     assert chosen is not None
     recipe = with_preset(design.recipe, chosen)
     rate = recipe.learning_rate if plan.change == "same" else NEW_RATE
-    recipe = replace(recipe, nodes=tuple(rules), learning_rate=rate, weights=plan.weights)
+    by = recipe.weights_by if plan.weights == recipe.weights else "name"
+    recipe = replace(recipe, nodes=tuple(rules), learning_rate=rate, weights=plan.weights, weights_by=by)
     return edits.set_recipe(design, recipe)

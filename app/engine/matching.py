@@ -10,12 +10,20 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
+from msgspec.structs import replace
 
+from app.design.values import Recipe
 from app.engine import keymaps
 from app.messages.weights import COUNTER, By, How
 
 BY: tuple[By, ...] = ("name", "shape", "order")
 """How far one goes: names and key maps alone; also shapes that occur once; also equal shapes in their order."""
+
+
+def matched(recipe: Recipe, file: str, by: str = "") -> Recipe:
+    """The recipe where `file` is what is matched: as `by` says. Guesses that were wished for another file are not made
+    for this one."""
+    return replace(recipe, weights_by=by or (recipe.weights_by if file == recipe.weights else BY[0]))
 
 
 class Match(NamedTuple):

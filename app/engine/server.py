@@ -127,11 +127,14 @@ class Server:
 
     def send(self, reply: Reply) -> None:
         data = encode(reply)
-        with self._lock:
-            view = memoryview(data)
-            while view:
-                written = self._output.write(view)
-                view = view[written or 0 :]
+        try:
+            with self._lock:
+                view = memoryview(data)
+                while view:
+                    written = self._output.write(view)
+                    view = view[written or 0 :]
+        except BrokenPipeError:  # the window is gone, whether or not the reading thread has seen it: a run is cancelled
+            self.inbox.end()
 
     def read(self, input: IO[bytes]) -> None:
         """The reading thread: until the input ends."""
@@ -155,8 +158,6 @@ class Server:
             self.busy = isinstance(request, Train)
             try:
                 self.answer(request)
-            except BrokenPipeError:
-                return 0
             except (Exception, SystemExit) as error:  # a block's code that ends the program ends its job alone
                 detail = traceback.format_exc()
                 print(detail, file=sys.stderr)
@@ -264,6 +265,7 @@ class Server:
         import tempfile
 
         from app.engine.export import FORMATS, SUFFIXES, Wishes, export
+        from app.engine.matching import matched
 
         def step(step: str, done: int, total: int) -> None:
             if self.inbox.cancelled(request.job):
@@ -277,6 +279,8 @@ class Server:
         wishes = Wishes(name, request.name, request.variant, request.onnx, step, partly=True)
         run = Path(request.run) if request.run else None
         weights = Path(request.weights).expanduser() if request.weights and run is None else None
+        if weights is not None:
+            design = msgspec.structs.replace(design, recipe=matched(design.recipe, request.weights))
         with tempfile.TemporaryDirectory() as folder:
             report = export(design, request.to, run, Path(folder), weights, wishes)
             beside = tuple((file.name, file.stat().st_size) for file in report.beside)

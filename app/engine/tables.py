@@ -92,7 +92,8 @@ def as_mermaid(design: Design, analysis: Analysis) -> str:
     reports, ids = _reports(analysis), {node.id: f"n{i}" for i, node in enumerate(design.nodes)}
     lines = ["flowchart LR"]
     for node in design.nodes:
-        text = "<br/>".join(_label(node, reports.get(node.id))).replace('"', "#quot;")
+        shown = (line.replace("<", "#lt;").replace(">", "#gt;") for line in _label(node, reports.get(node.id)))
+        text = "<br/>".join(shown).replace('"', "#quot;")
         lines.append(f'  {ids[node.id]}[["{text}"]]' if node.group else f'  {ids[node.id]}["{text}"]')
     lines += [f"  {ids[w.source.node]} --> {ids[w.target.node]}" for w in design.wires]
     return "\n".join(lines) + "\n"

@@ -14,7 +14,7 @@ from app.window import arrange_menu, run_deeds
 from app.window.canvas.keys import DEEDS
 from app.window.compare_with import CompareWith
 from app.window.files import EXAMPLES
-from app.window.panels import read_code
+from app.window.panels import code_beside, read_code
 from app.window.reach import Reach
 from app.window.sentences import plain
 from app.window.theme import theme
@@ -210,6 +210,8 @@ class Actions(dict[str, QAction]):
         ):  # fmt: skip
             action = self.add(menu, f"panel {name}", text, partial(window.toggle_panel, name), keys)
             action.setCheckable(True)
+        beside = self.add(menu, "code beside", "Code beside the canvas", partial(code_beside, window))
+        beside.setToolTip("Show the drawing's code at the right of the canvas, or in its tab again")
         menu.aboutToShow.connect(self._check_panels)
         menu.addSeparator()
         tabs = ("Problems", "Layers", "Training", "Try", "Preview", "History", "Runs", "Data", "Code")

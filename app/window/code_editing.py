@@ -52,7 +52,10 @@ class Editing(QObject):
         self._wanted: tuple[str, str, Origin | None] | None = None
         self._origin: Origin | None = None
         """What the text was made from, where that is not the code of the drawing as it is now."""
-        self._applies = False
+        self._applies = self._rest = False
+        """Whether to apply, once it is known what; and whether one consents to a part."""
+        self._text = ""
+        """What was read last."""
         self._checks = Questions(panel.document, panel.engines, self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -134,7 +137,7 @@ class Editing(QObject):
     # reading ----------------------------------------------------------------------------------------------------------
 
     def _typed(self) -> None:
-        if self.on:
+        if self.on and self._panel.view.text != self._text:  # colours that are put on a text are no edit of it
             self._timer.start()
             self._show()
 
@@ -146,6 +149,7 @@ class Editing(QObject):
 
     def _read(self, way: int) -> None:
         panel = self._panel
+        self._text = panel.view.text
         self.read, self.found = None, Comparison()
         if self.touched and panel.base is not None:
             base, design = self._origin or Origin(panel.base, panel.base_design)
@@ -164,7 +168,7 @@ class Editing(QObject):
         for trouble in troubles:
             marks.setdefault(trouble.line, trouble.message)
         panel.view.mark(marks)
-        panel.outline.show_reading(self.found, troubles)
+        panel.outline.show_reading(self.found, troubles, sure=self.read is None or not self.read.guesses)
         panel.light(scroll=False)
         self._show()
 
@@ -180,7 +184,7 @@ class Editing(QObject):
             else:
                 self._read(way + 1 if reply.text and way + 1 < read.ways else -1)
             if self.read is not None and not self.read.guesses and self._applies:
-                self.apply()
+                self.apply(rest=self._rest)
 
         self._checks.ask(
             lambda: GetCode("", read.design, name=name), told, lambda why: told(Code("", "", problem=why)), wait=0
@@ -214,7 +218,7 @@ class Editing(QObject):
             panel.view.type_text(together)
         self.refresh()
         if self._applies:
-            self.apply()
+            self.apply(rest=self._rest)
 
     def take(self, text: str, source: str, origin: Origin | None = None) -> None:
         """Go on with the text of a file, as if it had been typed. `origin` is what it was when it left: what the
@@ -249,6 +253,7 @@ class Editing(QObject):
         panel = self._panel
         if not self.touched:
             return
+        self._rest = rest
         if not self.ready:
             self._applies = True  # the drawing was edited a moment ago: its code is on its way
             return
@@ -287,7 +292,7 @@ class Editing(QObject):
         if not self.found.empty:
             buttons.append(("Apply the rest", lambda: self.apply(rest=True)))
         what = f"Line {first.line} cannot be read" if count == 1 else f"{count:,} lines cannot be read"
-        self._panel.say("warn", f"{what}, so nothing was changed. {first.message}", *buttons, main=False)
+        self._panel.say("warn", f"{what}, so nothing was changed.", *buttons, main=False)  # the list says why
 
     def revert(self) -> None:
         """Show the code of the drawing again; undo brings back what was typed."""

@@ -57,13 +57,19 @@ class Outline(QWidget):
         """Of each row: the line, or the node, that it is about."""
         self._shown: tuple[Comparison, tuple[Trouble, ...]] = (Comparison(), ())
 
-    def show_reading(self, found: Comparison, troubles: Sequence[Trouble]) -> None:
-        """Show what changes, and what cannot be read."""
+    def show_reading(self, found: Comparison, troubles: Sequence[Trouble], *, sure: bool = True) -> None:
+        """Show what changes, and what cannot be read; where that is not `sure` yet, it says so."""
         said = (found, tuple(troubles))
-        if said == self._shown and self.list.count():
-            return
-        self._shown = said
-        self._fill()
+        if said != self._shown or not self.list.count():
+            self._shown = said
+            self._fill()
+        self._say(sure)
+
+    def _say(self, sure: bool) -> None:
+        found, troubles = self._shown
+        count = len(troubles)
+        words = f"{count:,} line{'s' * (count != 1)} cannot be read" if troubles else summary(found)
+        self.head.setText(words if sure else f"{words}? Checking…")
 
     @property
     def rows(self) -> list[str]:
@@ -79,11 +85,6 @@ class Outline(QWidget):
         self.list.blockSignals(True)
         self.list.clear()
         self._targets = []
-        if troubles:
-            count = len(troubles)
-            self.head.setText(f"{count:,} line{'s' * (count != 1)} cannot be read")
-        else:
-            self.head.setText(summary(found))
         for trouble in troubles[:ROWS]:
             item = QListWidgetItem(icon("circle-alert", theme.color("error").name()), "")
             item.setText(f"line {trouble.line}: {plain(trouble.message)}")

@@ -15,7 +15,8 @@ from PySide6.QtWidgets import QBoxLayout, QHBoxLayout, QSplitter, QStackedWidget
 from app.design.paths import way_into
 from app.design.read_back import Base
 from app.design.values import Design
-from app.messages.code import Code, GetCode
+from app.messages.code import Code
+from app.window.code_asking import Asking
 from app.window.code_editing import Editing
 from app.window.code_file import CodeFile
 from app.window.code_find import FindBar
@@ -25,11 +26,7 @@ from app.window.code_view import CodeView
 from app.window.document import Document
 from app.window.notice import Notice
 from app.window.parts import ElidedLabel, IconButton, button, label
-from app.window.questions import Questions
 from app.window.theme import font
-
-PAUSE = 250
-"""Milliseconds without an edit after which the code is asked for."""
 
 LATE = "This is the code of the drawing before the last edits"
 NARROW = 560
@@ -47,7 +44,7 @@ class CodePanel(QWidget):
         super().__init__()
         self.document = document
         self.engines = engines
-        self._questions = Questions(document, engines, self)
+        self._asking = Asking(document, engines, self)
         self.base: Base | None = None
         """The code that was made last, and of which lines its nodes are."""
         self.base_design = Design()
@@ -144,6 +141,8 @@ class CodePanel(QWidget):
         self.document.analysed.connect(self._drawn)
         if hasattr(self.engines, "ready"):
             self.engines.ready.connect(self._drawn)
+        self._asking.answered.connect(self._take)
+        self._asking.failed.connect(self._failed)
         self.view.line_chosen.connect(self._lead)
         self.view.find_wanted.connect(self.find_bar.open)
         self.find_button.clicked.connect(self.find_bar.open)
@@ -180,6 +179,8 @@ class CodePanel(QWidget):
     def _opened(self) -> None:
         """Another drawing is shown: what was of the one before goes."""
         self.editing.leave()
+        self._asking.drop()
+        self._asked_of = None
         self.base = None
         self._selected = ()
         self.view.show_text("")
@@ -196,14 +197,14 @@ class CodePanel(QWidget):
         """The drawing may be another: ask for its code, once edits pause."""
         design = self.document.design
         if not design.nodes:
-            self._questions.drop()
+            self._asking.drop()
             self._asked_of = None
             self.pages.setCurrentIndex(0)
             self.empty.say("none", "Draw something: its PyTorch code stands here.")
             return
         if self.base is not None and self.base_design is design:
             if self._asked_of is not None:  # it is again what it was
-                self._questions.drop()
+                self._asking.drop()
                 self._asked_of = None
                 self._shown()
             return
@@ -213,7 +214,7 @@ class CodePanel(QWidget):
         if self.base is None:
             self.pages.setCurrentIndex(0)
             self.empty.say("none", "Writing the code…")
-        self._questions.ask(lambda: GetCode("", design, name=self.document.title), self._take, self._failed, wait=PAUSE)
+        self._asking.ask()
 
     def _take(self, reply: Code) -> None:
         """Show the code that an engine has written."""
@@ -244,7 +245,7 @@ class CodePanel(QWidget):
         self._asked_of = self.document.design  # asked again once it is another
         problems = [p for p in self.document.open_problems if p.severity == "error"]
         why = sentence or (problems[0].message if problems else "The code could not be written.")
-        buttons = [("Show problems", self.problems_wanted.emit)] if problems else []
+        buttons = [("Show problems", self.problems_wanted.emit)] if problems else [("Try again", self._again)]
         if self.base is None:
             self.empty.say("warn", f"There is no code yet: {why}", *buttons)
             self.pages.setCurrentIndex(0)
@@ -252,6 +253,10 @@ class CodePanel(QWidget):
         self.view.set_dim(not self.editing.on)
         self._said_late = True
         self.say("warn", f"{LATE}: {why}", *buttons, main=False)
+
+    def _again(self) -> None:
+        self._asked_of = None
+        self._drawn()
 
     # following --------------------------------------------------------------------------------------------------------
 

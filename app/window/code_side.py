@@ -9,12 +9,12 @@ from PySide6.QtWidgets import QApplication, QSplitter, QStackedWidget, QVBoxLayo
 
 from app.window.code_panel import CodePanel
 from app.window.notice import Notice
+from app.window.panels import CODE_BESIDE
 from app.window.parts import area
 
 if TYPE_CHECKING:
     from app.window.main_window import MainWindow
 
-KEPT = "window/code_beside"
 SHARE = 0.45
 """Of the room over the lower panels, when it is put there first."""
 
@@ -37,7 +37,7 @@ class CodeTab(QStackedWidget):
         self.addWidget(self.code)
         self.setCurrentWidget(self.code)
         self.code.beside_button.toggled.connect(self.stand)
-        if window.settings.value(KEPT, "false") == "true":
+        if window.settings.value(CODE_BESIDE, "false") == "true":
             self.stand(True)
 
     @property
@@ -69,7 +69,7 @@ class CodeTab(QStackedWidget):
         if focused:
             self.code.view.setFocus()
         self.code.beside_button.setChecked(beside)
-        self._window.settings.setValue(KEPT, "true" if beside else "false")
+        self._window.settings.setValue(CODE_BESIDE, "true" if beside else "false")
 
     def _make_room(self) -> QSplitter:
         """Divide what is over the lower panels: the canvas at the left, the code at the right."""

@@ -23,7 +23,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QPlainTextEdit, QTextEdit, QToolTip, QWidget
 
 from app.window.code_edit import indent_after
-from app.window.code_lines import differing
+from app.window.code_lines import differing, line_map
 from app.window.highlight import PythonColours
 from app.window.number_edit import undoes_the_drawing
 from app.window.parts import area
@@ -97,13 +97,23 @@ class CodeView(QPlainTextEdit):
         if before == [""]:
             self.setPlainText(text)
         else:
+            line, column = self.line, self.textCursor().positionInBlock()
             self._put(before, after)
+            if not self.textCursor().hasSelection():
+                self._stay(line_map("\n".join(before), text).get(line, self.line), column)
             self.verticalScrollBar().setValue(top.block().blockNumber())
         if not self.isReadOnly():
             self.document().clearUndoRedoStacks()
         self._line = self.textCursor().blockNumber() + 1
         self._filling = False
         self._search()
+
+    def _stay(self, line: int, column: int) -> None:
+        """Put the cursor where it was, in a line that may be another by now."""
+        block = self.document().findBlockByNumber(line - 1)
+        cursor = QTextCursor(block)
+        cursor.setPosition(block.position() + min(column, block.length() - 1))
+        self.setTextCursor(cursor)
 
     def type_text(self, text: str) -> None:
         """Put a text in as if it had been typed: it is what one edits, and undo takes it back."""

@@ -27,6 +27,7 @@ ICONS = {
     "panel inspector": "panel-right", "panel bottom": "panel-bottom", "tab Problems": "triangle-alert",
     "tab Layers": "layers", "tab Training": "chart-line", "tab Try": "target", "tab Preview": "eye", "train": "play",
     "stop": "square", "explain": "info", "commands": "command", "shortcuts": "keyboard", "log": "terminal",
+    "tab Code": "code", "read code": "file-code", "code beside": "columns-3",
     "next area": "panels-top-left", "area before": "panels-top-left", "about": "circle-help",
 } | {name: deed.icon for name, deed in DEEDS.items()}  # fmt: skip
 """By the names of actions; the others have none."""

@@ -164,6 +164,7 @@ class ExportDialog(QDialog):
         self.formats.currentRowChanged.connect(lambda _row: self._choose())
         self.weights.changed.connect(lambda: self.onnx.show_for(self.weights.recipe))
         self.onnx.changed.connect(lambda: self.any_size_wanted.emit(self.onnx.options.any_size))
+        self.onnx.changed.connect(self._say_standing)
         self.path.textEdited.connect(lambda _text: self._path_typed())
         self.path.textChanged.connect(lambda _text: self._say_replaces())
         self.browse.clicked.connect(self._browse)
@@ -235,6 +236,7 @@ class ExportDialog(QDialog):
         problems = analysis.problems if analysis is not None else ()
         errors = [p for p in problems if p.severity == "error"] if self.format.whole else []
         doubts = [p for p in self._document.open_problems if p.code.startswith("export-")]
+        doubts = [p for p in doubts if self.onnx.options.any_batch or p.code != "export-batch"]
         doubts = doubts if self.format.to == "onnx" and not errors else []
         self.export_button.setEnabled(not self.busy and not errors)
         self.export_button.setToolTip("Mend the problems first" if errors else "")

@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.messages import Analysis
 from app.messages.parts import Fields, GetFields, GetParts, Parts
 from app.window import parts, table_text
 from app.window.document import Document
@@ -147,7 +148,10 @@ class LayersPanel(QWidget):
     def __init__(self, document: Document, engines: Engines, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._document, self._engines = document, engines
-        self._seen_for: object = None
+        self._seen_for: Analysis | None = None
+        """The analysis whose receptive fields were asked for, so that it is done once."""
+        self._fields: Fields | None = None
+        """What was answered."""
         self._timed = False
         """Whether there was a measurement when it was last looked for: the first one brings its columns."""
         self._questions = Questions(document, engines, self)
@@ -246,6 +250,8 @@ class LayersPanel(QWidget):
         """Show the present analysis."""
         self.model.take()
         self.totals.take()
+        if self._fields is not None and self._seen_for is self._document.analysis:
+            self._show_fields(self._fields)  # the rows are new ones
         self.table.fit()
         self._ask_fields()
 
@@ -257,12 +263,13 @@ class LayersPanel(QWidget):
 
     def _ask_fields(self) -> None:
         """Receptive fields are worked out while somebody looks."""
-        design = self._document.design
-        if self.isVisible() and self._document.analysis is not None and self._seen_for is not design:
-            self._seen_for = design
+        analysis = self._document.analysis
+        if self.isVisible() and analysis is not None and self._seen_for is not analysis:
+            self._seen_for, self._fields = analysis, None
             self._questions.ask(lambda: GetFields("", self._document.design), self._show_fields, self._document_says)
 
     def _show_fields(self, told: Fields) -> None:
+        self._fields = told
         self.model.show_fields(told)
         self.totals.show_fields(told)
         self.table.fit()

@@ -71,6 +71,7 @@ class OnnxForm(QWidget):
         self.precision.setAccessibleName("Numbers")
         self.calibration.setRange(1, 100_000)
         self.calibration.setSuffix(" samples")
+        self.calibration.lineEdit().setTextMargins(6, 0, 0, 0)
         self.calibration.setAccessibleName("Calibration samples")
         self.calibration.setToolTip("So many samples of the training split show how large activations become")
         self.any_batch.setToolTip("The file takes any number of samples at once; else one")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QWidget
 
 from app.window.problems import ProblemsPanel
@@ -12,11 +13,22 @@ from app.window.problems import ProblemsPanel
 if TYPE_CHECKING:
     from app.window.main_window import MainWindow
 
+CODE_BESIDE = "window/code_beside"
+"""Where it is kept whether the code stands beside the canvas."""
+
 
 def add_panels(window: MainWindow) -> None:
     """Give the window its tabs below the canvas."""
     for title, make in PANELS.items():
         window.bottom.add(title, lambda make=make: make(window))  # type: ignore[misc]
+    if window.settings.value(CODE_BESIDE, "false") == "true":  # it stood beside the canvas, and does again
+        QTimer.singleShot(0, window, lambda: window.bottom.panel("Code"))
+
+
+def code_beside(window: MainWindow) -> None:
+    """Put the code beside the canvas, or back into its tab."""
+    tab = window.bottom.panel("Code")
+    tab.stand(not tab.beside)  # type: ignore[attr-defined]
 
 
 def read_code(window: MainWindow) -> None:

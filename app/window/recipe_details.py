@@ -70,7 +70,7 @@ class RecipeDetails(QWidget):
         self._document = document
         self.curve = RateCurve("Learning rate", lambda x, y: f"epoch {x:.3g}: rate {y:.3g}")
         self.remark = parts.label("", "soft", wrap=True)
-        self.weights = WeightsRow(document, lambda path: self.changed.emit("weights", path), data)
+        self.weights = WeightsRow(document, engines, lambda path: self.changed.emit("weights", path), data)
         self.more = RecipeMore()
         self.rules = RulesFold(document)
         self.finder = RateFinderBox(document, engines, device, lambda rate: self.changed.emit("learning_rate", rate))
@@ -111,8 +111,9 @@ class RecipeDetails(QWidget):
 
 def set_field(document: Document, field: str, value: Any) -> None:
     """Change one field of the recipe, as one undo step."""
+    more = {"weights_by": "name"} if field == "weights" else {}  # what was guessed of another file says nothing of it
     document.edit(
         f"Change {field.replace('_', ' ')}",
-        lambda design: edits.set_recipe(design, replace(design.recipe, **{field: value})),
+        lambda design: edits.set_recipe(design, replace(design.recipe, **{field: value}, **more)),
         merge=f"recipe.{field}",
     )

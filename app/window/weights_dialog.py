@@ -194,7 +194,11 @@ class WeightsDialog(QDialog):
             self.words.setText("Choose a file: the table then says which of its tensors fit which node.")
         else:
             self.words.setText(f"{told.summary} Names as in {told.layout}.")
-        unfit = f"{told.unfit[:1].upper()}{told.unfit[1:]}." if told is not None and told.unfit and not busy else ""
+        unfit = ""
+        if told is not None and told.unfit and not busy:
+            unfit = f"{told.unfit[:1].upper()}{told.unfit[1:]}."
+            if told.by == "name" and told.taken:
+                unfit += " Match by single shapes too, to take what fits all the same."
         self.why.setText(wrong or unfit)
         self.why.setVisible(bool(wrong or unfit))
         self.words.setVisible(bool(self.words.text()))

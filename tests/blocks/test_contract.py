@@ -229,7 +229,8 @@ def attempts(
 
 def matters_elsewhere(card: Card, setting: Setting, candidates: list[Value]) -> bool:
     """Whether it changes something once one other setting differs: `same` is a padding of 1 until the stride is 2."""
-    for other in card.settings:
+    # The likely ones first: where less of a backbone is asked for, more fits; what many share seldom matters.
+    for other in sorted(card.settings, key=lambda s: (s.name != "levels", s.name in SHARED)):
         for value in (v for values in others(other) for v in values if v != other.default and other != setting):
             around = {**dict(setting.when), other.name: value}
             if True in attempts(card, setting, candidates, around, Kept(card, around)):

@@ -76,6 +76,8 @@ def test_code_that_was_not_edited_is_the_drawing() -> None:
     loose = text.replace("\n        self.act", "\n\n        # an activation\n        self.act").replace(" = ", "  =  ")
     read = read_back(loose, Base(text, places), DESIGN, CARDS)
     assert read == ReadBack(DESIGN), "spaces, lines and comments are no edit"
+    other = text.replace("class Network", "class Mine").replace("Network()", "Mine()")
+    assert read_back(other, Base(text, places), DESIGN, CARDS) == ReadBack(DESIGN), "what the class is called"
     main = text.replace("    print(", "    import math\n    print(math.pi)\n    print(")
     assert read_back(main, Base(text, places), DESIGN, CARDS) == ReadBack(DESIGN)
 

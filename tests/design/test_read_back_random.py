@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import random
+import re
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.design import edits
-from app.design.compare import in_order
+from app.design.compare import compare, in_order
 from app.design.edits import EditError
 from app.design.grouping import collapse
 from app.design.names import NamingError
@@ -194,3 +196,47 @@ def test_the_code_of_any_edit_reads_back_as_that_edit(data: st.DataObject) -> No
     if before == after:
         assert read.design is before
     assert read_back(base.text, Base(*code_of(read.design)), read.design, CARDS).design is not None
+
+
+WORDS = (
+    "self", "nn", "torch", "(", ")", "[", "]", ",", "=", "+", "*", "1", "-1", "None", "'x'", "stem", "self.n0(image)",
+    "for i in range(3):", "lambda: 0", "return", "yield x", "*image", "...", "f'{image}'", "image[0]", "class",
+    "nn.Sequential(*[nn.ReLU() for _ in range(3)])", "getattr(self, 'n0')(image)", "def f(): pass", "StageGroup()",
+    "2**70", "10**400", "{1: 2}", "if image:", "del x", "x.y.z", "image if image else stem",
+)  # fmt: skip
+
+
+def test_whatever_stands_in_the_text_is_read_or_pointed_at() -> None:
+    hand = random.Random(7)
+    design = Design(
+        nodes=(
+            Node("image", "Input"), Node("n0", "Conv2d"), Node("n1", "Gate"), Node("sum", "Add"), Node("y", "Output")
+        ),
+        wires=tuple(Wire(End(a, "out"), End(b, p)) for a, b, p in (
+            ("image", "n0", "x"), ("n0", "n1", "x"), ("n0", "sum", "a"), ("n1", "sum", "b"), ("sum", "y", "x"))),
+    )  # fmt: skip
+    design, _ = collapse(design, "", ["n1"], "stage", CARDS)
+    base = Base(*code_of(design))
+    for _ in range(150):
+        lines = base.text.split("\n")
+        for _ in range(hand.randint(1, 3)):
+            i, j = hand.randrange(len(lines)), hand.randrange(len(lines))
+            match hand.randrange(5):
+                case 0:
+                    del lines[i]
+                case 1:
+                    lines.insert(i, lines[j])
+                case 2:
+                    lines[i], lines[j] = lines[j], lines[i]
+                case 3:
+                    words = re.findall(r"\w+|\W", lines[i]) or [""]
+                    words[hand.randrange(len(words))] = hand.choice(WORDS)
+                    lines[i] = "".join(words)
+                case _:
+                    indent = lines[i][: len(lines[i]) - len(lines[i].lstrip())]
+                    lines.insert(i, f"{indent}{hand.choice(WORDS)}{hand.choice(['', ' = ', '('])}{hand.choice(WORDS)}")
+        text = "\n".join(lines)
+        for way in (0, -1):
+            read = read_back(text, base, design, CARDS, way)
+            compare(design, read.design, CARDS)
+            assert all(0 < t.line <= len(lines) + 1 and t.message for t in read.troubles), text

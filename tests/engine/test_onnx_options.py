@@ -210,6 +210,24 @@ def test_a_detector_without_postprocess_gives_its_heads(tmp_path: Path) -> None:
     assert "`nms`" in " ".join(written.remarks) and "`sigmoid`" in " ".join(written.remarks)
 
 
+def test_what_is_drawn_as_postprocess_keeps_32_bits(tmp_path: Path) -> None:
+    """Two blocks that read one value of 16 bits: onnxruntime's converter casts it twice under one name."""
+    design = chain(
+        node("image", "Input", size=SHAPE), node("conv", "Conv2d", out_channels=4), node("low", "ScoreThreshold"),
+        node("output", "Output"), more=(node("high", "ScoreThreshold", threshold=0.9), node("other", "Output")),
+        wires=(wire("conv", "high"), wire("high", "other")),
+    )  # fmt: skip
+    network = compile_design(design)
+    written = write(network, tmp_path / "half.onnx", OnnxOptions(precision="fp16"), design=design)
+    session = onnxruntime.InferenceSession(written.file, providers=["CPUExecutionProvider"])
+    image = torch.rand(2, *SHAPE)
+    with torch.no_grad():
+        for mine, theirs in zip(written.module(image), session.run(None, {"image": image.numpy()}), strict=True):
+            assert np.allclose(mine, theirs, atol=2e-3)
+    properties = [p for n in onnx.load(written.file).graph.node for p in n.metadata_props]
+    assert {p.value for p in properties if p.key == "netloom.node"} == {"conv", "low", "high"}
+
+
 def test_a_network_that_fixes_the_size_names_the_node(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.save(digits(), tmp_path / "it.netloom")
     code = main(["export", str(tmp_path / "it.netloom"), "--to", "onnx", "--any-size", "-o", str(tmp_path / "m.onnx")])

@@ -17,17 +17,23 @@ import torch
 from msgspec.structs import replace
 from safetensors.torch import load_file, save_file
 
+from app import messages
 from app.cli import main
 from app.design import file
-from app.engine import checkpoint, confusions, runs, weights
+from app.design.recipe_text import read_changes
+from app.engine import checkpoint, confusions, questions, runs, weights
 from app.engine import compile as compiling
 from app.engine.checkpoint import CheckpointError
 from app.engine.compile import InvalidDesignError, compile_design
 from app.engine.export import export
-from app.engine.matching import fit
+from app.engine.loop import TrainingError
+from app.engine.matching import fit, matched
+from app.engine.recipe import check_recipe
 from app.engine.weights import WeightsError, read
 from app.engine.weights_table import compare_weights
+from app.messages.weights import CompareWeights
 from tests.drawing import IMAGE, OUTPUT, chain, node
+from tests.fuzzing.reading import in_this_process
 
 NET = chain(
     IMAGE, node("first", "Conv2d", out_channels=8), node("norm", "BatchNorm2d"),
@@ -70,11 +76,15 @@ def test_what_is_no_name_is_offered_and_taken_only_when_asked(state: dict[str, t
     assert ways(fit(state, fewer, "order"))["second.weight"] == ("", "missing", False), "which of two would be a guess"
 
 
-def test_a_torch_file_keeps_its_order_and_older_ones_are_read(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
+def test_a_torch_file_keeps_its_order_and_older_ones_are_read(
+    state: dict[str, torch.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     backwards = called(state, second="z", third="y")  # by name they would change places
     for older in (False, True):
         path = tmp_path / f"{older}.pth"
         torch.save(backwards, path, _use_new_zipfile_serialization=not older)
+        if older:  # one process of its own is enough: it must first import torch
+            monkeypatch.setattr(weights.child, "run", in_this_process)
         given = read(path)
         assert list(given) == list(backwards)
         assert torch.equal(fit(state, given, "order").tensors["second.weight"], state["second.weight"])
@@ -120,6 +130,9 @@ def test_the_table_names_nodes_and_says_what_differs(state: dict[str, torch.Tens
     assert [(n.name, n.taken, len(n.counted), n.how) for n in told.nodes][-1] == ("head", 0, 2, "another size")
     assert [t.theirs for t in told.unused] == ["more"] and (told.taken, told.needed) == (10, 12)
     assert not told.unfit
+    asked = messages.decode_request(messages.encode(CompareWeights("7", NET, str(path))))
+    answered = messages.decode_reply(messages.encode(questions.answer(asked)))  # type: ignore[arg-type]
+    assert answered == replace(told, job="7"), "the window is told the same, over the pipe"
     with pytest.raises(WeightsError, match="not by 'luck'"):
         weights.load(compile_design(NET).root, path, by="luck")
 
@@ -128,6 +141,13 @@ def test_an_export_takes_what_the_recipe_names(state: dict[str, torch.Tensor], t
     path = tmp_path / "w.safetensors"
     save_file(called(state, second="y", third="z"), path)
     design = replace(NET, recipe=replace(NET.recipe, weights_by="order"))
+    told = replace(design.recipe, weights=str(path))
+    assert matched(told, str(path)).weights_by == "order" and matched(told, "other").weights_by == "name"
+    assert matched(told, "other", "shape").weights_by == "shape"
+    assert read_changes(told, ["weights=other"]).weights_by == "name"
+    assert read_changes(told, ["weights=other", "weights_by=shape"]).weights_by == "shape"
+    with pytest.raises(TrainingError, match=r"matched by name, shape or order, not by 'luck'"):
+        check_recipe(replace(told, weights_by="luck"))
     assert "taken, 4 of them guessed" in " ".join(export(design, "safetensors", None, tmp_path, path).lines)
 
 
@@ -208,6 +228,7 @@ def test_a_pickle_runs_nothing_and_its_sizes_are_held_to_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(weights.child, "run", in_this_process)
     torch.save({"a": torch.ones(3), "b": _Runs()}, "evil.pth")
     with pytest.raises(WeightsError, match=r"asks for Python's posix\.mkdir, which could run any code|nt\.mkdir"):
         read("evil.pth")

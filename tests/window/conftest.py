@@ -22,7 +22,7 @@ from tests.window.code_hands import DESIGN, Asked, answer, panel
 from tests.window.fake_engines import CARDS as FEW
 from tests.window.fake_engines import FakeEngines, small_design
 
-ENGINE = 60_000
+ENGINE = 120_000
 """Milliseconds for what an engine must first start for."""
 
 
@@ -69,25 +69,40 @@ def view(qtbot, document: Document) -> CanvasView:  # type: ignore[no-untyped-de
 
 
 @pytest.fixture
-def real_window(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
-    """The window with its real engines, warm; they end with it."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("NETLOOM_SETTINGS", str(tmp_path / "settings"))
+def real_window(qtbot: Patient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
+    """The window with its real engine, warm; it ends with it. A spare engine, which few tests need, takes as long again
+    to start: that is left to `let_a_spare_start`."""
+    yield from _with_an_engine(qtbot, tmp_path, monkeypatch)
+
+
+@pytest.fixture(scope="module")
+def one_window(
+    qapp: object, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MainWindow]:
+    """The same for all tests of a file that load a drawing of their own first and close what they open."""
+    with pytest.MonkeyPatch.context() as patch:
+        yield from _with_an_engine(Patient(request), tmp_path_factory.mktemp("window"), patch)
+
+
+def _with_an_engine(qtbot: Patient, folder: Path, patch: pytest.MonkeyPatch) -> Iterator[MainWindow]:
+    patch.chdir(folder)
+    patch.setenv("NETLOOM_SETTINGS", str(folder / "settings"))
     themes.load_fonts()
     made = MainWindow()
-    monkeypatch.setattr(made.files, "ask_save", lambda: "discard")
-    monkeypatch.setattr(made, "ask_stop_jobs", lambda: True)
+    made.engines._spare_timer.blockSignals(True)
+    patch.setattr(made.files, "ask_save", lambda: "discard")
+    patch.setattr(made, "ask_stop_jobs", lambda: True)
     made.resize(1440, 900)
     made.show()
     made.activateWindow()
     qtbot.waitExposed(made)
     made.start()
-    qtbot.waitUntil(lambda: bool(made.engines.is_ready and made.engines.last_devices), timeout=ENGINE)
+    qtbot.waitUntil(lambda: bool(made.engines.is_ready and made.engines.last_devices))
     yield made
     pids = made.engines.pids
     made.close()
     made.deleteLater()
-    qtbot.waitUntil(lambda: not any(map(lives, pids)), timeout=15_000)
+    qtbot.waitUntil(lambda: not any(map(lives, pids)))
 
 
 @pytest.fixture
@@ -102,6 +117,12 @@ def made(qtbot: Any) -> Iterator[tuple[Document, FakeEngines, TrainingPanel]]:
     panel.resize(1200, 260)
     panel.show()
     yield document, engines, panel
+
+
+def let_a_spare_start(window: MainWindow) -> None:
+    """As it does by itself outside of tests."""
+    window.engines._spare_timer.blockSignals(False)
+    window.engines._spare_timer.start()
 
 
 @pytest.fixture(scope="session")

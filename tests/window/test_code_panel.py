@@ -93,6 +93,16 @@ def test_the_text_follows_what_is_drawn_and_keeps_its_place(
     assert view.firstVisibleBlock().text() == top and view.textCursor().position() == cursor
     stale.finished.emit(code_of(DESIGN))
     assert view.text == code.text, "a stale answer is dropped"
+    count += 1
+    document.edit("Set", lambda d: set_channels(d, 40))
+    qtbot.waitUntil(lambda: len(asked.codes()) == count + 1)
+    document.edit("Set", lambda d: set_channels(d, 48))
+    qtbot.wait(350)
+    assert len(asked.codes()) == count + 1, "no second question while an answer is due"
+    asked.codes()[-1].finished.emit(code_of(DESIGN))
+    assert len(asked.codes()) == count + 2 and "out_channels=24" in view.text
+    assert "out_channels=48" in answer(window, asked, qtbot).text
+    count += 1
     window.bottom.show_tab("Problems")
     document.edit("Set", lambda d: edits.set_setting(d, "", "conv", "out_channels", 32, document.catalogue))
     qtbot.wait(350)
@@ -112,6 +122,10 @@ def test_a_design_with_errors_shows_the_last_good_code_dimmed(
     asked.codes()[-1].failed.emit("conv: `x` is 32 high, but kernel_size is 99.")
     assert code.view.text == before and code.view.is_dim
     assert "before the last edits" in code.notice.text and "kernel_size is 99" in code.notice.text
+    count = len(asked.codes())
+    QTest.mouseClick(code.notice.button("Try again"), LEFT)
+    qtbot.waitUntil(lambda: len(asked.codes()) == count + 1)
+    asked.codes()[-1].failed.emit("conv: `x` is 32 high, but kernel_size is 99.")
     document.undo_stack.undo()
     assert not code.view.is_dim and code.said.isHidden()
     window.document.new()
@@ -157,6 +171,10 @@ def test_it_stands_beside_the_canvas_and_goes_back(code_window: MainWindow) -> N
     window.bottom.show_tab("Code")
     QTest.mouseClick(tab._away.button("Put it back here"), LEFT)
     assert not tab.beside and code.isVisible() and code.parentWidget() is tab
+    window.actions_["code beside"].trigger()
+    assert tab.beside
+    window.actions_["code beside"].trigger()
+    assert not tab.beside and window.settings.value("window/code_beside") == "false"
 
 
 def test_both_themes_colour_the_lines(code_window: MainWindow) -> None:

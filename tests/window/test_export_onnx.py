@@ -9,17 +9,18 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QObject, QPoint, Qt, Signal
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QFileDialog, QLabel
 
 from app.design.usual import usual_loss
 from app.design.values import DataStep, Design, Recipe, Settings
-from app.messages import Analysis, Exported, Trained
+from app.messages import Analysis, Export, Exported, Failed, Ready, Trained, decode_reply, encode
 from app.messages.onnx import Certificate, Compared, Diverged, OnnxOptions
 from app.messages.reports import NodeReport, Problem
 from app.window.document import Document
 from app.window.export_dialog import ExportDialog
+from app.window.jobs import Job
 from app.window.main_window import MainWindow
 from app.window.runs import Runs
 from app.window.theme import theme
@@ -271,6 +272,11 @@ def test_what_stands_in_the_way_is_said_before_one_presses(make: Maker) -> None:
     analysed(replace(said, severity="warning", code="export-exempt", message="linear: it does not export: it is odd"))
     assert dialog.export_button.isEnabled()
     assert dialog.standing.text == "The export may fail. linear: it does not export: it is odd."
+    analysed(replace(said, severity="warning", code="export-batch", message="linear: its code bakes the batch in"))
+    assert dialog.standing.text.startswith("The export may fail. linear: its code bakes")
+    made.tick("any_batch")
+    assert not dialog.standing.isVisible(), "where one sample at a time is wanted, that is no matter"
+    made.tick("any_batch")
     QTest.mouseClick(dialog.standing.button("Show problems"), LEFT)
     assert shown == [True] and not dialog.isVisible()
 
@@ -283,3 +289,24 @@ def test_images_of_any_size_are_looked_into_once_they_are_wanted(make: Maker) ->
     made.tick("any_batch")
     made.tick("any_size")
     assert wanted == [True, True, False]
+
+
+class Pipe(QObject):
+    """An engine process of which a test writes the replies."""
+
+    message = Signal(object)
+    ended = Signal(str)
+    ready = Ready("", "")
+
+    def send(self, request: Any) -> None:
+        self.asked = request
+
+
+def test_a_certificate_crosses_with_the_failure_and_is_told_first(qapp: object) -> None:
+    pipe = Pipe()
+    job = Job(Export("j", small_design()), pipe)  # type: ignore[arg-type]
+    told: list[object] = []
+    job.certified.connect(told.append)
+    job.failed.connect(told.append)
+    pipe.message.emit(decode_reply(encode(Failed("It differs.", "j", certificate=certificate(passed=False)))))
+    assert told == [certificate(passed=False), "It differs."] and not job.alive

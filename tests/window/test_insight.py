@@ -30,10 +30,10 @@ pytestmark = pytest.mark.xdist_group("insight")
 
 
 @pytest.fixture
-def window(qtbot: Any, real_window: MainWindow) -> Iterator[MainWindow]:
-    real_window.document.load(DESIGN, None)
-    qtbot.waitUntil(lambda: checked(real_window), timeout=ENGINE)
-    yield real_window
+def window(qtbot: Any, one_window: MainWindow) -> Iterator[MainWindow]:
+    one_window.document.load(DESIGN, None)
+    qtbot.waitUntil(lambda: checked(one_window), timeout=ENGINE)
+    yield one_window
     Fold._open.clear()
 
 

@@ -14,6 +14,7 @@ from PySide6.QtTest import QTest
 from app.window.layer_rows import COLUMNS
 from app.window.layers import LayersPanel
 from app.window.main_window import MainWindow
+from app.window.theme import theme
 from tests.drawing import OUTPUT, chain, node
 from tests.window.conftest import ENGINE
 
@@ -29,8 +30,8 @@ pytestmark = pytest.mark.xdist_group("insight")
 
 
 @pytest.fixture
-def panel(qtbot: Any, real_window: MainWindow) -> Iterator[LayersPanel]:
-    window = real_window
+def panel(qtbot: Any, one_window: MainWindow) -> Iterator[LayersPanel]:
+    window = one_window
     window.document.load(DESIGN, None)
     window.bottom.set_folded(False)
     window.bottom.show_tab("Layers")
@@ -38,6 +39,9 @@ def panel(qtbot: Any, real_window: MainWindow) -> Iterator[LayersPanel]:
     (panel,) = window.findChildren(LayersPanel)
     qtbot.waitUntil(lambda: len(panel.model.rows) == 6 and bool(cell(panel, 1, "Sees")), timeout=ENGINE)
     yield panel
+    panel.last.setChecked(False)
+    panel.table.clearSelection()
+    panel.show_column(AT["Buffers"], False)
 
 
 def cell(panel: LayersPanel, row: int, column: str, parent: QModelIndex = QModelIndex()) -> str:  # noqa: B008
@@ -51,6 +55,8 @@ def column(panel: LayersPanel, name: str, parent: QModelIndex = QModelIndex()) -
 def test_rows_say_what_a_layer_sees_and_open_down_to_modules(qtbot: Any, panel: LayersPanel) -> None:
     assert column(panel, "Sees") == ["1 × 1", "7 × 7", "19 × 19", "whole", "whole", ""]
     assert column(panel, "Stride")[:3] == ["1", "2", "4"]
+    theme.changed.emit()
+    assert column(panel, "Sees")[1] == "7 × 7" and not panel._questions.waiting, "new rows, but nothing new to ask"
     counts = [int(text.replace(",", "")) for text in column(panel, "Connections") if text]
     assert len(counts) == 3 and f"{sum(counts):,}" == str(panel.totals.index(0, AT["Connections"]).data())
     assert str(panel.totals.index(0, AT["Block"]).data()) == "3 weighted, 5 wires"

@@ -15,7 +15,7 @@ from app.design import edits
 from app.window.canvas import menus
 from app.window.main_window import MainWindow
 from tests.readable import crossed
-from tests.window.conftest import ENGINE
+from tests.window.conftest import ENGINE, let_a_spare_start
 
 OPEN_UP = (Qt.Key.Key_E, Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier)
 
@@ -115,6 +115,7 @@ def test_the_context_menu_says_what_opens_and_what_does_not(resnet: MainWindow, 
 def test_an_engine_that_dies_over_it_costs_nothing(resnet: MainWindow, qtbot: Any) -> None:
     drawn, said = resnet.document.design, []
     resnet.document.refused.connect(said.append)
+    let_a_spare_start(resnet)
     qtbot.waitUntil(lambda: resnet.engines.spare_ready, timeout=ENGINE)
     click(resnet, "backbone")
     os.kill(resnet.engines.analysis_pid, signal.SIGSTOP)  # so that it cannot answer before it dies

@@ -23,7 +23,7 @@ from app.window.own_dialog import OwnDialog
 from app.window.runs import FINISHED
 from tests.drawing import OUTPUT, node
 from tests.engine.test_code import with_code
-from tests.window.conftest import ENGINE
+from tests.window.conftest import ENGINE, let_a_spare_start
 
 LEFT = Qt.MouseButton.LeftButton
 CTRL = Qt.KeyboardModifier.ControlModifier
@@ -193,6 +193,7 @@ def test_a_folder_of_modules_becomes_blocks_and_is_loaded_anew_when_it_is_saved(
 def test_every_engine_gets_what_was_allowed(real_window: MainWindow, qtbot: Any, tmp_path: Path) -> None:
     """A run has an engine of its own, and so has an export."""
     window, folder, path = real_window, tmp_path / "mine", tmp_path / "it.netloom"
+    let_a_spare_start(window)
     folder.mkdir()
     (folder / "twice.py").write_text(
         "from torch import nn\n\n\nclass Twice(nn.Module):\n    def forward(self, x):\n        return 2 * x\n"
@@ -232,7 +233,7 @@ def test_a_file_that_ends_or_hangs_the_engine_costs_the_engine_alone(
     (trouble,) = window.document.troubles
     assert trouble.message.startswith("`kills.py`: the engine ended with code 3 while it was loaded"), trouble
 
-    window.engines._loader._watchdog.setInterval(1500)
+    window.engines._loader._watchdog.setInterval(4000)  # not the 10 s that it has
     (folder / "kills.py").write_text("import time\ntime.sleep(600)\n")
     qtbot.waitUntil(
         lambda: any("`kills.py`: it was not loaded within" in p.message for p in window.document.troubles),

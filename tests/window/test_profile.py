@@ -76,7 +76,6 @@ def test_from_the_menu_to_the_figures_and_back(qtbot: Any, real_window: MainWind
         heat = view.scene_.nodes[id].face.heat
         return heat.text if heat is not None else ""
 
-    window.engines._spare_timer.stop()  # one engine fewer starts: that for measuring is started anyway
     document.load(DESIGN, None)
     qtbot.waitUntil(checked, timeout=ENGINE)
     QTest.keyClick(window, Qt.Key.Key_T, Qt.KeyboardModifier.ControlModifier)

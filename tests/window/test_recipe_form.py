@@ -121,7 +121,7 @@ NEW = {
 def test_every_field_of_the_recipe_is_edited_and_undone(made: Any) -> None:
     document, _, panel = made
     form = panel.form
-    elsewhere = {"data", "validation_share", "test_share", "skip_bad_samples", "weights", "augment"}
+    elsewhere = {"data", "validation_share", "test_share", "skip_bad_samples", "weights", "weights_by", "augment"}
     assert set(NEW) | elsewhere | {"optimizer", "schedule", "nodes"} == set(Recipe.__struct_fields__), "all are there"
     for name, (value, needs) in NEW.items():
         if needs:

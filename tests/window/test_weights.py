@@ -19,6 +19,7 @@ from app.window import theme as themes
 from app.window.document import Document
 from app.window.main_window import MainWindow
 from app.window.weights_dialog import WeightsDialog
+from app.window.weights_row import WeightsRow
 from app.window.weights_tree import BY, COUNT, HERE, NAME, THERE
 from tests.window.canvas_hands import CARDS, CHAIN
 from tests.window.fake_engines import FakeEngines
@@ -142,12 +143,26 @@ def test_what_fits_becomes_the_recipes_with_undo(qtbot: Any, made: Any) -> None:
 def test_what_cannot_be_taken_says_why(qtbot: Any, made: Any) -> None:
     _document, engines, dialog = made
     choose(qtbot, engines, dialog, unfit="they are of another network: they lack x")
-    assert dialog.why.text() == "They are of another network: they lack x." and not dialog.take.isEnabled()
+    assert dialog.why.text().startswith("They are of another network: they lack x. Match by single shapes too")
+    assert not dialog.take.isEnabled()
     dialog.path.selectAll()
     QTest.keyClicks(dialog.path, "/w/evil.pth\r")
     qtbot.waitUntil(lambda: len(engines.started) == 2)
     engines.started[-1].failed.emit("/w/evil.pth asks for Python's os.system.")
     assert "os.system" in dialog.why.text() and not dialog.tree.rows and not dialog.take.isEnabled()
+
+
+def test_the_recipes_row_opens_it_on_its_file(qtbot: Any, document: Document) -> None:
+    document.load(replace(CHAIN, recipe=replace(CHAIN.recipe, weights="/w/r.pth", weights_by="order")), None)
+    engines = Engines()
+    row = WeightsRow(document, engines, print, lambda: (None, 0))
+    qtbot.addWidget(row)
+    row.show()
+    QTest.mouseClick(row.fits, LEFT)
+    (dialog,) = row.findChildren(WeightsDialog)
+    request = answer(qtbot, engines, 1)
+    assert (request.file, request.by, dialog.take.text()) == ("/w/r.pth", "order", "Taken")
+    dialog.close()
 
 
 def test_an_edit_asks_again(qtbot: Any, made: Any) -> None:

@@ -29,6 +29,10 @@ class Call(NamedTuple):
     repeat: ast.expr | None = None
     holder: str = ""
     """What holds the repetitions: `nn.Sequential`, `nn.ModuleList`."""
+    layer: str = ""
+    """The layer of torch whose constructor is called, by a class that inherits from it too."""
+    others: tuple[Call, ...] = ()
+    """Repetitions that are told something else, as those behind the first are of their sizes."""
 
 
 class CallError(ValueError):
@@ -41,11 +45,8 @@ def call_of(value: ast.expr, module: ModuleCode) -> Call:
         raise CallError("only modules can be read here: `self.NAME = CLASS(...)`")
     callee = _callee(value.func, module)
     if callee in _LISTS:
-        inner, count = _repeated(value)
-        made = call_of(inner, module)
-        if made.repeat is not None:
-            raise CallError("repetitions of repetitions cannot be read")
-        return made._replace(repeat=count, holder=callee)
+        return _repeated(value, callee, module)
+    layer = layer_of(callee, module)
     parameters = parameters_of(callee, module)
     arguments: dict[str, ast.expr] = {}
     names = list(parameters)
@@ -66,7 +67,8 @@ def call_of(value: ast.expr, module: ModuleCode) -> Call:
     missing = [name for name, given in whole.items() if given is None]
     if missing:
         raise CallError(f"{callee} needs `{missing[0]}`")
-    return Call(callee, {name: given for name, given in whole.items() if given is not None}, written, value.lineno)
+    told = {name: given for name, given in whole.items() if given is not None}
+    return Call(callee, told, written, value.lineno, layer=layer)
 
 
 def _callee(func: ast.expr, module: ModuleCode) -> str:
@@ -90,29 +92,61 @@ def parameters_of(callee: str, module: ModuleCode) -> dict[str, ast.expr | None]
     code = module.classes.get(callee)
     if code is None:
         raise CallError(f"there is no class `{callee}` here, and no block of that name")
+    if not code.constructed and (layer := layer_of(callee, module)):
+        return torch_layers.parameters(layer) or {}
     return {name: code.defaults.get(name) for name in code.parameters}
 
 
-def _repeated(value: ast.Call) -> tuple[ast.expr, ast.expr]:
-    """The module that is made again and again, and how often: `nn.Sequential(*[Block() for _ in range(3)])`."""
-    argument = value.args[0] if len(value.args) == 1 and not value.keywords else None
-    inner = argument.value if isinstance(argument, ast.Starred) else argument
-    match inner:
-        case ast.ListComp(elt=made, generators=[loop]) | ast.GeneratorExp(elt=made, generators=[loop]):
-            match loop:
-                case ast.comprehension(iter=ast.Call(func=ast.Name(id="range"), args=[count]), ifs=[]):
-                    return made, count
-    raise CallError("of a list of modules only equal ones in a row can be read: `[CLASS(...) for _ in range(N)]`")
+def layer_of(callee: str, module: ModuleCode) -> str:
+    """The layer of torch whose constructor a class has: it is that layer, or inherits it; "" where it has its own."""
+    if callee.startswith(NN):
+        return callee.removeprefix(NN)
+    code = module.classes.get(callee)
+    if code is None or code.constructed or len(code.node.bases) != 1:
+        return ""
+    base = ast.unparse(code.node.bases[0])
+    return base.removeprefix(NN) if torch_layers.parameters(base.removeprefix(NN)) is not None else ""
+
+
+def _repeated(value: ast.Call, holder: str, module: ModuleCode) -> Call:
+    """Modules of one class in a row: `nn.Sequential(*[Block() for _ in range(3)])`, or each written out."""
+    wrong = CallError("of a list of modules only those of one class can be read: `[CLASS(...) for _ in range(N)]`")
+    if value.keywords or not value.args:
+        raise wrong
+    parts: list[ast.expr] = []
+    for argument in value.args:
+        inner = argument.value if isinstance(argument, ast.Starred) else argument
+        parts += inner.elts if isinstance(inner, ast.List | ast.Tuple) else [inner]
+    calls: list[Call] = []
+    counts: list[ast.expr] = []
+    for part in parts:
+        part = part.value if isinstance(part, ast.Starred) else part
+        count: ast.expr = ast.Constant(1)
+        match part:
+            case ast.ListComp(elt=made, generators=[loop]) | ast.GeneratorExp(elt=made, generators=[loop]):
+                match loop:
+                    case ast.comprehension(iter=ast.Call(func=ast.Name(id="range"), args=[times]), ifs=[]):
+                        part, count = made, times
+                    case _:
+                        raise wrong
+        calls.append(call_of(part, module))
+        counts.append(count)
+    if any(call.callee != calls[0].callee or call.repeat is not None for call in calls):
+        raise wrong
+    repeat = counts[0]
+    if len(counts) > 1:
+        numbers = [_constant(count) for count in counts]
+        repeat = ast.Constant(sum(n for n in numbers if isinstance(n, int)))
+    others = {ast.dump(call_node): call for call, call_node in zip(calls[1:], parts[1:], strict=True)}
+    return calls[0]._replace(repeat=repeat, holder=holder, others=tuple(others.values()))
 
 
 # arguments as settings ------------------------------------------------------------------------------------------------
 
 
-def setting_for(callee: str, parameter: str, settings: Mapping[str, Setting]) -> Setting | None:
-    """The setting that an argument is; None where it is none."""
-    if callee.startswith(NN):
-        parameter = torch_layers.SETTINGS.get((callee.removeprefix(NN), parameter), parameter)
-    return settings.get(parameter)
+def setting_for(layer: str, parameter: str, settings: Mapping[str, Setting]) -> Setting | None:
+    """The setting that an argument of a class is, where that is a `layer` of torch; None where it is none."""
+    return settings.get(torch_layers.SETTINGS.get((layer, parameter), parameter))
 
 
 def value_of(node: ast.expr, names: Collection[str] = ()) -> SettingValue:
@@ -170,6 +204,6 @@ def _worked(one: float, op: ast.operator, other: float) -> float:
     raise CallError("only sums, differences, products and quotients of numbers can be read")
 
 
-def is_size(callee: str, parameter: str, reads: Collection[str]) -> bool:
+def is_size(layer: str, parameter: str, reads: Collection[str]) -> bool:
     """Whether an argument follows from what comes in over the wires."""
-    return parameter in reads or (callee.startswith(NN) and parameter in torch_layers.SIZES)
+    return parameter in reads or (bool(layer) and parameter in torch_layers.SIZES)

@@ -48,10 +48,11 @@ class Flow:
     """Of the `return`."""
 
 
-def flow_of(forward: ast.FunctionDef, several: Collection[str] = ()) -> Flow:
+def flow_of(forward: ast.FunctionDef, several: Collection[str] = (), names: Collection[str] = ()) -> Flow:
     """Follow the values through a forward. `several` are the attributes whose modules have several outputs, one of
-    which is picked by its place. Raises Unreadable at what is more than assignments and a return."""
-    return _Follower(forward, several).flow
+    which is picked by its place; `names` are what the module has besides. Raises Unreadable at what is more than
+    assignments and a return."""
+    return _Follower(forward, several, names).flow
 
 
 class _Module(str):
@@ -59,9 +60,9 @@ class _Module(str):
 
 
 class _Follower:
-    def __init__(self, forward: ast.FunctionDef, several: Collection[str]) -> None:
+    def __init__(self, forward: ast.FunctionDef, several: Collection[str], names: Collection[str]) -> None:
         self.flow = Flow()
-        self._many = several
+        self._many, self.names = several, names
         self._env: dict[str, Value | _Module] = {}
         arguments = [*forward.args.posonlyargs, *forward.args.args][1:]
         for argument in (*arguments, *forward.args.kwonlyargs):
@@ -234,6 +235,8 @@ class _Form:
                 return f"[{' '.join(_folded([self._of(part) for part in parts_]))}]"
             case ast.keyword(arg=name, value=value):
                 return f"{name}={self._of(value)}"
+            case ast.Name(id=name) if name in follower.names:
+                return name
             case ast.Name(id=name):
                 raise Unreadable(node.lineno, f"nothing is called `{name}` here")
             case ast.Attribute(value=value, attr=attr):

@@ -30,6 +30,8 @@ class Makes:
         self._drawn, self._code, self._old, self._new = drawn, code, old, new
         self._changes, self._design, self._catalogue = changes, design, catalogue
         self._known = known
+        group = design.group_by_name.get(drawn.where)
+        self._exposed = {setting.name for setting in group.settings} if group is not None else set()
         self.sizes: list[Trouble] = []
         """Sizes that were changed though they follow from the wires: fine where what feeds them was changed too."""
 
@@ -102,16 +104,20 @@ class Makes:
         if old.holder != new.holder or (old.repeat is None) != (new.repeat is None):
             self._trouble(after.line, f"{quoted(name)}: what repeats is drawn as a Group that repeats")
             return
-        if old.repeat is not None and new.repeat is not None and not same(old.repeat, new.repeat):
-            self._repeated(node, new.repeat, after.line)
+        if old.repeat is not None and new.repeat is not None:
+            if not same(old.repeat, new.repeat):
+                self._repeated(node, new.repeat, after.line)
+            known = [{**call.arguments} for call in (old, *old.others)]
+            if any(not _listed(call.arguments, known) for call in new.others):
+                self._trouble(after.line, f"{quoted(name)}: what repeats has one set of settings, on the canvas")
         for parameter in new.arguments:
             one, other = old.arguments.get(parameter), new.arguments[parameter]
             if not same(one, other):
-                self._argument(node, new.callee, parameter, one, other, after.line)
+                self._argument(node, new.layer, parameter, one, other, after.line)
 
     def _repeated(self, node: Node, count: ast.expr, line: int) -> None:
         try:
-            self._changes.repeats.append((node.id, value_of(count, self._drawn.code.parameters), line))
+            self._changes.repeats.append((node.id, value_of(count, self._exposed), line))
         except CallError as error:
             self._trouble(line, f"{node.name}: {error}")
 
@@ -119,15 +125,15 @@ class Makes:
         return {setting.name: setting for setting in settings_of(self._design, node, self._catalogue) or ()}
 
     def _argument(
-        self, node: Node, callee: str, parameter: str, before: ast.expr | None, after: ast.expr, line: int
+        self, node: Node, layer: str, parameter: str, before: ast.expr | None, after: ast.expr, line: int
     ) -> None:
         """An argument is another one: a setting is, or what cannot be set."""
-        setting = setting_for(callee, parameter, self._settings(node))
+        setting = setting_for(layer, parameter, self._settings(node))
         card = self._catalogue.get(node.block)
         if setting is None:
-            if callee.startswith(NN) and parameter in IDLE and isinstance(after, ast.Constant):
+            if layer and parameter in IDLE and isinstance(after, ast.Constant):
                 return
-            if is_size(callee, parameter, card.reads if card is not None else ()) or node.group:
+            if is_size(layer, parameter, card.reads if card is not None else ()) or node.group:
                 self.sizes.append(Trouble(
                     line, f"{node.name}: `{parameter}` follows from what feeds it: change that node, or the wire",
                 ))  # fmt: skip
@@ -136,7 +142,7 @@ class Makes:
             self._trouble(line, f"{node.name}: {block} has no setting for `{parameter}`")
             return
         try:
-            value = value_of(after, self._drawn.code.parameters)
+            value = value_of(after, self._exposed)
         except CallError as error:
             self._trouble(line, f"{node.name}: {parameter}: {error}")
             return
@@ -151,7 +157,7 @@ class Makes:
         """Whether what stood there is the setting's value, and not something that follows from it."""
         drawn = node.settings.get(setting.name, setting.default)
         try:
-            written = value_of(before, self._drawn.code.parameters)
+            written = value_of(before, self._exposed)
         except CallError:
             return False
         if isinstance(drawn, Expression) or isinstance(written, Expression):
@@ -196,17 +202,17 @@ class Makes:
         settings = {key: value for key, value in built_in.items() if key in declared}
         card = self._catalogue.get(block)
         for parameter, given in call.arguments.items():
-            setting = setting_for(call.callee, parameter, declared)
+            setting = setting_for(call.layer, parameter, declared)
             written = parameter in call.written
             if setting is None:
                 reads = card.reads if card is not None else ()
-                idle = call.callee.startswith(NN) and parameter in IDLE and isinstance(given, ast.Constant)
-                if written and not idle and not is_size(call.callee, parameter, reads) and not group:
+                idle = call.layer and parameter in IDLE and isinstance(given, ast.Constant)
+                if written and not idle and not is_size(call.layer, parameter, reads) and not group:
                     title = card.title if card is not None else group
                     self._trouble(line, f"{name}: {title} has no setting for `{parameter}`")
                 continue
             try:
-                value = value_of(given, self._drawn.code.parameters)
+                value = value_of(given, self._exposed)
             except CallError as error:
                 self._trouble(line, f"{name}: {parameter}: {error}")
                 continue
@@ -214,7 +220,7 @@ class Makes:
                 if written:
                     self._trouble(line, f"{name}: {parameter} needs {setting.wanted()}")
                 elif parameter == "stride" and "kernel_size" in call.arguments:
-                    value = value_of(call.arguments["kernel_size"], self._drawn.code.parameters)
+                    value = value_of(call.arguments["kernel_size"], self._exposed)
                 if value is None:
                     continue
             if not isinstance(value, Expression):
@@ -256,6 +262,13 @@ class Makes:
         block, group, built_in = kind
         settings = self._arguments(call, block, group, built_in, made.name, made.line)
         self._changes.added[made.name] = New(made.name, block, group, settings, line=made.line)
+
+
+def _listed(arguments: dict[str, ast.expr], known: list[dict[str, ast.expr]]) -> bool:
+    return any(
+        arguments.keys() == other.keys() and all(same(arguments[name], other[name]) for name in arguments)
+        for other in known
+    )
 
 
 def _class_name(value: ast.expr) -> str:

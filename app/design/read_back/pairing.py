@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from app.design.ports import Catalogue, ports
@@ -68,7 +68,7 @@ def drawn_classes(
             continue
         mine = {id: frozenset(known) for (o, w, id), known in lines.items() if o == owner and w == where}
         found[owner] = Drawn(module.classes[owner], where, graph, mine)
-        _follow(found[owner], design, catalogue)
+        _follow(found[owner], module.names, design, catalogue)
     return found
 
 
@@ -77,11 +77,11 @@ def _fits(code: ClassCode, graph: Graph) -> bool:
     return all(name in graph.by_name for name in code.made) and code.forward is not None
 
 
-def _follow(drawn: Drawn, design: Design, catalogue: Catalogue) -> None:
+def _follow(drawn: Drawn, names: Collection[str], design: Design, catalogue: Catalogue) -> None:
     """Find out which step of the forward is which node, and which argument feeds which port."""
     assert drawn.code.forward is not None
     try:
-        flow = drawn.flow = flow_of(drawn.code.forward, several(drawn, design, catalogue))
+        flow = drawn.flow = flow_of(drawn.code.forward, several(drawn, design, catalogue), names)
     except Unreadable:
         return
     graph = drawn.graph

@@ -7,6 +7,7 @@ import copy
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 MAX_BYTES = 2_000_000
@@ -44,6 +45,8 @@ class ClassCode:
 
     name: str
     node: ast.ClassDef
+    constructed: bool = False
+    """Whether it has a constructor of its own."""
     parameters: tuple[str, ...] = ()
     """Of its constructor, without `self`."""
     defaults: dict[str, ast.expr] = field(default_factory=dict)
@@ -65,11 +68,18 @@ class ModuleCode:
 
     classes: dict[str, ClassCode] = field(default_factory=dict)
     others: dict[str, ast.stmt] = field(default_factory=dict)
-    order: list[str] = field(default_factory=list)
+    imports: set[str] = field(default_factory=set)
+    """The names that it takes from elsewhere."""
+
+    @property
+    def names(self) -> set[str]:
+        """All that a function in it may call by name."""
+        return {*self.classes, *self.others, *self.imports}
 
 
+@lru_cache(maxsize=4)
 def parse(text: str) -> ModuleCode:
-    """Read a text. Raises Unreadable."""
+    """Read a text; what it gives is kept, and not to be changed. Raises Unreadable."""
     if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise Unreadable(1, f"the code has more than {MAX_BYTES:,} bytes: it is too long to be read back")
     try:
@@ -92,8 +102,8 @@ def parse(text: str) -> ModuleCode:
 
 def _definition(node: ast.stmt, found: ModuleCode) -> None:
     match node:
-        case ast.Import() | ast.ImportFrom():
-            return
+        case ast.Import(names=names) | ast.ImportFrom(names=names):
+            found.imports |= {(name.asname or name.name).partition(".")[0] for name in names}
         case ast.Expr(value=ast.Constant()):
             return
         case ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
@@ -102,7 +112,6 @@ def _definition(node: ast.stmt, found: ModuleCode) -> None:
             if name in found.classes:
                 raise Unreadable(node.lineno, f"there are two classes `{name}`: take one away, or call it otherwise")
             found.classes[name] = _class(node)
-            found.order.append(name)
         case ast.FunctionDef(name=name):
             found.others[name] = node
         case ast.Assign(targets=[ast.Name(id=name)]) | ast.AnnAssign(target=ast.Name(id=name)):
@@ -130,6 +139,7 @@ def _class(node: ast.ClassDef) -> ClassCode:
 
 def _constructor(node: ast.FunctionDef, code: ClassCode) -> None:
     arguments = [*node.args.posonlyargs, *node.args.args][1:]
+    code.constructed = True
     code.parameters = tuple(a.arg for a in (*arguments, *node.args.kwonlyargs))
     plain = list(node.args.defaults)
     code.defaults = {a.arg: d for a, d in zip(reversed(arguments), reversed(plain), strict=False)}

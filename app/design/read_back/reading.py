@@ -64,8 +64,9 @@ def read_back(
     guessed = [each[min(way, len(each) - 1)] for each in guesses]
     made: dict[str, list[tuple[str, Changes]]] = {}
     gone: list[tuple[str, str]] = []
+    renamed = _renamed(old, new, drawn)
     for name, each in drawn.items():
-        code = new.classes.get(name)
+        code = new.classes.get(renamed.get(name, name))
         if code is None:
             gone.append((name, each.where))
             continue
@@ -99,6 +100,13 @@ def read_back(
     return ReadBack(result, tuple(unique)[:MOST_TROUBLES], tuple(guessed), ways)
 
 
+def _renamed(old: ModuleCode, new: ModuleCode, drawn: Mapping[str, Drawn]) -> dict[str, str]:
+    """What the class of the whole drawing is called now: that is no edit of it."""
+    gone = [name for name, each in drawn.items() if name not in new.classes and not each.where]
+    fresh = [name for name in new.classes if name not in old.classes]
+    return {gone[0]: fresh[0]} if len(gone) == len(fresh) == 1 else {}
+
+
 def _class(
     drawn: Drawn, code: ClassCode, old: ModuleCode, new: ModuleCode, changes: Changes, design: Design,
     catalogue: Catalogue, known: Collection[Drawn],
@@ -124,7 +132,7 @@ def _class(
     if code.forward is None:
         troubles.append(Trouble(code.line, f"{quoted(code.name)} has no `forward`: it says how the nodes are wired"))
     else:
-        wiring = Wiring(drawn, code, makes, changes, design, catalogue)
+        wiring = Wiring(drawn, code, makes, changes, design, catalogue, new.names)
         wiring.read()
         troubles += wiring.troubles
     if changes.empty and not troubles:  # nothing else explains them

@@ -17,6 +17,9 @@ _MAX = "kernel_size, stride=None, padding=0, dilation=1, return_indices=False, c
 _AVERAGE = "kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True"
 _NORM = "num_features, eps=1e-05, momentum=0.1, affine=True, track_running_stats=True, bias=True"
 _INSTANCE = "num_features, eps=1e-05, momentum=0.1, affine=False, track_running_stats=False, bias=True"
+_RECURRENT = (
+    "input_size, hidden_size, num_layers=1, bias=True, batch_first=False, dropout=0.0, bidirectional=False"
+)
 _PLAIN = "inplace=False"
 SIGNATURES = {
     "Conv1d": _CONV, "Conv2d": _CONV, "Conv3d": _CONV,
@@ -44,6 +47,7 @@ SIGNATURES = {
                  "scale_grad_by_freq=False, sparse=False",
     "Flatten": "start_dim=1, end_dim=-1", "PixelShuffle": "upscale_factor", "PixelUnshuffle": "downscale_factor",
     "ChannelShuffle": "groups", "CosineSimilarity": "dim=1, eps=1e-08",
+    "LSTM": _RECURRENT, "GRU": _RECURRENT, "RNN": _RECURRENT,
     "GRUCell": "input_size, hidden_size, bias=True", "LSTMCell": "input_size, hidden_size, bias=True",
     "RNNCell": "input_size, hidden_size, bias=True, nonlinearity='tanh'",
 }  # fmt: skip
@@ -55,13 +59,15 @@ SETTINGS = {
     ("RMSNorm", "elementwise_affine"): "affine", ("LPPool2d", "norm_type"): "power",
     ("LocalResponseNorm", "size"): "neighbours", ("Hardtanh", "min_val"): "lowest", ("Hardtanh", "max_val"): "highest",
     ("Embedding", "num_embeddings"): "vocabulary", ("Embedding", "embedding_dim"): "features",
-    ("PReLU", "init"): "initial", ("RNNCell", "nonlinearity"): "bend", ("RNNCell", "hidden_size"): "hidden",
+    ("LSTM", "hidden_size"): "hidden", ("LSTM", "num_layers"): "layers", ("GRU", "hidden_size"): "hidden",
+    ("GRU", "num_layers"): "layers", ("RNN", "hidden_size"): "hidden", ("RNN", "num_layers"): "layers",
+    ("PReLU", "init"): "initial", ("RNNCell", "nonlinearity"): "bend",
 }  # fmt: skip
 """Settings that the block calls otherwise than torch."""
 
 SIZES = frozenset(
     {"in_channels", "in_features", "in1_features", "in2_features", "num_features", "num_channels", "normalized_shape",
-     "input_size", "num_parameters"}
+     "input_size", "num_parameters", "hidden_size"}
 )  # fmt: skip
 """What follows from the tensor that comes in."""
 

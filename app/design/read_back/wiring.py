@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 
 from app.design.edits import _snake, settings_of
 from app.design.names import NamingError, check_name, free_name, quoted
@@ -20,12 +21,14 @@ class Wiring:
     """Compares the forward of a class that stands for a graph with the one that it had."""
 
     def __init__(
-        self, drawn: Drawn, code: ClassCode, makes: Makes, changes: Changes, design: Design, catalogue: Catalogue
-    ) -> None:
+        self, drawn: Drawn, code: ClassCode, makes: Makes, changes: Changes, design: Design, catalogue: Catalogue,
+        names: Collection[str],
+    ) -> None:  # fmt: skip
         self.troubles: list[Trouble] = []
         self._drawn, self._code, self._makes, self._changes = drawn, code, makes, changes
         self._design, self._catalogue = design, catalogue
         self._flow = Flow()
+        self._names = names
         self._ids: dict[int, str] = {}
         """Of the steps now: the node's id, or the name of a new one."""
         self._before: dict[str, int] = {}
@@ -39,7 +42,7 @@ class Wiring:
         if same(before.code.forward, self._code.forward) and not made:
             return
         try:
-            self._flow = flow_of(self._code.forward, self._several())
+            self._flow = flow_of(self._code.forward, self._several(), self._names)
         except Unreadable as error:
             self.troubles.append(error.trouble)
             return

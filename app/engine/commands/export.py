@@ -18,6 +18,7 @@ from app.engine.commands.onnx_options import Bar, onnx_options
 from app.engine.commands.train import checked
 from app.engine.compile import shared_analyser
 from app.engine.export import SUFFIXES, ExportError, ExportReport, Wishes, export
+from app.engine.matching import matched
 from app.engine.runs import Run, load_run
 from app.exits import FINE, INVALID, CallError
 from app.messages.onnx import Certificate
@@ -44,8 +45,8 @@ def run(arguments: argparse.Namespace) -> int:
             return _done(arguments, target, *_drawn(arguments, design, analyser, target, suffix, look))
         loaded = load_run(Path(arguments.run)) if arguments.run else None
         weights = Path(arguments.weights) if arguments.weights else None
-        if arguments.match:
-            design = replace(design, recipe=replace(design.recipe, weights_by=arguments.match))
+        if arguments.weights:
+            design = replace(design, recipe=matched(design.recipe, arguments.weights, arguments.match or ""))
         with Bar() as bar:
             wishes = Wishes(target.name, name, arguments.variant or "", options, bar.show, arguments.partly)
             report = _certified(arguments, design, loaded, target.parent, weights, wishes)

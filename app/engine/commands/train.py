@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from msgspec.structs import replace
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
@@ -18,6 +17,7 @@ from app.design.values import Design, Recipe
 from app.engine.commands.common import console, prepared, print_json, print_problems, recipe_from, user_errors
 from app.engine.compile import shared_analyser
 from app.engine.launch import is_first
+from app.engine.matching import matched
 from app.engine.train import train
 from app.exits import FINE, INVALID, STOPPED, CallError
 from app.messages.watch import Trouble, Watched
@@ -31,8 +31,8 @@ def run(arguments: argparse.Namespace) -> int:
     analyser = shared_analyser()
     design = prepared(arguments, arguments.design, analyser.cards)
     recipe = recipe_from(design, arguments)
-    if arguments.match:
-        recipe = replace(recipe, weights_by=arguments.match)
+    if arguments.weights or arguments.match:
+        recipe = matched(recipe, arguments.weights or recipe.weights, arguments.match or "")
     if not checked(design):
         return INVALID
     if arguments.find_rate:

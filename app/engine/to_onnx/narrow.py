@@ -19,7 +19,7 @@ BY_WEIGHTS = ("Conv", "MatMul", "Gemm", "Gather")
 """What `int8` quantises: operators that have weights, tables of embeddings among them."""
 THROUGHOUT = (
     "Conv", "ConvTranspose", "Gemm", "MatMul", "Add", "Relu", "Clip", "MaxPool", "AveragePool", "GlobalAveragePool",
-    "Concat",
+    "Concat", "Gather",
 )  # fmt: skip
 """What `int8-static` quantises."""
 
@@ -81,6 +81,11 @@ def _half(model: Any, excluded: Sequence[str]) -> Any:
     from onnxruntime.transformers.onnx_model import OnnxModel
 
     made = convert_float_to_float16(model, keep_io_types=True, node_block_list=list(excluded))
+    given: set[str] = set()
+    for node in list(made.graph.node):
+        if node.op_type == "Cast" and node.output[0] in given:  # each reader of a value gets a cast of the same name
+            made.graph.node.remove(node)
+        given.update(node.output)
     OnnxModel(made).topological_sort()  # it puts the casts of inputs last
     return made
 

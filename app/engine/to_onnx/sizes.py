@@ -84,9 +84,7 @@ def _fixed_by(here: Walk, there: Walk, inputs: Sequence[InputSpec]) -> str:
         other = there.steps.get(id)
         if id not in needed or step.call.block in ("Input", "Target"):
             continue
-        if step.measured is None or step.measured.refusal is not None:
-            continue
-        if other is None or other.measured is None:
+        if step.measured is None or step.measured.refusal is not None or other is None or other.measured is None:
             continue
         title = step.card.title if step.card is not None else step.call.block
         who = f"`{step.call.name}` ({title})"
