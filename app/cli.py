@@ -14,7 +14,8 @@ import app
 from app.exits import FINE, STOPPED, WRONG, CallError
 
 FORMATS = (
-    "onnx", "program", "python", "safetensors", "svg", "pdf", "png", "csv", "markdown", "latex", "mermaid", "dot",
+    "onnx", "program", "python", "script", "safetensors", "svg", "pdf", "png", "csv", "markdown", "latex", "mermaid",
+    "dot",
 )  # fmt: skip
 MEASURES = ("parameters", "macs", "activations", "field")
 

@@ -19,6 +19,7 @@ from app.engine.to_onnx import ExportError, Report, export_onnx
 from app.engine.to_onnx.given import gather
 from app.engine.to_onnx.write import Notify
 from app.engine.to_python import generate
+from app.engine.to_script import write_script
 from app.engine.weights import load as load_file
 from app.messages.onnx import Certificate, OnnxOptions
 
@@ -184,15 +185,25 @@ def _python(job: Job) -> Report:
     return Report(job.file.stat().st_size, lines)
 
 
+def _script(job: Job) -> Report:
+    made = write_script(job.design, job.wishes.variant or job.wishes.name or job.design.about.title or "Network")
+    try:
+        job.file.write_text(made.text, encoding="utf-8")
+    except OSError as error:
+        raise ExportError(f"{job.file} cannot be written: {error.strerror or error}.") from None
+    return Report(job.file.stat().st_size, made.remarks or ("It does all that the recipe says.",))
+
+
 FORMATS: dict[str, Format] = {
     "onnx": Format("model.onnx", _onnx),
     "safetensors": Format("model.safetensors", _safetensors),
     "program": Format("model.pt2", _program),
     "python": Format("model.py", _python),
+    "script": Format("train.py", _script),
     "csv": Format("layers.csv", _text(tables.as_csv)),
     "markdown": Format("layers.md", _text(tables.as_markdown)),
     "latex": Format("layers.tex", _text(tables.as_latex)),
     "mermaid": Format("design.mmd", _text(tables.as_mermaid)),
     "dot": Format("design.dot", _text(tables.as_dot)),
 }
-SUFFIXES: dict[str, str] = {to: Path(form.name).suffix for to, form in FORMATS.items()}
+SUFFIXES: dict[str, str] = {to: Path(form.name).suffix for to, form in FORMATS.items()} | {"script": "_train.py"}

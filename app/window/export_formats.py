@@ -32,6 +32,9 @@ FORMATS = (
     Format("python", "Python module", "file-code", ".py",
            "The network as a class that you might have written: it needs torch alone, and weights exported from here "
            "load into it."),
+    Format("script", "Training script", "play", ".py",
+           "The network, its data and its recipe in plain PyTorch: it trains by itself, and says what of the recipe it "
+           "leaves out."),
     Format("png", "Picture (PNG)", "image", ".png", "The drawing as it looks on the canvas, in pixels.", "picture",
            whole=False),
     Format("svg", "Vector picture (SVG)", "spline", ".svg",

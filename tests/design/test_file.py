@@ -154,10 +154,10 @@ def test_bad_files_are_refused_in_one_sentence(name: str, tmp_path: Path) -> Non
     data, sentence = BAD[name]
     path = tmp_path / "bad.netloom"
     path.write_bytes(data)
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(FileError) as caught:
         file.load(path, CATALOGUE)
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10
     message = str(caught.value)
     assert message.startswith(str(path)), "it names the file"
     assert sentence in message
@@ -216,9 +216,9 @@ def test_a_node_with_many_wires_is_checked_fast() -> None:
     names = [letter(i) for i in range(900)]
     nodes = (Node("add", block="Add"), *(Node(f"n{i}", block="Conv") for i in range(900)))
     wires = tuple(Wire(End(f"n{i}", "out"), End("add", name)) for i, name in enumerate(names))
-    began = time.perf_counter()
+    began = time.process_time()
     file.check(Design(nodes=nodes, wires=wires), CATALOGUE)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 def test_saving_replaces_the_file_whole(tmp_path: Path) -> None:

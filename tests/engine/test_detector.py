@@ -14,6 +14,7 @@ from app.design.build import chain, node, wire
 from app.design.values import Design
 from app.engine.compile import compile_design, shared_analyser
 from app.engine.to_onnx import export_onnx
+from tests.second_runtime import agrees
 
 
 def detector() -> Design:
@@ -70,3 +71,4 @@ def test_a_detector_runs_and_exports_with_the_same_boxes(tmp_path: Path) -> None
     names = [value.name for value in model.graph.output]
     assert names == ["found/boxes", "found/scores", "found/classes", "found/count"]
     assert "NonMaxSuppression" in {part.op_type for part in model.graph.node}
+    agrees(tmp_path / "detector.onnx", network.module, samples[0], samples[0][:1])

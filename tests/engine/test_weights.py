@@ -33,6 +33,7 @@ from app.engine.weights import WeightsError, read
 from app.engine.weights_table import compare_weights
 from app.messages.weights import CompareWeights
 from tests.drawing import IMAGE, OUTPUT, chain, node
+from tests.fuzzing.reading import in_this_process
 
 NET = chain(
     IMAGE, node("first", "Conv2d", out_channels=8), node("norm", "BatchNorm2d"),
@@ -75,11 +76,15 @@ def test_what_is_no_name_is_offered_and_taken_only_when_asked(state: dict[str, t
     assert ways(fit(state, fewer, "order"))["second.weight"] == ("", "missing", False), "which of two would be a guess"
 
 
-def test_a_torch_file_keeps_its_order_and_older_ones_are_read(state: dict[str, torch.Tensor], tmp_path: Path) -> None:
+def test_a_torch_file_keeps_its_order_and_older_ones_are_read(
+    state: dict[str, torch.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     backwards = called(state, second="z", third="y")  # by name they would change places
     for older in (False, True):
         path = tmp_path / f"{older}.pth"
         torch.save(backwards, path, _use_new_zipfile_serialization=not older)
+        if older:  # one process of its own is enough: it must first import torch
+            monkeypatch.setattr(weights.child, "run", in_this_process)
         given = read(path)
         assert list(given) == list(backwards)
         assert torch.equal(fit(state, given, "order").tensors["second.weight"], state["second.weight"])
@@ -223,6 +228,7 @@ def test_a_pickle_runs_nothing_and_its_sizes_are_held_to_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(weights.child, "run", in_this_process)
     torch.save({"a": torch.ones(3), "b": _Runs()}, "evil.pth")
     with pytest.raises(WeightsError, match=r"asks for Python's posix\.mkdir, which could run any code|nt\.mkdir"):
         read("evil.pth")

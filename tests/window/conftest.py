@@ -22,7 +22,7 @@ from tests.window.code_hands import DESIGN, Asked, answer, panel
 from tests.window.fake_engines import CARDS as FEW
 from tests.window.fake_engines import FakeEngines, small_design
 
-ENGINE = 60_000
+ENGINE = 120_000
 """Milliseconds for what an engine must first start for."""
 
 

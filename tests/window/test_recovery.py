@@ -84,7 +84,7 @@ def test_two_windows_are_killed_and_both_come_back(tmp_path: Path, programs: lis
     assert again.ask("restore") == "title=untitled nodes=4 modified=True steps=1 dialog="
     assert again.ask("key Ctrl+Z") == "title=untitled nodes=0 modified=False steps=0 dialog="
     third = tmp_path / "window-1.txt"  # the other drawing has a window, and so a process, of its own
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while not third.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     pid, seen = third.read_text().split(" ", 1)

@@ -280,14 +280,14 @@ def test_a_window_that_is_killed_takes_its_engines_along(tmp_path: Path) -> None
         cwd=tmp_path,
     )
     try:
-        engines = wait_for(lambda: children(window.pid), 30)
-        wait_for(lambda: len(children(window.pid)) >= 2, 60)  # the spare: the first is warm then
+        engines = wait_for(lambda: children(window.pid), 120)
+        wait_for(lambda: len(children(window.pid)) >= 2, 120)  # the spare: the first is warm then
         engines = children(window.pid)
         assert window.poll() is None
     finally:
         window.kill()
         window.wait()
-    wait_for(lambda: not any(map(lives, engines)), 10)
+    wait_for(lambda: not any(map(lives, engines)), 60)
 
 
 def children(pid: int) -> list[int]:

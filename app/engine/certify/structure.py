@@ -21,9 +21,6 @@ class Structure(NamedTuple):
     sha256: str
     opset: int
     operators: dict[str, int]
-    inputs: dict[str, tuple[int | str, ...]]
-    """Each input's shape: a size, or the name of an axis that is open."""
-    outputs: tuple[str, ...]
     shapes: bool
     """Whether strict inference knows the type and every size of each output."""
 
@@ -34,22 +31,17 @@ def examine(file: Path) -> Structure:
 
     try:
         onnx.checker.check_model(str(file), full_check=True)
-        model = onnx.load(str(file), load_external_data=False)
+        data = file.read_bytes()
+        model = onnx.load_from_string(data)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, OSError) as error:
         raise ExportError(f"The exported model does not pass the ONNX checker: {reason(error)}") from error
-    digest = hashlib.sha256()
-    with file.open("rb") as handle:
-        while part := handle.read(2**20):
-            digest.update(part)
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
     operators = Counter(_full(node) for node in nodes_of(model.graph))
     return Structure(
         bytes=sum(part.stat().st_size for part in (file, *beside(file, model))),
-        sha256=digest.hexdigest(),
+        sha256=hashlib.sha256(data).hexdigest(),
         opset=opset,
         operators=dict(sorted(operators.items())),
-        inputs={value.name: _shape(value) for value in model.graph.input},
-        outputs=tuple(value.name for value in model.graph.output),
         shapes=_inferred(model),
     )
 

@@ -113,7 +113,8 @@ class Module:
         for node in nodes:
             for alias in node.names:
                 name = alias.asname or alias.name
-                found = Import(node.module or "", alias.name) if isinstance(node, ast.ImportFrom) else Import(alias.name, "")
+                member = isinstance(node, ast.ImportFrom)
+                found = Import(str(node.module), alias.name) if member else Import(alias.name, "")  # type: ignore[union-attr]
                 self._imported(name, found)
 
     def header(self) -> list[ast.stmt]:

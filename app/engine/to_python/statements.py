@@ -78,8 +78,9 @@ class Printer:
                 apart = isinstance(node, ast.FunctionDef | ast.ClassDef) or isinstance(
                     before, ast.FunctionDef | ast.ClassDef
                 )
-                leaves = (isinstance(before, ast.Import | ast.ImportFrom), isinstance(node, ast.Import | ast.ImportFrom))
-                if apart or leaves == (True, False) or (isinstance(owner, ast.ClassDef) and is_docstring(before)):
+                imports = ast.Import | ast.ImportFrom
+                leaves = isinstance(before, imports) and not isinstance(node, imports)
+                if apart or leaves or (isinstance(owner, ast.ClassDef) and is_docstring(before)):
                     self.lines.append("")
             self.statement(node, indent + 4)
             before = node

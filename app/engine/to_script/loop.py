@@ -116,9 +116,10 @@ def _groups(design: Design) -> str:
         '    """The optimizer; what has another share of the rate says so in its group as `factor`."""',
     ]  # fmt: skip
     spared = not decays_all(recipe)
+    betas = f"betas=({recipe.beta1!r}, {recipe.beta2!r}), eps={eps_of(recipe)!r}"
     options = {
-        "adamw": f"torch.optim.AdamW(groups, lr=RATE, betas=({recipe.beta1!r}, {recipe.beta2!r}), eps={eps_of(recipe)!r})",
-        "adam": f"torch.optim.Adam(groups, lr=RATE, betas=({recipe.beta1!r}, {recipe.beta2!r}), eps={eps_of(recipe)!r})",
+        "adamw": f"torch.optim.AdamW(groups, lr=RATE, {betas})",
+        "adam": f"torch.optim.Adam(groups, lr=RATE, {betas})",
         "sgd": f"torch.optim.SGD(groups, lr=RATE, momentum={momentum_of(recipe)!r}, nesterov={recipe.nesterov})",
         "rmsprop": f"torch.optim.RMSprop(groups, lr=RATE, alpha={recipe.alpha!r}, eps={eps_of(recipe)!r}, "
                    f"momentum={momentum_of(recipe)!r})",
@@ -126,7 +127,8 @@ def _groups(design: Design) -> str:
     }  # fmt: skip
     lines += [
         "    found: dict[tuple[float, float], list[nn.Parameter]] = {}",
-        "    for name, weight in model.named_parameters():",
+        "    for name, weight in model.named_parameters():" if spared or rules else
+        "    for weight in model.parameters():",
         "        if weight.requires_grad:",
     ]
     if spared:

@@ -253,7 +253,7 @@ def _images(fields: list[_Field], path: str, shares: tuple[float, ...], validati
 
 
 def _arrays(fields: list[_Field], path: str, shares: tuple[float, ...]) -> str:
-    names = []
+    names: list[tuple[str, ...]] = []
     for f in fields:
         if not f.field or f.field == "input":
             names.append((f.name, "x", "images", "image", "data", "inputs", "features", "arr_0"))
