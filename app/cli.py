@@ -144,8 +144,9 @@ def parser() -> argparse.ArgumentParser:
     onnx.add_argument("--fixed-batch", action="store_true", help="take one sample at a time, not batches of any size")
     onnx.add_argument("--separate-data", action="store_true", help="put the weights into a file beside the model")
     onnx.add_argument("--preprocess", action="store_true", help="take pixels from 0 to 1 and normalise them inside")
-    onnx.add_argument("--raw", action="store_true", help="give the heads' raw answers: no probabilities, no decoding, "
-                      "no suppression of boxes")  # fmt: skip
+    onnx.add_argument("--probabilities", action="store_true", help="give a classifier's probabilities, not its scores")
+    onnx.add_argument("--raw", action="store_true", help="leave off what is drawn for postprocess: no decoding, no "
+                      "suppression of boxes, no last softmax")  # fmt: skip
     onnx.add_argument("--calibration", type=int, metavar="N", help="training samples for int8-static (64)")
     export.add_argument("--json", action="store_true")
 

@@ -26,7 +26,9 @@ class OnnxOptions(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
     preprocess: bool = False
     """The model takes pixels from 0 to 1 and normalises them as training did."""
     postprocess: bool = True
-    """Keep the decoding and suppression of boxes that are drawn, and turn a classifier's scores into probabilities."""
+    """Keep what is drawn for it: the decoding and suppression of boxes, a last softmax."""
+    probabilities: bool = False
+    """Turn the scores that a classifier's loss takes into probabilities."""
     calibration: int = 64
     """So many samples of the data's training split measure the ranges for `int8-static`."""
 

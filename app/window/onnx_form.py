@@ -44,7 +44,8 @@ class OnnxForm(QWidget):
         self.any_batch = QCheckBox("Any batch")
         self.any_size = QCheckBox("Any image size")
         self.preprocess = QCheckBox("Normalise inside")
-        self.postprocess = QCheckBox("Probabilities and boxes")
+        self.postprocess = QCheckBox("Postprocess as drawn")
+        self.probabilities = QCheckBox("Probabilities")
         self.separate_data = QCheckBox("Weights in a file beside it")
         self._ticks = {name: each for name in OnnxOptions.__struct_fields__
                        if isinstance(each := getattr(self, name), QCheckBox)}  # fmt: skip
@@ -105,18 +106,19 @@ class OnnxForm(QWidget):
         normalises = any(step.kind == "normalise" for step in live(recipe.augment))
         no_size = "" if _has_picture(design) else "no Input is an image"
         no_pre = "" if normalises else "the recipe has no step that normalises"
-        no_post = "" if decodes or blocks & set(SCORED) else "no block decodes boxes, no loss says what scores mean"
+        no_post = "" if decodes else "no block decodes boxes"
+        no_scores = "" if blocks & set(SCORED) else "no loss says what scores mean"
         no_data = "" if recipe.data else "the recipe names no data to measure on"
         self._offer(self.any_size, no_size, "Height and width of images are free, where the network takes other ones")
         self._offer(self.preprocess, no_pre, "The file takes pixels from 0 to 1 and normalises them as training did")
-        self._offer(self.postprocess, no_post, "Keep decoding and suppression of boxes, and turn a classifier's scores "
-                                               "into probabilities")  # fmt: skip
+        self._offer(self.postprocess, no_post, "Decoding and suppression of boxes stay; else the heads' own answers come")
+        self._offer(self.probabilities, no_scores, "A classifier's scores become probabilities")
         self._measures = bool(recipe.data)
         item = cast(QStandardItemModel, self.precision.model()).item(self.precision.findData("int8-static"))
         item.setEnabled(self._measures)
         item.setToolTip(f"Not here: {no_data}" if no_data else PRECISIONS[-1][2])
         said = [(self.any_size.text(), no_size), (self.preprocess.text(), no_pre), (self.postprocess.text(), no_post),
-                (PRECISIONS[-1][1], no_data)]  # fmt: skip
+                (self.probabilities.text(), no_scores), (PRECISIONS[-1][1], no_data)]  # fmt: skip
         self.why.setText("\n".join(f"{what}: not here, {why}" for what, why in said if why))
         self.why.setVisible(bool(self.why.text()))
         self._show()

@@ -93,7 +93,7 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Any:
     return export
 
 
-FIRST = ("--opset", "17", "--any-size", "--separate-data", "--preprocess")
+FIRST = ("--opset", "17", "--any-size", "--separate-data", "--preprocess", "--probabilities")
 SECOND = ("--raw", "--fixed-batch")
 
 

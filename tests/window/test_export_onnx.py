@@ -94,7 +94,7 @@ def test_what_is_chosen_is_asked_for_and_remembered(make: Maker) -> None:
     made.dialog.reject()
     made = make(document=made.document)
     form = made.dialog.onnx
-    for name in ("any_batch", "any_size", "preprocess", "postprocess", "separate_data"):
+    for name in ("any_batch", "any_size", "preprocess", "probabilities", "separate_data"):
         made.tick(name)
     form.opset.setFocus()
     QTest.keyClick(form.opset, Qt.Key.Key_Down)
@@ -103,7 +103,7 @@ def test_what_is_chosen_is_asked_for_and_remembered(make: Maker) -> None:
     QTest.keyClick(form.precision, Qt.Key.Key_End)
     assert form.precision.currentText() == "8 bits, calibrated" and form.calibration.isVisible()
     form.calibration.setValue(12)
-    wanted = OnnxOptions(23, "int8-static", False, True, True, True, False, 12)
+    wanted = OnnxOptions(23, "int8-static", False, True, True, True, True, True, 12)
     request = made.export().request
     assert request.onnx == wanted and request.name == "digits"
     again = make(document=made.document)
@@ -119,10 +119,12 @@ def test_what_cannot_apply_is_off_and_says_why(make: Maker) -> None:
     why = form.why.text().split("\n")
     assert why == [
         "Any image size: not here, no Input is an image", "Normalise inside: not here, the recipe has no step that "
-        "normalises", "Probabilities and boxes: not here, no block decodes boxes, no loss says what scores mean",
+        "normalises", "Postprocess as drawn: not here, no block decodes boxes",
+        "Probabilities: not here, no loss says what scores mean",
         "8 bits, calibrated: not here, the recipe names no data to measure on",
     ]  # fmt: skip
-    for tick, said in ((form.any_size, why[0]), (form.preprocess, why[1]), (form.postprocess, why[2])):
+    ticks = (form.any_size, form.preprocess, form.postprocess, form.probabilities)
+    for tick, said in zip(ticks, why, strict=False):
         assert not tick.isEnabled() and not tick.isChecked()
         assert tick.toolTip() == "Not here: " + said.partition(": not here, ")[2]
     form.precision.setFocus()

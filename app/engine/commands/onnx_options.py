@@ -14,7 +14,7 @@ from app.messages.onnx import OnnxOptions, Precision
 
 OPTIONS = {
     "opset": None, "precision": None, "any_size": False, "fixed_batch": False, "separate_data": False,
-    "preprocess": False, "raw": False, "calibration": None,
+    "preprocess": False, "probabilities": False, "raw": False, "calibration": None,
 }  # fmt: skip
 """Each option, and what it is where nothing is said."""
 
@@ -35,7 +35,7 @@ def onnx_options(arguments: argparse.Namespace) -> OnnxOptions:
         raise CallError(f"--calibration is {arguments.calibration}, but it needs at least 1 sample")
     return OnnxOptions(
         arguments.opset or 0, precision, not arguments.fixed_batch, arguments.any_size, arguments.separate_data,
-        arguments.preprocess, not arguments.raw, arguments.calibration or OnnxOptions().calibration,
+        arguments.preprocess, not arguments.raw, arguments.probabilities, arguments.calibration or OnnxOptions().calibration,
     )  # fmt: skip
 
 

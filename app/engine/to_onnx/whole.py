@@ -89,15 +89,16 @@ class Probabilities(nn.Module):
 
 
 def whole(
-    network: Network, walk: Walk | None, *, numbers: Mapping[str, Numbers] = NOTHING, postprocess: bool = True
+    network: Network, walk: Walk | None, *, numbers: Mapping[str, Numbers] = NOTHING, postprocess: bool = True,
+    probabilities: bool = False,
 ) -> Whole:  # fmt: skip
     """Put together what the file computes.
 
-    Each Input that `numbers` names is normalised first. With `postprocess` a classifier's scores become probabilities;
-    without it what is drawn for postprocess is left off, so that the head's answers come out. Without `walk`, the walk
-    over the drawing, nothing is known of what the network is for, and it stays as it is.
+    Each Input that `numbers` names is normalised first. Without `postprocess` what is drawn for it is left off, so that
+    the head's answers come out; with `probabilities` a classifier's scores become these. Without `walk`, the walk over
+    the drawing, nothing is known of what the network is for, and it stays as it is.
     """
-    return _Builder(network, walk).build(numbers, postprocess)
+    return _Builder(network, walk).build(numbers, postprocess, probabilities)
 
 
 class _Builder:
@@ -109,7 +110,7 @@ class _Builder:
         self.calls: list[Called] = []
         self.exact: set[str] = set()
 
-    def build(self, numbers: Mapping[str, Numbers], postprocess: bool) -> Whole:
+    def build(self, numbers: Mapping[str, Numbers], postprocess: bool, probabilities: bool) -> Whole:
         given: list[tuple[str, fx.Node]] = self._results()
         left_off: list[fx.Node] = []
         if not postprocess and self.walk is not None:
@@ -132,7 +133,7 @@ class _Builder:
         results = []
         for name, node in given:
             made = env[node]
-            if postprocess and (one := self._classifies(name)) is not None:
+            if probabilities and (one := self._classifies(name)) is not None:
                 made = self._added("postprocess", name, Probabilities(one), made)
                 meanings[name] = "probabilities"
             results.append((name, made))

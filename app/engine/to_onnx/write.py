@@ -82,7 +82,9 @@ def write(
     walk = shared_analyser().walk(design) if design is not None else None
     larger = other_size(design, network.inputs) if options.any_size and design is not None else None
     numbers = facts.numbers if options.preprocess else NOTHING
-    made = whole(network, walk, numbers=numbers, postprocess=options.postprocess)
+    made = whole(
+        network, walk, numbers=numbers, postprocess=options.postprocess, probabilities=options.probabilities
+    )  # fmt: skip
     heavy = sum(v.numel() * v.element_size() for v in made.module.state_dict().values()) > ONE_FILE_BYTES
     outside = options.separate_data or heavy
     notify("Tracing the network", 0, 3)
