@@ -181,7 +181,7 @@ def codable(design: Design) -> bool:
     return True
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(st.data())
 def test_the_code_of_any_edit_reads_back_as_that_edit(data: st.DataObject) -> None:
     before = data.draw(drawings())
@@ -217,7 +217,7 @@ def test_whatever_stands_in_the_text_is_read_or_pointed_at() -> None:
     )  # fmt: skip
     design, _ = collapse(design, "", ["n1"], "stage", CARDS)
     base = Base(*code_of(design))
-    for _ in range(150):
+    for _ in range(100):
         lines = base.text.split("\n")
         for _ in range(hand.randint(1, 3)):
             i, j = hand.randrange(len(lines)), hand.randrange(len(lines))

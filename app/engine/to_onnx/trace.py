@@ -15,7 +15,7 @@ from torch.utils import _pytree as pytree
 
 from app.engine.compile import InputSpec
 from app.engine.to_onnx.errors import ExportError, reason
-from app.engine.to_onnx.sizes import dims
+from app.engine.to_onnx.sizes import BATCH, dims
 from app.engine.to_onnx.whole import Called, Whole
 from blocks.operators import TRANSLATIONS
 
@@ -40,15 +40,18 @@ def trace(
     """Have torch write the model. Raises ExportError."""
     batch = 2 if any(0 in own for own in open_axes.values()) else 1
     examples = tuple(example(spec, batch) for spec in inputs)
+    module = _with_calls(made)
     try:
-        with quiet():
+        with quiet(), _watched(module, made.calls, inputs, open_axes) as fixed:
             program = torch.onnx.export(
-                _with_calls(made), examples, dynamo=True, input_names=[spec.name for spec in inputs],
+                module, examples, dynamo=True, input_names=[spec.name for spec in inputs],
                 dynamic_shapes=dims(open_axes), optimize=False, verbose=False, external_data=outside,
                 opset_version=opset or None, custom_translation_table=TRANSLATIONS,
             )  # fmt: skip
             if program is None or program.exported_program is None:
                 raise ExportError("torch gave no ONNX program.")
+            if fixed:
+                raise ExportError(fixed[0])
             results, called = _unflattened(program)
             names = _names(made.outputs, results)
             graph = program.model.graph
@@ -97,6 +100,64 @@ def _with_calls(made: Whole) -> fx.GraphModule:
     outputs = results if isinstance(results, tuple) else (results,)
     graph.output((outputs, [env[call.node] for call in made.calls]))
     return fx.GraphModule(made.module, graph, class_name="Network").eval()
+
+
+@contextlib.contextmanager
+def _watched(
+    module: fx.GraphModule, calls: Sequence[Called], inputs: Sequence[InputSpec],
+    open_axes: Mapping[str, Mapping[int, str]],
+) -> Iterator[list[str]]:  # fmt: skip
+    """While torch traces, look after each call whether an open axis has become a number: torch goes on then, and the
+    file would be wrong for any other size. Gives a list that holds a sentence once that has happened."""
+    found: list[str] = []
+    given: dict[str, torch.Tensor] = {}
+    alone = [call for call in calls if sum(other.module == call.module for other in calls) == 1]
+    places = [node for node in calls[0].node.graph.nodes if node.op == "placeholder"] if calls else []
+    named = {node: spec.name for node, spec in zip(places, inputs, strict=True)} if places else {}
+
+    def begin(call: Called, args: tuple[Any, ...]) -> None:
+        if torch.compiler.is_dynamo_compiling():  # torch's second way, in which no hook may look
+            return
+        for node, value in zip(call.node.args, args, strict=False):
+            if isinstance(node, fx.Node) and node in named:
+                given[named[node]] = value
+                for at, name in open_axes[named[node]].items():
+                    if not found and _is_number(value.shape[at]):  # concluded from what all blocks ask together
+                        found.append(
+                            f"The network takes the {name} {int(value.shape[at])} alone: so torch concludes from what "
+                            f"its blocks ask of sizes together. Leave {_way_out(name)}."
+                        )
+
+    def look(call: Called) -> None:
+        if torch.compiler.is_dynamo_compiling():
+            return
+        for input, value in given.items():
+            for at, name in open_axes[input].items():
+                if not found and _is_number(value.shape[at]):
+                    found.append(
+                        f"`{call.path}` ({call.block}) takes the {name} as a number, {int(value.shape[at])}, when the "
+                        f"network is traced, so the file would take no other: leave {_way_out(name)}, or replace that "
+                        "block."
+                    )
+
+    hooks = []
+    for call in alone:
+        block = module.get_submodule(call.module)
+        hooks.append(block.register_forward_pre_hook(lambda _, args, call=call: begin(call, args)))
+        hooks.append(block.register_forward_hook(lambda *_, call=call: look(call)))
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _way_out(axis: str) -> str:
+    return "the batch fixed" if axis == BATCH else "any size off"
+
+
+def _is_number(size: Any) -> bool:
+    return isinstance(size, int) or bool(getattr(getattr(size.node, "expr", None), "is_number", False))
 
 
 def _unflattened(program: Any) -> tuple[Sequence[Any], list[list[int]]]:

@@ -99,8 +99,8 @@ def summary(cls: type) -> ast.stmt:
     paper = card.paper if card is not None and "arXiv" in card.paper and "(" not in card.paper else ""
     if paper and len(text) + len(paper) + 13 <= 116:
         text = f"{text.rstrip('.')} ({paper})."
-    if len(text) > 109:
-        text = "\n".join(textwrap.wrap(text, 112))
+    if len(text) > 107:
+        text = "\n".join(textwrap.wrap(text, 105))
     return ast.Expr(ast.Constant(text))
 
 

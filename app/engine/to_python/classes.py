@@ -49,7 +49,7 @@ from blocks.declare import CARDS
 
 CANNOT = (CannotFoldError, CannotShapeError, NoFormError, OSError, NotImplementedError, SyntaxError)
 _CONTAINERS = (nn.Sequential, nn.ModuleList)
-_INLINE = 72
+_INLINE, _LONGEST = 72, 100
 OWN = "own_blocks"
 
 
@@ -214,6 +214,8 @@ class Classes:
         for method in (forward, *folder.methods.values()):
             if not layer:
                 vars(method).pop("beside", None)  # what was to be ignored is gone
+        for buffer in dict.fromkeys(n for m in modules for n in m._buffers if not layer):
+            body.insert(1, ast.AnnAssign(ast.Name(buffer, ast.Store()), parse("torch.Tensor"), None, 1))
         methods = [m for n, m in folder.methods.items()]
         body += [*methods, forward]
         node = ast.ClassDef(name, [parse(f"nn.{base.__name__}")], [], body, [])
@@ -271,7 +273,7 @@ class Classes:
             if any(counts[n] > 1 and not is_simple(a) for n, a in bound.items()):
                 return None
             value = substituted(value, bound)
-        if len(flat(value)) > _INLINE + sum(len(flat(a)) for a in args):
+        if len(flat(value)) > _LONGEST or len(flat(value)) > _INLINE + sum(len(flat(a)) for a in args):
             return None
         self._inlined_from += self._homes(type(first))
         return value

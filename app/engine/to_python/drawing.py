@@ -85,8 +85,9 @@ class Drawing:
             values = [on_meta(step.inputs[port], kind) for port, kind in zip(step.used, kinds, strict=True)]
             if step.call.id in self.needed:
                 self.recorder.run(self.homes[home], values)
-        for home in [h for h in self.homes if h not in self.weighty and h not in self._called()]:
-            del self.homes[home]
+        called = self._called()
+        for home in [h for h in self.homes if h not in self.weighty and h not in called and "." not in h]:
+            del self.homes[home]  # those in Groups stay: another use of the Group may call them
 
     def _called(self) -> set[str]:
         return {s.call.module for s in self._steps() if s.call.id in self.needed}

@@ -121,10 +121,9 @@ def _made(node: ast.expr) -> tuple[Document, int]:
                 made += [Line(), f"{_COMPARE[type(sign_)]} ", document(other, COMPARE + 1)]
             return made, COMPARE
         case ast.IfExp(test=test, body=body, orelse=orelse):
-            return [
-                document(body, TEST + 1), Line(), "if ", document(test, TEST + 1), Line(), "else ",
-                document(orelse, TEST),
-            ], TEST  # fmt: skip
+            last = _made(orelse)[0] if isinstance(orelse, ast.IfExp) else document(orelse, TEST)
+            chosen: list[Document] = [document(body, TEST + 1), Line(), "if ", document(test, TEST + 1)]
+            return [*chosen, Line(), "else ", last], TEST
         case ast.Lambda(args=args, body=body):
             names = ", ".join(a.arg for a in args.args)
             return [f"lambda {names}: " if names else "lambda: ", document(body, TEST)], TEST

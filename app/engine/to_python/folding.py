@@ -15,7 +15,7 @@ from torch import nn
 from app.engine.to_python.known import UNKNOWN, Known, is_short, literal, truth
 from app.engine.to_python.record import is_torch
 from app.engine.to_python.sources import class_of
-from app.engine.to_python.statements import carried, is_docstring, note
+from app.engine.to_python.statements import is_docstring
 from app.engine.to_python.trees import (
     asked_for,
     assigned,
@@ -25,6 +25,7 @@ from app.engine.to_python.trees import (
     merged,
     negated,
     required,
+    shortened,
     stripped,
     stripped_end,
     tidied,
@@ -74,6 +75,8 @@ class Folder(Known):
         self.attributes: dict[str, None] = {}
         """The attributes that the folded methods use, in order."""
         self._depth = 0
+        self._parts: set[str] = set()
+        """Names that stand for a module of a list."""
 
     def fold(self, name: str, unused: Sequence[str] = (), always: Sequence[str] = ()) -> ast.FunctionDef:
         """The method, folded, without the parameters `unused`, which have their defaults; those in `always` are never
@@ -118,9 +121,13 @@ class Folder(Known):
                     for part in parts:
                         made += self._body(copy.deepcopy(body), {**known, name: part}, owner)
                     return made
+                if isinstance(over, ast.Attribute):
+                    self._parts.add(name)
+                elif isinstance(over, ast.Name) and over.id in self._parts:  # a list of modules in one of modules
+                    node = note(copy.copy(node), beside="# type: ignore[attr-defined]")
                 inside = {k: v for k, v in known.items() if k != name}
                 loop = ast.For(node.target, over, self._body(body, inside, owner) or [ast.Pass()], [])
-                return [note(loop, above=carried(node, "above"))]
+                return [like(node, loop)]
             case ast.For() | ast.While() | ast.With():
                 new = copy.copy(node)
                 for field in ("iter", "test"):
@@ -137,13 +144,13 @@ class Folder(Known):
                 if inlined is not None:
                     *before, last = inlined
                     assert isinstance(last, ast.Return) and last.value is not None
-                    return [*before, like(node, ast.Assign([target], last.value))]
+                    return [*before, *shortened(like(node, ast.Assign([target], last.value)))]
             case ast.Expr(value=ast.Call() as call) if (found := self._target(call, owner)) is not None:
                 checks = found[0].body[1:] if is_docstring(found[0].body[0]) else found[0].body
                 if all(isinstance(s, ast.If) and all(isinstance(r, ast.Raise) for r in s.body) for s in checks):
                     return []
             case ast.Return(value=ast.Call() as call):
-                inlined = self._inlined(call, known, owner)
+                inlined = self._inlined(call, known, owner, last=True)
                 if inlined is not None:
                     return inlined
         new = copy.copy(node)  # type: ignore[assignment]
@@ -154,18 +161,7 @@ class Folder(Known):
                 setattr(new, field, [self.expr(v, known, owner) if isinstance(v, ast.expr) else v for v in value])
         for name in assigned(new):
             known.pop(name, None)
-        match new:
-            case ast.Assign(targets=[ast.Name(id=a)], value=ast.Name(id=b)) if a == b:
-                return []
-            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)) if (
-                len(names) == len(values) and not any(isinstance(v, ast.Starred) for v in values)
-            ):
-                kept = [(n, v) for n, v in zip(names, values, strict=True) if not is_name(v, n)]
-                if not kept:
-                    return []
-                if len(kept) == 1:
-                    return [like(node, ast.Assign([kept[0][0]], kept[0][1]))]
-        return [new]
+        return shortened(new)
 
     def _if(self, node: ast.If, test: ast.expr, known: dict[str, ast.expr], owner: type) -> list[ast.stmt]:
         outcome = truth(self.known(test))
@@ -226,8 +222,11 @@ class Folder(Known):
         bound = {n: given.get(n, defaults.get(n)) for n in names}
         return None if any(v is None for v in bound.values()) else bound  # type: ignore[return-value]
 
-    def _inlined(self, call: ast.Call, known: dict[str, ast.expr], owner: type) -> list[ast.stmt] | None:
-        """The statements of a method in place of its call, a Return last; None where they cannot stand there."""
+    def _inlined(
+        self, call: ast.Call, known: dict[str, ast.expr], owner: type, *, last: bool = False
+    ) -> list[ast.stmt] | None:
+        """The statements of a method in place of its call, a Return last; None where they cannot stand there. After the
+        `last` one nobody reads any name."""
         found = self._target(call, owner)
         if found is None or self._depth > 6:
             return None
@@ -237,17 +236,25 @@ class Folder(Known):
             return None
         body = method.body[1:] if is_docstring(method.body[0]) else method.body
         written = {n for s in body for n in assigned(s)}
-        before: list[ast.stmt] = []
+        before: list[ast.Assign] = []
         inside: dict[str, ast.expr] = {}
         for name, value in bound.items():
             if is_name(value, ast.Name(name)):
                 continue
-            if isinstance(value, ast.Constant) or (isinstance(value, ast.Name) and value.id not in written):
+            plain = isinstance(value, ast.Constant) or (isinstance(value, ast.Name) and value.id not in written)
+            if plain and name not in written:
                 inside[name] = value
-            elif name in known or (isinstance(value, ast.Name) and name in written and value.id != name):
+            elif name in known or (name in written and not last):
                 return None
             else:
                 before.append(ast.Assign([ast.Name(name, ast.Store())], value))
+        # what is read under a name comes before the name is given anew
+        reads = {id(s): {n.id for n in ast.walk(s.value) if isinstance(n, ast.Name)} for s in before}
+        gives = {id(s): assigned(s) for s in before}
+        before = sorted(before, key=lambda s: any(gives[id(s)] & reads[id(o)] for o in before if o is not s))
+        for k, late in enumerate(before):
+            if any(gives[id(early)] & reads[id(late)] for early in before[:k]):
+                return None
         self._depth += 1
         try:
             made = self._body(body, inside, its)
@@ -256,7 +263,7 @@ class Folder(Known):
         returns = [n for s in made for n in ast.walk(s) if isinstance(n, ast.Return)]
         if not made or not isinstance(made[-1], ast.Return) or len(returns) != 1 or made[-1].value is None:
             return None
-        return before + made
+        return [*before, *made]
 
     # expressions ------------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from torch import nn
 UNKNOWN = object()
 """What may be one thing or another."""
 PURE: dict[str, Callable[..., Any]] = {
+    "float": float,
     "len": len, "min": min, "max": max, "range": range, "int": int, "bool": bool, "sum": sum, "tuple": tuple,
     "sorted": sorted, "any": any, "all": all, "abs": abs, "round": round, "list": list, "enumerate": enumerate,
 }  # fmt: skip

@@ -295,7 +295,7 @@ class Constructor:
         rounds = [(p, {**c, INDEX: i}) for v, c in zip(values, cases, strict=True) for i, p in enumerate(v.parts)]
         if any(INDEX in c for c in cases):
             raise CannotShapeError("a loop in a loop")
-        if len(values) == 1 and len(rounds) < 4:
+        if len({len(v.parts) for v in values}) == 1 and len(values[0].parts) < 5:
             raise CannotShapeError("it is as short to write all")
         made = self.value([p for p, _ in rounds], [c for _, c in rounds], hint)
         return [ast.Starred(_repeated(made, self._count([len(v.parts) for v in values], cases)), ast.Load())]
@@ -384,7 +384,9 @@ def annotation(values: Sequence[Any]) -> str:
         if kind in (tuple, list):
             inner = {type(p).__name__ for v in values if v is not None for p in v}
             item = inner.pop() if len(inner) == 1 else "float" if inner <= {"int", "float"} and inner else "int"
-            name = f"tuple[{item}, ...]" if kind is tuple else f"list[{item}]"
+            pairs = {len(v) for v in values if v is not None} == {2}
+            name = f"list[{item}]" if kind is list else f"tuple[{item}, {item if pairs else '...'}]"
     elif kinds == {int, tuple}:
-        name = "int | tuple[int, ...]"
+        pairs = all(len(v) == 2 for v in values if isinstance(v, tuple))
+        name = "int | tuple[int, int]" if pairs else "int | tuple[int, ...]"
     return f"{name} | None" if none else name

@@ -95,7 +95,7 @@ def _attach_comments(tree: ast.Module, text: str) -> None:
             line -= 1
         beside = ""
         compound = hasattr(node, "body") and not isinstance(node, ast.Expr)
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef | ast.For | ast.If):
             told = [comments[k][0] for k in range(node.lineno, node.body[0].lineno) if k in comments]
             beside = next((said for said in told if said.startswith("# type: ignore")), "")
         if not compound:

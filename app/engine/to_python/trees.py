@@ -22,6 +22,54 @@ def stripped(args: list[ast.expr], keywords: list[ast.keyword]) -> tuple[list[as
     return args, keywords
 
 
+def shortened(node: ast.stmt) -> list[ast.stmt]:
+    """An assignment without what it leaves as it is."""
+    match node:
+        case ast.Assign(targets=[ast.Name(id=a)], value=ast.Name(id=b)) if a == b:
+            return []
+        case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)) if (
+            len(names) == len(values) and not any(isinstance(v, ast.Starred) for v in values)
+        ):
+            kept = [(n, v) for n, v in zip(names, values, strict=True) if not is_name(v, n)]
+            if len(kept) < len(names):
+                return [like(node, ast.Assign([n], v)) for n, v in kept] if len(kept) < 2 else [
+                    like(node, ast.Assign([_row([n for n, _ in kept])], _row([v for _, v in kept])))
+                ]
+    return [node]
+
+
+def _row(parts: list[ast.expr]) -> ast.expr:
+    return ast.Tuple(parts, ast.Load())
+
+
+def _without_unread(body: list[ast.stmt], read: set[str]) -> list[ast.stmt]:
+    """The statements without those that only give a value to a name that nobody reads; modules are still called."""
+    made: list[ast.stmt] = []
+    for node in body:
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AugAssign(target=ast.Name(id=name), value=value)
+            ):
+                if name not in read and not _calls_modules(value):
+                    continue
+            case ast.For(body=inner, orelse=[]):
+                kept = _without_unread(inner, read)
+                if not kept and not _calls_modules(node.iter):
+                    continue
+                node = copy.copy(node)
+                node.body = kept or [ast.Pass()]
+                node = uncounted(node)
+        made.append(node)
+    return made
+
+
+def _calls_modules(node: ast.expr) -> bool:
+    return any(isinstance(n, ast.Name) and n.id == "self" for n in ast.walk(node)) and any(
+        isinstance(n, ast.Call) for n in ast.walk(node)
+    )
+
+
 def stripped_end(args: list[ast.expr]) -> list[ast.expr]:
     """Without the Nones at the end of what is given in place."""
     while args and isinstance(args[-1], ast.Constant) and args[-1].value is None:
@@ -77,11 +125,9 @@ def tidied(body: list[ast.stmt]) -> list[ast.stmt]:
                     constants[name] = only
         read = {n.id for s in body for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
         kept: list[ast.stmt] = []
-        for s in body:
+        for s in _without_unread(body, read):
             match s:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in constants or (
-                    name not in read and isinstance(value, ast.Constant | ast.Name)
-                ):
+                case ast.Assign(targets=[ast.Name(id=name)]) if name in constants:
                     continue
                 case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)) if all(
                     isinstance(v, ast.Constant) for v in values
@@ -140,6 +186,10 @@ def _with_constants(node: ast.stmt, values: dict[str, ast.expr]) -> ast.stmt:
     class Put(ast.NodeTransformer):
         def visit_Name(self, each: ast.Name) -> ast.expr:
             return copy.deepcopy(values[each.id]) if each.id in values and isinstance(each.ctx, ast.Load) else each
+
+        def visit_IfExp(self, each: ast.IfExp) -> ast.expr:
+            self.generic_visit(each)
+            return each.body if ast.dump(each.body) == ast.dump(each.orelse) else each
 
     made: ast.stmt = Put().visit(copy.deepcopy(node))
     for each in ast.walk(made):
@@ -291,7 +341,7 @@ def uncounted(loop: ast.For) -> ast.For:
     match loop:
         case ast.For(
             target=ast.Tuple(elts=[ast.Name(id=number), each]),
-            iter=ast.Call(func=ast.Name(id="enumerate"), args=[over]),
+            iter=ast.Call(func=ast.Name(id="enumerate"), args=[over, *_]),
         ) if not any(isinstance(n, ast.Name) and n.id == number for s in loop.body for n in ast.walk(s)):
             new = copy.copy(loop)
             new.target, new.iter = each, over

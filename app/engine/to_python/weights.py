@@ -123,9 +123,17 @@ def _settled(
             test = self.visit(node.test)
             outcome = truth(Known(modules).known(test))
             if outcome is UNKNOWN:
-                return ast.IfExp(test, self.visit(node.body), self.visit(node.orelse))
+                body, orelse = self.visit(node.body), self.visit(node.orelse)
+                return body if ast.dump(body) == ast.dump(orelse) else ast.IfExp(test, body, orelse)
             made: ast.expr = self.visit(node.body if outcome else node.orelse)
             return made
+
+        def visit_Call(self, node: ast.Call) -> ast.expr:
+            self.generic_visit(node)
+            match node:
+                case ast.Call(func=ast.Name(id="float"), args=[ast.Constant(value=int() | float() as number)]):
+                    return ast.Constant(float(number))
+            return node
 
         def visit_Name(self, node: ast.Name) -> ast.expr:
             if node.id in inner or node.id in _KNOWN:
