@@ -124,7 +124,7 @@ class Folder(Known):
                 if isinstance(over, ast.Attribute):
                     self._parts.add(name)
                 elif isinstance(over, ast.Name) and over.id in self._parts:  # a list of modules in one of modules
-                    node = note(copy.copy(node), beside="# type: ignore[attr-defined]")
+                    node.beside = "# type: ignore[attr-defined]"  # type: ignore[attr-defined]
                 inside = {k: v for k, v in known.items() if k != name}
                 loop = ast.For(node.target, over, self._body(body, inside, owner) or [ast.Pass()], [])
                 return [like(node, loop)]
