@@ -35,7 +35,8 @@ def onnx_options(arguments: argparse.Namespace) -> OnnxOptions:
         raise CallError(f"--calibration is {arguments.calibration}, but it needs at least 1 sample")
     return OnnxOptions(
         arguments.opset or 0, precision, not arguments.fixed_batch, arguments.any_size, arguments.separate_data,
-        arguments.preprocess, not arguments.raw, arguments.probabilities, arguments.calibration or OnnxOptions().calibration,
+        arguments.preprocess, not arguments.raw, arguments.probabilities,
+        arguments.calibration or OnnxOptions().calibration,
     )  # fmt: skip
 
 

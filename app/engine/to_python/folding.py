@@ -15,7 +15,7 @@ from torch import nn
 from app.engine.to_python.known import UNKNOWN, Known, is_short, literal, truth
 from app.engine.to_python.record import is_torch
 from app.engine.to_python.sources import class_of
-from app.engine.to_python.statements import is_docstring, note
+from app.engine.to_python.statements import is_docstring
 from app.engine.to_python.trees import (
     asked_for,
     assigned,
