@@ -111,7 +111,7 @@ class OnnxForm(QWidget):
         no_data = "" if recipe.data else "the recipe names no data to measure on"
         self._offer(self.any_size, no_size, "Height and width of images are free, where the network takes other ones")
         self._offer(self.preprocess, no_pre, "The file takes pixels from 0 to 1 and normalises them as training did")
-        self._offer(self.postprocess, no_post, "Decoding and suppression of boxes stay; else heads give their own answers")
+        self._offer(self.postprocess, no_post, "Decoding and suppression of boxes stay; else heads answer as they are")
         self._offer(self.probabilities, no_scores, "A classifier's scores become probabilities")
         self._measures = bool(recipe.data)
         item = cast(QStandardItemModel, self.precision.model()).item(self.precision.findData("int8-static"))
