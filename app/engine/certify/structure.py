@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from app.engine import onnx_files
 from app.engine.to_onnx.errors import ExportError, reason
 
 SMALL = 1024
@@ -26,13 +27,13 @@ class Structure(NamedTuple):
 
 
 def examine(file: Path) -> Structure:
-    """Check the file in full and read it. Raises ExportError where it does not pass the checker."""
+    """Read the file as one of other people would be, and check it. Raises ExportError where it does not pass."""
     import onnx
 
     try:
+        model = onnx_files.read(file, data=False)
         onnx.checker.check_model(str(file), full_check=True)
         data = file.read_bytes()
-        model = onnx.load_from_string(data)
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError, OSError) as error:
         raise ExportError(f"The exported model does not pass the ONNX checker: {reason(error)}") from error
     opset = next((entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx")), 0)
