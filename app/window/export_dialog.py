@@ -204,7 +204,7 @@ class ExportDialog(QDialog):
         for widget in (self.onnx_label, self.onnx):
             widget.setVisible(form.to == "onnx")
         if self._typed and self.path.text().strip():
-            self.path.setText(str(Path(self.path.text().strip()).with_suffix(form.suffix)))
+            self.path.setText(str(form.named(Path(self.path.text().strip()))))
         else:
             file = self._document.file
             folder = file.parent if file is not None else Path.cwd()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,12 @@ class Format:
     whole: bool = True
     """Whether the design must be free of errors: a table tells of the valid part, a picture of what is drawn."""
 
+    def named(self, path: Path) -> Path:
+        """`path` with the ending of this form in the place of another form's."""
+        endings = sorted((form.suffix for form in FORMATS), key=len, reverse=True)
+        stem = next((path.name.removesuffix(end) for end in endings if path.name.endswith(end)), path.stem)
+        return path.with_name(stem + self.suffix)
+
 
 FORMATS = (
     Format("onnx", "ONNX network", "package", ".onnx",
@@ -32,7 +39,7 @@ FORMATS = (
     Format("python", "Python module", "file-code", ".py",
            "The network as a class that you might have written: it needs torch alone, and weights exported from here "
            "load into it."),
-    Format("script", "Training script", "play", ".py",
+    Format("script", "Training script", "play", "_train.py",
            "The network, its data and its recipe in plain PyTorch: it trains by itself, and says what of the recipe it "
            "leaves out."),
     Format("png", "Picture (PNG)", "image", ".png", "The drawing as it looks on the canvas, in pixels.", "picture",

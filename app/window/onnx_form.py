@@ -117,7 +117,7 @@ class OnnxForm(QWidget):
         item = cast(QStandardItemModel, self.precision.model()).item(self.precision.findData("int8-static"))
         item.setEnabled(self._measures)
         item.setToolTip(f"Not here: {no_data}" if no_data else PRECISIONS[-1][2])
-        said = [(self.any_size.text(), no_size), (self.preprocess.text(), no_pre), (self.postprocess.text(), no_post),
+        said = [(self.any_size.text(), no_size), (self.preprocess.text(), no_pre),
                 (self.probabilities.text(), no_scores), (PRECISIONS[-1][1], no_data)]  # fmt: skip
         self.why.setText("\n".join(f"{what}: not here, {why}" for what, why in said if why))
         self.why.setVisible(bool(self.why.text()))

@@ -176,7 +176,7 @@ def test_every_node_says_where_on_the_canvas_it_comes_from(exported: Any) -> Non
 @pytest.mark.parametrize("precision", ["fp16", "int8", "int8-static"])
 def test_fewer_bits(precision: str, exported: Any) -> None:
     more = ("--calibration", "8") if precision == "int8-static" else ()
-    narrow, full = exported("--precision", precision, "--preprocess", *more), exported(*FIRST)
+    narrow, full = exported("--precision", precision, "--preprocess", "--probabilities", *more), exported(*FIRST)
     wanted = {"fp16": TensorProto.FLOAT16, "int8": TensorProto.UINT8, "int8-static": TensorProto.INT8}[precision]
     assert narrow.dtypes == {wanted} and full.dtypes == {TensorProto.FLOAT}
     share = narrow.file.stat().st_size / full.said["bytes"]

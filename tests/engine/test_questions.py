@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import typing
+from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from app import messages as m
 from app.design import edits
@@ -26,6 +29,7 @@ from app.messages.solving import Solve, Solved
 from app.messages.symbols import CheckSizes, GetSymbols, SizesChecked, Symbols
 from app.messages.totals import GetTotals, Totals
 from app.messages.trial import TriedOut, TryOut
+from app.messages.weights import CompareWeights, WeightsCompared
 from tests.drawing import IMAGE, OUTPUT, chain, node, wire
 
 DESIGN = chain(
@@ -58,6 +62,7 @@ ASKED: dict[type, tuple[object, type]] = {
     FindKind: (FindKind("j", DESIGN, __file__), KindFound),
     GetAugmented: (GetAugmented("j", TRAINS, count=2), Augmented),
     GetCode: (GetCode("j", DESIGN), Code),
+    CompareWeights: (CompareWeights("j", DESIGN, "weights.safetensors"), WeightsCompared),
     CheckExport: (CheckExport("j", DESIGN), ExportChecked),
 }
 
@@ -68,7 +73,9 @@ def test_all_are_here() -> None:
 
 
 @pytest.mark.parametrize("kind", ASKED, ids=lambda kind: kind.__name__)
-def test_it_is_answered(kind: type) -> None:
+def test_it_is_answered(kind: type, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_file({"conv.weight": torch.zeros(8, 3, 3, 3)}, "weights.safetensors")
     question, expected = ASKED[kind]
     sent = m.decode_request(m.encode(question))  # type: ignore[arg-type]
     assert sent == question

@@ -125,9 +125,10 @@ def let_a_spare_start(window: MainWindow) -> None:
     window.engines._spare_timer.start()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def codes(qapp: object, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[MainWindow, Asked]]:
-    """One window without engines for all the tests of the Code panel."""
+    """One window without engines for a file's tests of the Code panel. It may not stand open longer: offscreen all
+    windows lie at one place, and the mouse of other tests would move over it."""
     patch = pytest.MonkeyPatch()
     patch.setenv("NETLOOM_SETTINGS", str(tmp_path_factory.mktemp("settings")))
     themes.load_fonts()

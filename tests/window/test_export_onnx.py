@@ -119,11 +119,11 @@ def test_what_cannot_apply_is_off_and_says_why(make: Maker) -> None:
     why = form.why.text().split("\n")
     assert why == [
         "Any image size: not here, no Input is an image", "Normalise inside: not here, the recipe has no step that "
-        "normalises", "Postprocess as drawn: not here, no block decodes boxes",
-        "Probabilities: not here, no loss says what scores mean",
+        "normalises", "Probabilities: not here, no loss says what scores mean",
         "8 bits, calibrated: not here, the recipe names no data to measure on",
     ]  # fmt: skip
-    ticks = (form.any_size, form.preprocess, form.postprocess, form.probabilities)
+    ticks = (form.any_size, form.preprocess, form.probabilities)
+    assert not form.postprocess.isEnabled() and form.postprocess.toolTip() == "Not here: no block decodes boxes"
     for tick, said in zip(ticks, why, strict=False):
         assert not tick.isEnabled() and not tick.isChecked()
         assert tick.toolTip() == "Not here: " + said.partition(": not here, ")[2]
