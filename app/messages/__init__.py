@@ -84,7 +84,7 @@ class Train(msgspec.Struct, frozen=True, tag=True):
     nodes: int = 1
     strategy: str = "auto"
     watch: str = "lightly"
-    """How closely its nodes are watched: off, lightly (for a hundredth of its time) or closely."""
+    """How closely its nodes are watched: off, lightly (for four thousandths of its time) or closely."""
 
 
 class Export(msgspec.Struct, frozen=True, tag=True):

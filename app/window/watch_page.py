@@ -32,7 +32,7 @@ class WatchPage(QWidget):
         self.closely.setAccessibleName("Watch the layers closely")
         self.closely.setToolTip(
             "From the next run on, measure at every point of the curves: it may cost some per cent of the speed.\n"
-            "Without it the layers are measured as often as a hundredth of the time allows."
+            "Without it the layers are measured as often as four thousandths of the time allow."
         )
         self.flow = FlowPicture(self)
         self.weights, self.gradients = StripPicture("Weights", self), StripPicture("Gradients", self)

@@ -116,7 +116,8 @@ def bare(case: Case, *, fused: bool) -> Iterator[Spent]:
 def ours(case: Case, sink: int) -> Iterator[Spent]:
     """Epochs of the product's loop; the messages go into `sink`."""
     network, data = opened(case)
-    recipe = replace(case.design.recipe, epochs=sys.maxsize)
+    # the rate of the bare loop: other weights have other speeds
+    recipe = replace(case.design.recipe, epochs=sys.maxsize, schedule="constant", warm_up=None)
     fabric, _ = make_fabric("cpu", 1, 1, "32", 0)
     torch.set_num_threads(THREADS)
     with tempfile.TemporaryDirectory() as place:

@@ -263,7 +263,7 @@ def test_watching_changes_no_number_of_the_training(tmp_path: Path) -> None:
     assert [t.layers[0].weights for t in read(run)] == [t.layers[0].weights for t in read(tmp_path / "closely")]
 
 
-def test_lightly_takes_a_hundredth_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lightly_takes_a_small_part_of_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
     design = digits()
     network = compile_design(design, "training")
     watch = Watch(network, design, RECIPE, None, lambda told: None)
