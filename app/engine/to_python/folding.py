@@ -21,6 +21,7 @@ from app.engine.to_python.trees import (
     assigned,
     calls,
     is_name,
+    is_one,
     like,
     merged,
     negated,
@@ -312,7 +313,7 @@ class Folder(Known):
                 return kept[0] if len(kept) == 1 else ast.BoolOp(op, kept)
             case ast.Call():
                 return self._call(node, known, owner)
-            case ast.BinOp(left=left, op=ast.Mult(), right=right) if self.known(self.expr(left, known, owner)) == 1.0:
+            case ast.BinOp(left=left, op=ast.Mult(), right=right) if is_one(self.known(self.expr(left, known, owner))):
                 return self.expr(right, known, owner)
             case ast.ListComp() | ast.GeneratorExp() | ast.SetComp() | ast.DictComp():
                 return self._comprehension(node, known, owner)

@@ -347,3 +347,8 @@ def uncounted(loop: ast.For) -> ast.For:
             new.target, new.iter = each, over
             return new
     return loop
+
+
+def is_one(value: object) -> bool:
+    """Whether a factor does nothing; a tensor of ones has its shape to give."""
+    return isinstance(value, int | float) and value == 1
