@@ -21,22 +21,9 @@ from app.engine.to_onnx.write import Notify
 from app.engine.to_python import generate
 from app.engine.to_script import write_script
 from app.engine.weights import load as load_file
-from app.messages.onnx import Certificate, OnnxOptions
+from app.messages.onnx import OnnxOptions
 
-__all__ = ["FORMATS", "SUFFIXES", "ExportError", "ExportReport", "Wishes", "export"]
-
-
-class ExportReport(NamedTuple):
-    """What was written and what was checked, one line each; `difference` is the largest one to torch."""
-
-    file: Path
-    bytes: int
-    lines: tuple[str, ...]
-    difference: float | None = None
-    opset: int | None = None
-    beside: tuple[Path, ...] = ()
-    """Files that belong to it: weights that stand apart, the certificate."""
-    certificate: Certificate | None = None
+__all__ = ["FORMATS", "SUFFIXES", "ExportError", "Report", "Wishes", "export"]
 
 
 class Wishes(NamedTuple):
@@ -72,7 +59,7 @@ class Format(NamedTuple):
 def export(
     design: Design, to: str, run: Run | Path | str | None, folder: Path, weights: Path | None = None,
     wishes: Wishes = Wishes(),  # noqa: B008 (frozen)
-) -> ExportReport:  # fmt: skip
+) -> Report:  # fmt: skip
     """Write `design` as `to` into `folder`, with the trained weights of `run` or those of the file `weights`. These
     are matched as the design's recipe says.
 
@@ -98,9 +85,7 @@ def export(
         raise ExportError(f"{target} cannot be written: {error.strerror or error}.") from None
     beside = tuple(target.with_name(file.name) for file in report.beside)
     named = folder / (wishes.file or form.name)
-    return ExportReport(
-        named, report.bytes, report.lines, report.difference, report.opset, beside, report.certificate
-    )  # fmt: skip
+    return report._replace(file=named, beside=beside)
 
 
 def _network(job: Job) -> tuple[Network, str]:
@@ -140,14 +125,11 @@ def _recipe(job: Job) -> Recipe:
 def _safetensors(job: Job) -> Report:
     network, said = _network(job)
     weights = checkpoint.weights_of(network.root)
-    try:
-        needs, facts = preprocessing(_recipe(job).augment, network.inputs)
-        save_file(weights, job.file, {"format": "pt", **({PREPROCESSING: facts} if facts else {})})
-    except OSError as error:
-        raise ExportError(f"{job.file} cannot be written: {error.strerror or error}.") from None
+    needs, facts = preprocessing(_recipe(job).augment, network.inputs)
+    save_file(weights, job.file, {"format": "pt", **({PREPROCESSING: facts} if facts else {})})
     numbers = sum(value.numel() for value in weights.values())
     lines = (f"{len(weights)} tensors, {numbers:,} numbers.", *filter(None, (needs,)), said)
-    return Report(job.file.stat().st_size, lines)
+    return Report(job.file, job.file.stat().st_size, lines)
 
 
 def _program(job: Job) -> Report:
@@ -164,34 +146,30 @@ def _text(write: Callable[..., str]) -> Callable[[Job], Report]:
 
     def run(job: Job) -> Report:
         analysis = shared_analyser().analyse(job.design, with_fixes=False)
-        data = write(job.design, analysis).encode()
-        try:
-            job.file.write_bytes(data)
-        except OSError as error:
-            raise ExportError(f"{job.file} cannot be written: {error.strerror or error}.") from None
         partial = ("The design has errors: the totals are those of its valid part.",) if analysis.partial else ()
-        return Report(len(data), partial)
+        return _written(job, write(job.design, analysis), partial)
 
     return run
 
 
 def _python(job: Job) -> Report:
-    made = generate(job.design, name=job.wishes.variant or job.wishes.name or job.design.about.title or "Network")
-    try:
-        job.file.write_text(made.text, encoding="utf-8")
-    except OSError as error:
-        raise ExportError(f"{job.file} cannot be written: {error.strerror or error}.") from None
-    lines = (f"The class is {made.name}; weights exported as safetensors load into it.",)
-    return Report(job.file.stat().st_size, lines)
+    made = generate(job.design, name=_class_name(job))
+    return _written(job, made.text, (f"The class is {made.name}; weights exported as safetensors load into it.",))
 
 
 def _script(job: Job) -> Report:
-    made = write_script(job.design, job.wishes.variant or job.wishes.name or job.design.about.title or "Network")
-    try:
-        job.file.write_text(made.text, encoding="utf-8")
-    except OSError as error:
-        raise ExportError(f"{job.file} cannot be written: {error.strerror or error}.") from None
-    return Report(job.file.stat().st_size, made.remarks or ("It does all that the recipe says.",))
+    made = write_script(job.design, _class_name(job))
+    return _written(job, made.text, made.remarks or ("It does all that the recipe says.",))
+
+
+def _class_name(job: Job) -> str:
+    return job.wishes.variant or job.wishes.name or job.design.about.title or "Network"
+
+
+def _written(job: Job, text: str, lines: tuple[str, ...]) -> Report:
+    data = text.encode()
+    job.file.write_bytes(data)
+    return Report(job.file, len(data), lines)
 
 
 FORMATS: dict[str, Format] = {

@@ -54,7 +54,7 @@ def export_program(network: Network, path: Path, samples: Sequence[torch.Tensor]
     ]
     if own:
         lines.append(f"It calls {', '.join(own)}: `import blocks.operators` before it is loaded.")
-    return Report(len(content.getvalue()), tuple(lines), difference)
+    return Report(path, len(content.getvalue()), tuple(lines), difference)
 
 
 def _compared(

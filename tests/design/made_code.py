@@ -149,7 +149,8 @@ class _Writer:
             case "Flatten":
                 return f"{given[0]}.flatten({node.settings.get('start_dim', 1)})"
             case "Gate" if len(given) == 2:
-                wires = {w.target.port: name for w, name in zip(sorted(graph.into[node.id], key=lambda w: (len(w.target.port), w.target.port)), given, strict=True)}  # noqa: E501
+                ports = sorted((w.target.port for w in graph.into[node.id]), key=lambda port: (len(port), port))
+                wires = dict(zip(ports, given, strict=True))
                 return f"self.{node.name}({wires['x']}, mask={wires['mask']})"
         owner = graph.by_id[node.shares].name if node.shares else node.name
         return f"self.{owner}({', '.join(given)})"

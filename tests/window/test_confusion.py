@@ -11,19 +11,14 @@ from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtTest import QTest
 
-from app.design.usual import usual_loss
 from app.design.values import Settings
 from app.engine import confusions
 from app.messages import Progress
 from app.messages.confusion import Confusion
 from app.window import kept, run_tables
-from app.window.document import Document
 from app.window.run_matrix import MatrixView
 from app.window.runs_panel import RunsPanel
-from app.window.training import TrainingPanel
 from tests.window.canvas_hands import CHAIN
-from tests.window.fake_engines import CARDS as FEW
-from tests.window.fake_engines import FakeEngines, small_design
 from tests.window.run_folders import run_folder, runs_in_a_window
 
 LEFT = Qt.MouseButton.LeftButton
@@ -126,15 +121,9 @@ def test_a_file_that_is_damaged_is_as_none(tmp_path: Path, text: str) -> None:
     assert run_tables.read(tmp_path) == ()
 
 
-def test_while_a_run_goes_on_its_newest_matrix_is_shown(qtbot: Any) -> None:
-    document = Document()
-    document.set_catalogue(FEW)
-    document.load(usual_loss(small_design(data="digits", epochs=3), None, {c.id: c for c in FEW}), None)
-    engines = FakeEngines()
-    panel = TrainingPanel(document, engines)
-    qtbot.addWidget(panel)
+def test_while_a_run_goes_on_its_newest_matrix_is_shown(made: Any, qtbot: Any) -> None:
+    _, engines, panel = made
     panel.resize(1200, 300)
-    panel.show()
     QTest.mouseClick(panel.start_button, LEFT)
     (job,) = engines.started
     job.tell(1, 2, "train", loss=1.0)

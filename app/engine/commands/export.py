@@ -17,7 +17,7 @@ from app.engine.commands.common import console, prepared, print_json, user_error
 from app.engine.commands.onnx_options import Bar, onnx_options
 from app.engine.commands.train import checked
 from app.engine.compile import shared_analyser
-from app.engine.export import SUFFIXES, ExportError, ExportReport, Wishes, export
+from app.engine.export import SUFFIXES, ExportError, Report, Wishes, export
 from app.engine.matching import matched
 from app.engine.runs import Run, load_run
 from app.exits import FINE, INVALID, CallError
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _certified(
     arguments: argparse.Namespace, design: Design, run: Run | None, folder: Path, weights: Path | None, wishes: Wishes
-) -> ExportReport:
+) -> Report:
     """Export. Where the file's numbers are not torch's nothing is written, and the certificate says where they part."""
     try:
         return export(design, arguments.to, run, folder, weights, wishes)

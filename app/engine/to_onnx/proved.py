@@ -20,6 +20,7 @@ from app.messages.onnx import Certificate, OnnxOptions
 class Report(NamedTuple):
     """A file that was exported: its size, what was checked (one line each), the largest difference to torch."""
 
+    file: Path
     bytes: int
     lines: tuple[str, ...]
     difference: float | None = None
@@ -81,7 +82,7 @@ def export_onnx(
     ]
     if written.beside:
         lines.append(f"The weights stand beside the model in {beside[0].name}: keep the two together.")
-    return Report(size, tuple(lines), saying.difference(certificate), written.opset, beside, certificate)
+    return Report(path, size, tuple(lines), saying.difference(certificate), written.opset, beside, certificate)
 
 
 def _folder(path: Path) -> Path:
