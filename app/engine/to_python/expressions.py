@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Sequence
 
 from app.engine.to_python.documents import SOFT, Choice, Document, Group, Indent, Line, separated
@@ -17,6 +18,8 @@ _COMPARE: dict[type[ast.AST], str] = {
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Is: "is",
     ast.IsNot: "is not", ast.In: "in", ast.NotIn: "not in",
 }  # fmt: skip
+LONG = 80
+"""Columns of a text from which on it may stand in several pieces."""
 TEST, OR, AND, NOT, COMPARE, ARITHMETIC, UNARY, POWER, AWAIT, ATOM = 1, 3, 4, 5, 6, 7, 13, 14, 15, 16
 
 
@@ -177,12 +180,39 @@ def _simple(node: ast.expr) -> bool:
     return isinstance(node, ast.Name) or (isinstance(node, ast.Constant) and isinstance(node.value, int | float))
 
 
+def _text(node: ast.expr) -> Document | None:
+    """A long text, which stands in several pieces below each other where it has no room; None for all else."""
+    if not (isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and isinstance(node.value, str))):
+        return None
+    whole = flat(node)
+    if len(whole) <= LONG:
+        return None
+    pieces: list[list[ast.expr]] = [[]]  # a space ends the piece before it
+    for part in node.values if isinstance(node, ast.JoinedStr) else [node]:
+        words = re.split(r"(?<= )(?=\S)", str(part.value)) if isinstance(part, ast.Constant) else []
+        for i, piece in enumerate(map(ast.Constant, words) if words else [part]):
+            if i and len(flat(ast.JoinedStr([*pieces[-1], piece]))) > LONG:
+                pieces.append([])
+            pieces[-1].append(piece)
+    shown: list[Document] = [Choice(_piece(pieces[0]), whole)]
+    for each in pieces[1:]:
+        shown += [SOFT, Choice(_piece(each))]
+    return Group(shown)
+
+
+def _piece(parts: list[ast.expr]) -> str:
+    """Part of a text as a text of its own."""
+    if all(isinstance(part, ast.Constant) for part in parts):
+        return string("".join(str(part.value) for part in parts))  # type: ignore[attr-defined]
+    return flat(ast.JoinedStr(parts))
+
+
 def _call(node: ast.Call) -> Document:
     parts: list[Document] = []
     for argument in node.args:
         if isinstance(argument, ast.GeneratorExp) and len(node.args) == 1 and not node.keywords:
             return Group(["(", Indent([SOFT, Group(_loops(argument))]), SOFT, ")"])
-        parts.append(document(argument, 0 if isinstance(argument, ast.Starred) else TEST))
+        parts.append(_text(argument) or document(argument, 0 if isinstance(argument, ast.Starred) else TEST))
     for keyword in node.keywords:
         value = document(keyword.value, TEST)
         parts.append(["**", value] if keyword.arg is None else [f"{keyword.arg}=", value])
