@@ -23,9 +23,12 @@ def value_names(network: Network) -> tuple[str, ...]:
 
 
 def row_of(values: Mapping[str, torch.Tensor], loss: torch.Tensor, network: Network) -> list[torch.Tensor]:
-    """The values in the order of `value_names`."""
-    parts = [values[name].float() for name in network.losses] if len(network.losses) > 1 else []
-    return [loss.float(), *parts, *(values[name].float() for name in network.metrics if name not in network.counted)]
+    """The values in the order of `value_names`, without the graphs behind them."""
+    row = [loss, *(values[name] for name in network.losses)] if len(network.losses) > 1 else [loss]
+    row += [values[name] for name in network.metrics if name not in network.counted]
+    # asked first: a call into torch that changes nothing still takes a thousandth of a small network's step
+    row = [value.detach() if value.requires_grad else value for value in row]
+    return [value if value.dtype is torch.float32 else value.float() for value in row]
 
 
 def total_loss(values: Mapping[str, torch.Tensor], losses: tuple[str, ...]) -> torch.Tensor:

@@ -18,6 +18,8 @@ from tensorboardX.proto.summary_pb2 import Summary
 from tensorboardX.writer import FileWriter
 
 FLUSH_SECONDS = 20.0
+TOGETHER_SECONDS = 1.0
+"""Points of the curves are written together: each by itself would cost a small network some of its next step."""
 
 
 class _Straight:
@@ -59,6 +61,8 @@ class Events(SummaryWriter):
 
     def __init__(self, folder: Path, after: int | None = None) -> None:
         self._straight: _StraightWriter | None = None
+        self._waiting: list[tuple[float, int, Mapping[str, float]]] = []
+        """Points that are not yet in the file: when they came, the step, their values."""
         super().__init__(str(folder))
         if after is not None:
             files = self._get_file_writer()
@@ -72,6 +76,22 @@ class Events(SummaryWriter):
         return self._straight
 
     def add_point(self, values: Mapping[str, float], step: int) -> None:
-        """All values of a point as one event. Raises OSError."""
-        summary = Summary(value=[Summary.Value(tag=name, simple_value=value) for name, value in values.items()])
-        self._get_file_writer().add_summary(summary, step)
+        """All values of a point as one event; it may wait for the points of the next second. Raises OSError."""
+        files, now = self._get_file_writer(), time.time()
+        self._waiting.append((now, step, values))
+        if not 0 <= now - self._waiting[0][0] < TOGETHER_SECONDS:  # a clock may be set back
+            self._write_points(files)
+
+    def _write_points(self, files: _StraightWriter) -> None:
+        waiting, self._waiting = self._waiting, []
+        for when, step, values in waiting:
+            summary = Summary(value=[Summary.Value(tag=name, simple_value=value) for name, value in values.items()])
+            files.add_event(Event(summary=summary), step, when)
+
+    def close(self) -> None:
+        """Write what waits, and close the file. Raises OSError."""
+        if self._straight is not None:
+            try:
+                self._write_points(self._straight)
+            finally:
+                super().close()

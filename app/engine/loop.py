@@ -31,11 +31,16 @@ from app.messages import Progress
 from app.messages.confusion import Confusion
 
 SAVE_SECONDS = 20.0
-POINTS, APART = 20, 5
+POINTS, APART = 20, 10
 """Points of the train curve in an epoch, and the fewest steps between two. By steps, never by time: a resumed run must
 draw the same ones."""
+LOOKS_APART = 5
+"""The same for where the nodes may be watched: what is wrong from the start is told within the first epoch."""
 
 GO, SAVE, STOP, PAUSE = 0, 1, 2, 3
+
+_NOTHING = contextlib.nullcontext()
+"""One for all steps: of a small network's each call is felt."""
 
 
 class TrainingError(RuntimeError):
@@ -152,8 +157,8 @@ class Loop:
         at, data, recipe = self.at, self.parts.data, self.parts.recipe
         set_frozen(self._weights_by_name, self._begun_frozen, recipe, at.epoch)
         set_training(self.parts.network.module)
-        every = max(APART, self.steps // POINTS)
-        together, stepper = recipe.accumulate, self._stepper
+        every, looks_every = (max(apart, self.steps // POINTS) for apart in (APART, LOOKS_APART))
+        together, stepper, watching = recipe.accumulate, self._stepper, self.parts.watch
         batches = data.batches(
             "train", recipe.batch_size, epoch=at.epoch, skip=at.batch, least=self._least,
             rank=self._rank, world=self._world,
@@ -162,19 +167,23 @@ class Loop:
         for batch in batches:
             ends = at.batch + 1 == self.batches  # the epoch
             steps = ends or (at.batch + 1) % together == 0
-            writes = steps and (ends or -(-(at.batch + 1) // together) % every == 0)
-            watch = self.parts.watch if writes and self.parts.watch and self.parts.watch.due(at.step) else None
-            with watch.listening() if watch is not None else contextlib.nullcontext():
+            step = -(-(at.batch + 1) // together)  # of the epoch
+            writes = steps and (ends or step % every == 0)
+            looks = steps and (ends or step % looks_every == 0)
+            watch = watching if looks and watching is not None and watching.due(at.step) else None
+            with watch.listening() if watch is not None else _NOTHING:
                 values, loss = self._descend(batch, steps)
+            size = self._size(at.batch)
             at.batch += 1
-            self._add(values, loss, self._together.own(self._size(at.batch - 1)))
-            self._clock.samples += self._size(at.batch - 1)
+            self._add(values, loss, self._together.own(size))
+            self._clock.samples += size
             if not steps:
                 continue
             rate = rate_at(recipe, at.step, self.total) * (self._plateau.factor if self._plateau else 1.0)
             stepper.set_rate(rate)
             now = time.monotonic()
-            tells = ends or now - self._reported >= REPORT_SECONDS
+            ago = now - self._reported
+            tells = ends or ago >= REPORT_SECONDS or (writes and ago >= REPORT_SECONDS / 2)  # what is read serves both
             look = watch.see if watch is not None else None
             # of weights in parts the length is asked of all devices, and only the first knows when it tells
             if (norm := stepper.step(measure=writes or (tells and not self._sharded), look=look)) is not None:
@@ -188,8 +197,8 @@ class Loop:
                 means = {**self._means(fresh=writes), "lr": rate, "grad_norm": float(self._norm)}
             if writes:
                 self._write("train", means)
-                if watch is not None:
-                    watch.tell(at.epoch, at.step)
+            if watch is not None:
+                watch.tell(at.epoch, at.step)
             if tells:
                 self._reported = now
                 self._report("train", means)
@@ -207,7 +216,7 @@ class Loop:
         values = self._forward(*self._placed(batch))
         loss = total_loss(values, self.parts.network.losses)
         waits = not steps and self._world > 1  # the devices' gradients are averaged once a step
-        with fabric.no_backward_sync(module) if waits else contextlib.nullcontext():
+        with fabric.no_backward_sync(module) if waits else _NOTHING:
             self._backward(loss if self.parts.recipe.accumulate == self._world == 1 else loss * self._share())
         return values, loss
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.tensor import DTensor
 
 from app.design.values import Recipe
 from app.engine.optim import FACTOR, PULLED, use_fused
@@ -36,6 +37,9 @@ class Stepper:
         self._scaled = precision if getattr(precision, "scaler", None) is not None else None
         self._optimizer = optimizer if self._scaled is not None else self._bare  # the wrapper's work is the scaler's
         self._changes = bool(recipe.l1 or recipe.l2 or recipe.clip_norm or recipe.clip_value)
+        weights = [w for group in self._bare.param_groups for w in group["params"]]
+        kinds = {(w.device, w.dtype, isinstance(w, DTensor)) for w in weights}
+        self._alike = len(kinds) == 1 and not any(parts for *_, parts in kinds)
 
     def set_rate(self, rate: float) -> None:
         for group in self._optimizer.param_groups:
@@ -46,27 +50,34 @@ class Stepper:
         clipped: a tensor on the device, which nothing waits for. `look` may look at that gradient, weight by weight."""
         recipe = self._recipe
         norm: torch.Tensor | None = None
-        if measure or self._changes:
+        if measure or look is not None or self._changes:
             if self._scaled is not None:
                 self._scaled.unscale_gradients(self._bare)
             self._add_penalties()
             weights = (w for group in self._optimizer.param_groups for w in group["params"])
             gradients = [w.grad for w in weights if w.grad is not None]
             if measure or recipe.clip_norm:
-                norm = torch.nn.utils.get_total_norm(gradients)
+                norm = self._length(gradients)
             if look is not None:
                 look()
             if recipe.clip_value:
                 torch._foreach_clamp_min_(gradients, -recipe.clip_value)
                 torch._foreach_clamp_max_(gradients, recipe.clip_value)
             if recipe.clip_norm:
-                cut = torch.nn.utils.get_total_norm(gradients) if recipe.clip_value else norm
+                cut = self._length(gradients) if recipe.clip_value else norm
                 assert cut is not None
                 # torch's own clip_grad_norm_, once the length is known
                 torch._foreach_mul_(gradients, torch.clamp(recipe.clip_norm / (cut + 1e-6), max=1.0))
         self._optimizer.step()
         self._optimizer.zero_grad()
         return None if norm is None else whole(norm)
+
+    def _length(self, gradients: list[torch.Tensor]) -> torch.Tensor:
+        """Of all gradients as one vector."""
+        if not self._alike or not gradients or any(g.is_sparse for g in gradients):
+            return torch.nn.utils.get_total_norm(gradients)
+        # the same without sorting them by device and dtype first, which takes as long as the norm of a small network
+        return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
 
     def _add_penalties(self) -> None:
         """The penalties' gradients: `l1 · sign(w) + l2 · w`, exactly what descending on them too would add."""

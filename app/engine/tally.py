@@ -23,8 +23,9 @@ class Tally:
         self._sizes: list[int] = []
 
     def add(self, row: Sequence[torch.Tensor], size: int) -> None:
-        """A batch's means, one number in each tensor, the loss first; of `size` samples. One of none is only judged."""
-        self._waiting += [value.detach() for value in row]
+        """A batch's means, one number in each tensor and no graph behind it, the loss first; of `size` samples. One of
+        none is only judged."""
+        self._waiting += row
         self._sizes.append(size)
 
     def settle(self) -> int | None:
