@@ -27,6 +27,7 @@ from app.messages.onnx import OnnxOptions
 from blocks import catalogue
 from tests.engine.designs import digits
 from tests.engine.test_detector import detector
+from tests.layers import drawn
 
 MEAN, STD = 0.3, 0.4
 SHAPE = (1, 8, 8)
@@ -258,6 +259,17 @@ def test_a_size_that_a_block_works_out_once_is_caught(tmp_path: Path, monkeypatc
     with pytest.raises(ExportError, match=r"`larger` \(.*\) would give \d+ in the file whatever the image"):
         write(compile_design(design), tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
     assert not list(tmp_path.iterdir())
+
+
+def test_sizes_that_torch_cannot_work_out_are_one_sentence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    design = drawn("squeezenet1_0")  # pools that round up: torch cannot solve what they ask of height and width
+    said = r"torch's exporter cannot work out what sizes the network takes when height and width are open \(.*\): leave"
+    with pytest.raises(ExportError, match=said):
+        write(compile_design(design), tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
+    assert "Traceback" not in capfd.readouterr().err + caplog.text
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ BATCHES = (1, 3, 64)
 """Those that are tried where the file takes any."""
 MOST_MACS = 2 * 10**10
 """Larger batches than the second are left out where they would take more multiply-adds than this: some seconds."""
-TIMED_SECONDS = 0.2
+TIMED_SECONDS = 0.1
 """So long may timing go on; small networks are run more often in it, the largest twice in all."""
 RUNS = 9
 

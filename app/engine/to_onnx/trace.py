@@ -41,8 +41,10 @@ def trace(
     batch = 2 if any(0 in own for own in open_axes.values()) else 1
     examples = tuple(example(spec, batch) for spec in inputs)
     module = _with_calls(made)
+    sizes = any(at for own in open_axes.values() for at in own)
+    begun: list[Called] = []
     try:
-        with quiet(), _watched(module, made.calls, inputs, open_axes) as fixed:
+        with quiet(), _watched(module, made.calls, inputs, open_axes, begun) as fixed:
             program = torch.onnx.export(
                 module, examples, dynamo=True, input_names=[spec.name for spec in inputs],
                 dynamic_shapes=dims(open_axes), optimize=False, verbose=False, external_data=outside,
@@ -66,6 +68,11 @@ def trace(
     except ExportError:
         raise
     except Exception as error:  # the exporter wraps whatever a block raises in errors of its own
+        if sizes:
+            what = f"trace `{begun[-1].path}` ({begun[-1].block})" if begun else "work out what sizes the network takes"
+            raise ExportError(
+                f"torch's exporter cannot {what} when height and width are open ({reason(error)}): leave any size off."
+            ) from error
         raise ExportError(f"The network cannot be exported to ONNX: {reason(error)}") from error
     return Traced(program, names, values, shapes)
 
@@ -105,10 +112,12 @@ def _with_calls(made: Whole) -> fx.GraphModule:
 @contextlib.contextmanager
 def _watched(
     module: fx.GraphModule, calls: Sequence[Called], inputs: Sequence[InputSpec],
-    open_axes: Mapping[str, Mapping[int, str]],
+    open_axes: Mapping[str, Mapping[int, str]], begun: list[Called],
 ) -> Iterator[list[str]]:  # fmt: skip
     """While torch traces, look after each call whether an open axis has become a number: torch goes on then, and the
-    file would be wrong for any other size. Gives a list that holds a sentence once that has happened."""
+    file would be wrong for any other size. Gives a list that holds a sentence once that has happened. `begun` holds the
+    call in which torch is, and so those in which it failed."""
+    sizes = any(at for own in open_axes.values() for at in own)
     found: list[str] = []
     given: dict[str, torch.Tensor] = {}
     alone = [call for call in calls if sum(other.module == call.module for other in calls) == 1]
@@ -117,7 +126,10 @@ def _watched(
 
     def begin(call: Called, args: tuple[Any, ...]) -> None:
         if torch.compiler.is_dynamo_compiling():  # torch's second way, in which no hook may look
+            if sizes:
+                raise RuntimeError("It takes minutes and leads no further where sizes are what the first failed at.")
             return
+        begun.append(call)
         for node, value in zip(call.node.args, args, strict=False):
             if isinstance(node, fx.Node) and node in named:
                 given[named[node]] = value
@@ -131,6 +143,7 @@ def _watched(
     def look(call: Called) -> None:
         if torch.compiler.is_dynamo_compiling():
             return
+        begun.remove(call)
         for input, value in given.items():
             for at, name in open_axes[input].items():
                 if not found and _is_number(value.shape[at]):
@@ -297,13 +310,13 @@ def _numbered(name: str, taken: set[str]) -> str:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """What the exporter prints goes to stderr: stdout belongs to the caller."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """What the exporter prints goes to stderr: stdout belongs to the caller. What torch logs of the sizes that it could
+    not work out goes nowhere: pages of it, and the error says it in a sentence."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
     try:
         with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(before)
