@@ -15,6 +15,8 @@ from typing import NamedTuple
 
 from app.design.names import quoted
 from app.design.ports import Catalogue
+from app.design.read_back import beginnings
+from app.design.read_back.beginnings import METHOD, is_call
 from app.design.read_back.changes import Changes, make
 from app.design.read_back.guesses import Guess, guesses_for
 from app.design.read_back.makes import Makes
@@ -126,9 +128,13 @@ def _class(
             kept.remove(dump)
         else:
             troubles.append(Trouble(statement.lineno, "only `self.NAME = CLASS(...)` can be read in `__init__`"))
+    if METHOD not in code.others:
+        kept = [dump for dump in kept if dump not in {ast.dump(s) for s in before.rest if is_call(s)}]
     if kept:
         troubles.append(Trouble(_init_line(code), "a line of `__init__` is gone that the drawing needs"))
     troubles += _members(before, code)
+    if METHOD in before.others:
+        troubles += beginnings.compare(before, code, makes.names)
     if code.forward is None:
         troubles.append(Trouble(code.line, f"{quoted(code.name)} has no `forward`: it says how the nodes are wired"))
     else:
@@ -149,9 +155,11 @@ def _members(before: ClassCode, code: ClassCode) -> list[Trouble]:
     """Methods and attributes besides the constructor and the forward."""
     found = []
     for name, member in code.others.items():
+        if name == METHOD in before.others:
+            continue
         if not same(member, before.others.get(name)):
             found.append(Trouble(member.lineno, f"{quoted(name)} cannot be drawn: only modules and calls of them can"))
-    gone = [name for name in before.others if name not in code.others]
+    gone = [name for name in before.others if name not in code.others and name != METHOD]
     found += [Trouble(code.line, f"{quoted(name)} is gone, which the class needs") for name in gone]
     return found
 

@@ -11,9 +11,11 @@ from torch import nn
 
 from app.design.expand import ordered
 from app.design.names import free_name
+from app.design.read_back.beginnings import METHOD
 from app.design.values import Design, End, Graph, Node
 from app.engine.compile import shared_analyser
 from app.engine.measure import on_meta
+from app.engine.to_python import beginnings
 from app.engine.to_python.classes import Classes
 from app.engine.to_python.copying import Module
 from app.engine.to_python.explain import parse
@@ -151,7 +153,10 @@ class Drawing:
         start = ast.Expr(parse("super().__init__()"))
         init = ast.FunctionDef("__init__", arguments, [start, *body], [], ast.Constant(None))
         doc = ast.Expr(ast.Constant(self._doc(where)))
-        parts = [doc, init, forward] if body else [doc, forward]
+        filled = None if where else beginnings.method(self.homes, self.recorder.fills, self.classes.failed)
+        if filled is not None:
+            init.body.append(ast.Expr(parse(f"self.{METHOD}()")))
+        parts = [doc, init, filled, forward] if filled is not None else [doc, init, forward] if body else [doc, forward]
         made_class = ast.ClassDef(name, [parse("nn.Module")], [], parts, [])  # type: ignore[arg-type]
         skip = {name, *self.classes.shapes}
         self.module.adapt(made_class, self.classes.modules_seen(), skip=skip)

@@ -7,12 +7,20 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import lru_cache
 from types import FrameType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
 
 _TORCH = "torch."
+_FILLS = frozenset(name for name in vars(nn.init) if name.endswith("_") and not name.startswith("_"))
+
+
+class Fill(NamedTuple):
+    """A function of `torch.nn.init` that filled a weight, and what it was told beside its defaults."""
+
+    function: str
+    arguments: tuple[tuple[str, Any], ...]
 
 
 class Record:
@@ -39,8 +47,12 @@ def signature_of(cls: type, method: str = "__init__") -> inspect.Signature:
 
 
 @lru_cache(maxsize=2048)
+def _whole(function: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(function)
+
+
 def _signature(method: Callable[..., Any]) -> inspect.Signature:
-    whole = inspect.signature(method)
+    whole = _whole(method)
     return whole.replace(parameters=list(whole.parameters.values())[1:])
 
 
@@ -49,7 +61,9 @@ class Recorder:
 
     def __init__(self) -> None:
         self.records: dict[int, Record] = {}
-        self._kept: list[nn.Module] = []
+        self.fills: dict[int, Fill] = {}
+        """What filled a weight last, by the weight's id: only where it was no layer of torch's itself."""
+        self._kept: list[Any] = []
         self._frames: dict[int, Record] = {}
 
     def of(self, module: nn.Module) -> Record | None:
@@ -69,7 +83,10 @@ class Recorder:
         return made
 
     def _seen(self, frame: FrameType, event: str, _argument: Any) -> None:
-        if frame.f_code.co_name != "__init__" or event not in ("call", "return"):
+        function = frame.f_code.co_name
+        if function in _FILLS and event == "call":
+            self._filled(function, frame)
+        if function != "__init__" or event not in ("call", "return"):
             return
         if event == "return":
             record = self._frames.pop(id(frame), None)
@@ -87,6 +104,17 @@ class Recorder:
         record = Record(cls, told)
         self.records[id(module)] = self._frames[id(frame)] = record
         self._kept.append(module)  # so that no other object gets its id
+
+    def _filled(self, function: str, frame: FrameType) -> None:
+        """Note what fills a weight. Asked for by torch itself it is how the layer begins anyway."""
+        asked = str(frame.f_back.f_globals.get("__name__", "")) if frame.f_back is not None else ""
+        if frame.f_globals.get("__name__") != "torch.nn.init" or asked.split(".")[0] == "torch":
+            return
+        first, *others = _whole(getattr(nn.init, function)).parameters.values()
+        weight = frame.f_locals[first.name]
+        told = tuple((p.name, frame.f_locals[p.name]) for p in others if frame.f_locals[p.name] != p.default)
+        self.fills[id(weight)] = Fill(function, told)
+        self._kept.append(weight)
 
     def run(self, module: nn.Module, values: list[Any]) -> Any:
         """What the module makes of the values; notes which arguments each module inside was given."""
