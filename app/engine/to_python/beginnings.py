@@ -32,7 +32,9 @@ class Layer(NamedTuple):
     rules: Rules
 
 
-def method(homes: Mapping[str, nn.Module], fills: Mapping[int, Fill], copied: Collection[str]) -> ast.stmt | None:
+def method(
+    homes: Mapping[str, nn.Module], fills: Mapping[int, Fill], copied: Collection[str]
+) -> ast.FunctionDef | None:
     """The method that fills the weights of the modules at `homes`, or None where all begin as torch has them. Classes
     that are `copied` do it themselves."""
     layers = [layer for home, module in homes.items() for layer in _layers(home, module, fills, copied)]
@@ -40,8 +42,11 @@ def method(homes: Mapping[str, nn.Module], fills: Mapping[int, Fill], copied: Co
         return None
     lines, done = _by_class(layers)
     lines += _by_name([layer for layer in layers if layer.kind not in done])
-    text = "\n".join([f"def {METHOD}(self) -> None:", '    """How weights begin."""', *("    " + s for s in lines)])
-    return ast.parse(text).body[0]
+    name = METHOD if METHOD not in homes else f"{METHOD}_"
+    text = "\n".join([f"def {name}(self) -> None:", '    """How weights begin."""', *("    " + s for s in lines)])
+    (made,) = ast.parse(text).body
+    assert isinstance(made, ast.FunctionDef)
+    return made
 
 
 def _layers(name: str, module: nn.Module, fills: Mapping[int, Fill], copied: Collection[str]) -> Iterator[Layer]:

@@ -11,7 +11,6 @@ from torch import nn
 
 from app.design.expand import ordered
 from app.design.names import free_name
-from app.design.read_back.beginnings import METHOD
 from app.design.values import Design, End, Graph, Node
 from app.engine.compile import shared_analyser
 from app.engine.measure import on_meta
@@ -155,7 +154,7 @@ class Drawing:
         doc = ast.Expr(ast.Constant(self._doc(where)))
         filled = None if where else beginnings.method(self.homes, self.recorder.fills, self.classes.failed)
         if filled is not None:
-            init.body.append(ast.Expr(parse(f"self.{METHOD}()")))
+            init.body.append(ast.Expr(parse(f"self.{filled.name}()")))
         parts = [doc, init, filled, forward] if filled is not None else [doc, init, forward] if body else [doc, forward]
         made_class = ast.ClassDef(name, [parse("nn.Module")], [], parts, [])  # type: ignore[arg-type]
         skip = {name, *self.classes.shapes}
