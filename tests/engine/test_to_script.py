@@ -16,7 +16,7 @@ from app.design.values import DataStep, Design, Recipe
 from app.engine.checkpoint import seed_all
 from app.engine.compile import InvalidDesignError
 from app.engine.data import open_data, options_of
-from app.engine.evaluation import total_loss
+from app.engine.evaluation import has_batch_norm, total_loss
 from app.engine.optim import make_optimizer, rate_at
 from app.engine.runs import compile_both
 from app.engine.stepping import Average, Stepper, set_training
@@ -33,7 +33,7 @@ def _still(recipe: Recipe) -> Design:
     return replace(design, nodes=nodes, recipe=recipe)
 
 
-def _own(design: Design, weights: Path) -> list[float]:
+def own_losses(design: Design, weights: Path) -> list[float]:
     """The losses of the first steps as Netloom itself makes them, beginning with weights that it writes to a file."""
     recipe = design.recipe
     seed_all(recipe.seed)
@@ -44,11 +44,12 @@ def _own(design: Design, weights: Path) -> list[float]:
     stepper = Stepper(optimizer, None, recipe)
     average = Average(network.root, recipe.ema or 0.5)
     set_training(network.module)
-    batches = data.steps("train", recipe.batch_size, least=2)
+    least = 2 if has_batch_norm(network.module) else 1
+    batches = data.steps("train", recipe.batch_size, least=least)
     total = -(-batches // recipe.accumulate) * recipe.epochs
     losses: list[float] = []
     step = 0
-    for k, batch in enumerate(data.batches("train", recipe.batch_size, epoch=1, least=2)):
+    for k, batch in enumerate(data.batches("train", recipe.batch_size, epoch=1, least=least)):
         loss = total_loss(network.module(*batch), network.losses)
         (loss / recipe.accumulate).backward()
         if (k + 1) % recipe.accumulate:
@@ -76,7 +77,7 @@ def _own(design: Design, weights: Path) -> list[float]:
 )  # fmt: skip
 def test_the_script_descends_as_netloom_does(recipe: Recipe, tmp_path: Path) -> None:
     design = _still(recipe)
-    wanted = _own(design, tmp_path / "begin.pt")
+    wanted = own_losses(design, tmp_path / "begin.pt")
     made = write_script(design, "digits")
     assert made.remarks == ()
     file = tmp_path / "train.py"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from app.engine.to_python.documents import SOFT, Choice, Document, Group, Indent, Line, separated
 
-_OPERATORS: dict[type[ast.AST], tuple[str, int]] = {
+OPERATORS: dict[type[ast.AST], tuple[str, int]] = {
     ast.BitOr: ("|", 7), ast.BitXor: ("^", 8), ast.BitAnd: ("&", 9), ast.LShift: ("<<", 10), ast.RShift: (">>", 10),
     ast.Add: ("+", 11), ast.Sub: ("-", 11), ast.Mult: ("*", 12), ast.Div: ("/", 12), ast.FloorDiv: ("//", 12),
     ast.Mod: ("%", 12), ast.MatMult: ("@", 12), ast.Pow: ("**", 14),
@@ -100,11 +100,11 @@ def _made(node: ast.expr) -> tuple[Document, int]:
         case ast.Starred(value=value):
             return ["*", document(value, ARITHMETIC)], 0
         case ast.BinOp(left=left, op=op, right=right):
-            sign, own = _OPERATORS[type(op)]
+            sign, own = OPERATORS[type(op)]
             if isinstance(op, ast.Pow):
                 tight = _simple(left) and _simple(right)
                 return [document(left, own + 1), "**" if tight else " ** ", document(right, own - 1)], own
-            same = isinstance(left, ast.BinOp) and _OPERATORS[type(left.op)][1] == own
+            same = isinstance(left, ast.BinOp) and OPERATORS[type(left.op)][1] == own
             first = _made(left)[0] if same else document(left, own)
             return [first, Line(), f"{sign} ", document(right, own + 1)], own
         case ast.UnaryOp(op=ast.Not(), operand=operand):

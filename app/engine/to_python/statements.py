@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from app.engine.to_python.documents import SOFT, WIDTH, Choice, Document, Group, Indent, render, separated
-from app.engine.to_python.expressions import TEST, document, flat, statement, targets
+from app.engine.to_python.expressions import OPERATORS, TEST, document, flat, statement, targets
 
 S = TypeVar("S", bound=ast.stmt)
 
@@ -109,7 +109,7 @@ class Printer:
                 start: Document = [document(only), ": ", document(kind)]
                 self._put(start if value is None else _assigned([start, " = "], value), indent, node)
             case ast.AugAssign(target=only, op=op, value=value):
-                sign = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//"}[type(op)]  # type: ignore[index]
+                sign = OPERATORS[type(op)][0]
                 self._put(_assigned([document(only), f" {sign}= "], value), indent, node)
             case ast.Pass():
                 self._put("pass", indent, node)

@@ -80,6 +80,22 @@ def load(folder: Path = Path({path!r})) -> dict[str, Split]:
 '''
 _ARRAYS = '''
 
+def fitted(values: np.ndarray, shape: tuple[int, ...]) -> torch.Tensor:
+    """Samples in the form that the network takes: of pictures bytes become 0 to 1, and channels come first."""
+    x = torch.from_numpy(values).float()
+    if values.dtype == np.uint8 and x.ndim >= 3:
+        x = x / 255
+    if x.shape[1:] == shape or len(shape) != 3:
+        return x.reshape(len(x), *shape)
+    if x.ndim == 3:
+        x = x.unsqueeze(1)
+    elif x.shape[1] not in (1, 3):
+        x = x.permute(0, 3, 1, 2)
+    if x.shape[2:] != shape[1:]:
+        x = nn.functional.interpolate(x, size=shape[1:], mode="bilinear", antialias=True).clamp(0, 1)
+    return x.expand(-1, shape[0], -1, -1).contiguous()
+
+
 def load(file: Path = Path({path!r})) -> dict[str, Split]:
     """NumPy arrays: of each split those that are called as the network's inputs and targets, such as `x_train`."""
     arrays = np.load(file)
@@ -90,8 +106,11 @@ def load(file: Path = Path({path!r})) -> dict[str, Split]:
         return next(arrays[name + end] for name in may_be if name + end in arrays)
 
     def tensors(columns: list[np.ndarray]) -> tuple[torch.Tensor, ...]:
-        made = (torch.from_numpy(c).to(kind) for c, kind in zip(columns, KINDS, strict=True))
-        return tuple(x.reshape(len(x), *shape) for x, shape in zip(made, SHAPES, strict=True))
+        fields = zip(columns, KINDS, SHAPES, strict=True)
+        return tuple(
+            fitted(c, shape) if kind is None else torch.from_numpy(c).to(kind).reshape(len(c), *shape)
+            for c, kind, shape in fields
+        )
 
     if any(name + "_train" in arrays for name in names[0]):
         there = [(split, end) for split, end in ends.items() if any(name + end in arrays for name in names[0])]
@@ -263,9 +282,9 @@ def _arrays(fields: list[_Field], path: str, shares: tuple[float, ...]) -> str:
             names.append((f.field,))
     of_classes = next((k for k, f in enumerate(fields) if f.field == "label" and f.dtype == "int64"), None)
     labels = "np.zeros(len(whole[0]))" if of_classes is None else f"whole[{of_classes}].reshape(-1)"
-    kinds = ", ".join(f"torch.{f.dtype}" for f in fields)
+    kinds = ", ".join("None" if not f.field and f.dtype == "float32" else f"torch.{f.dtype}" for f in fields)
     shapes = ", ".join(repr(f.shape) for f in fields)
-    head = f"\nKINDS = ({kinds},)\nSHAPES = ({shapes},)\n"
+    head = f"\nKINDS = ({kinds},)  # None: samples of numbers, or pictures\nSHAPES = ({shapes},)\n"
     return head + _STRATIFIED + _ARRAYS.format(path=path, names=tuple(names), labels=labels, shares=shares)
 
 
