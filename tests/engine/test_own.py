@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
 import pytest
 from safetensors.numpy import load_file
@@ -211,5 +214,31 @@ def test_the_command_line_trains_and_exports_own_blocks(
         assert main(["export", str(path), "--to", to, "--run", str(run), "-o", str(target), *blocks]) == 0
     assert onnxruntime.InferenceSession(str(tmp_path / "it.onnx")).get_outputs()[0].shape[1] == 10
     assert (load_file(tmp_path / "it.safetensors")["gate.down.weight"] == weights["gate.down.weight"].numpy()).all()
+    assert main(["export", str(path), "--to", "python", "-o", str(tmp_path / "plain.py"), *blocks]) == 0
+    _assert_plain_python_gives_the_same(tmp_path)
     assert main(["check", str(path), "--blocks", str(tmp_path / "nowhere")]) == 2
     assert main(["check", str(path)]) == 1, "the folder was for that call"
+
+
+PLAIN_RUN = """
+import sys
+sys.path.insert(0, ".")
+import numpy, torch
+from safetensors.torch import load_file
+from plain import It
+model = It().eval()
+model.load_state_dict(load_file("it.safetensors"))
+with torch.no_grad():
+    numpy.save("gives.npy", model(torch.from_numpy(numpy.load("image.npy"))).numpy())
+assert not {"app", "blocks", "own_blocks"} & sys.modules.keys()
+"""
+
+
+def _assert_plain_python_gives_the_same(folder: Path) -> None:
+    """The code holds the class and what it takes from the file beside it, runs without Netloom, and takes the trained
+    weights: it gives what the ONNX file gives."""
+    image = np.random.default_rng(0).random((3, 1, 8, 8), np.float32)
+    np.save(folder / "image.npy", image)
+    subprocess.run([sys.executable, "-I", "-c", PLAIN_RUN], cwd=folder, check=True)
+    (wanted,) = onnxruntime.InferenceSession(str(folder / "it.onnx")).run(None, {"image": image})
+    np.testing.assert_allclose(np.load(folder / "gives.npy"), wanted, atol=1e-5)
