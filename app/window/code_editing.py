@@ -84,6 +84,14 @@ class Editing(QObject):
         """Whether something was typed that is not applied."""
         return self.on and self._panel.view.changed
 
+    def keeps(self, number: int) -> bool:
+        """Whether something was typed in the code of the drawing with this number that is not applied."""
+        return number in self._drafts or (number == self._number and self.touched)
+
+    def forget(self, number: int) -> None:
+        """The drawing with this number is closed."""
+        self._drafts.pop(number, None)
+
     @property
     def ready(self) -> bool:
         """Whether what is typed can be read: the code under it is that of the drawing as it is now."""

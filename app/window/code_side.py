@@ -37,6 +37,9 @@ class CodeTab(QStackedWidget):
         self.addWidget(self.code)
         self.setCurrentWidget(self.code)
         self.code.beside_button.toggled.connect(self.stand)
+        window.tabs.is_typed = self.code.editing.keeps
+        window.tabs.closed.connect(self.code.editing.forget)
+        window.files.typed.connect(lambda: window.bottom.show_tab("Code"))
         if window.settings.value(CODE_BESIDE, "false") == "true":
             self.stand(True)
 

@@ -44,6 +44,8 @@ class Files(QObject):
     recent_changed = Signal()
     loaded = Signal()
     """Another drawing is open."""
+    typed = Signal()
+    """What is typed in the code of the drawing that is shown is to be seen."""
 
     def __init__(self, document: Document, window: QWidget, settings: QSettings) -> None:
         super().__init__(window)
@@ -67,6 +69,18 @@ class Files(QObject):
         box.setDefaultButton(save)
         box.exec()
         return "save" if box.clickedButton() is save else "discard" if box.clickedButton() is discard else "cancel"
+
+    def ask_give_up(self) -> bool:
+        """Ask whether an edit of the code that is not applied may be lost."""
+        box = QMessageBox(self._window)
+        box.setIcon(QMessageBox.Icon.NoIcon)
+        box.setText(f"The edit of the code of {self._document.title} is not applied.")
+        box.setInformativeText("It is lost otherwise.")
+        show = box.addButton("Show it", QMessageBox.ButtonRole.RejectRole)
+        give_up = box.addButton("Give it up", QMessageBox.ButtonRole.DestructiveRole)
+        box.setDefaultButton(show)
+        box.exec()
+        return box.clickedButton() is give_up
 
     def ask_open_path(self) -> str:
         """Ask which file to open; "" for none."""
@@ -116,7 +130,10 @@ class Files(QObject):
     # doing ------------------------------------------------------------------------------------------------------------
 
     def may_leave(self) -> bool:
-        """Whether the open drawing may go: it has no changes, or they were saved or given up."""
+        """Whether the open drawing may go: it has no changes, or they were saved or given up; so has its code."""
+        if self.tabs.is_typed(self._document.number) and not self.ask_give_up():
+            self.typed.emit()
+            return False
         if not self._document.modified:
             return True
         match self.ask_save():
@@ -128,7 +145,7 @@ class Files(QObject):
 
     def may_quit(self) -> bool:
         """Whether all that is open may go; each drawing with changes is shown, and asked about."""
-        for index in self.tabs.unsaved:
+        for index in self.tabs.unsettled:
             self.tabs.show(index)
             if not self.may_leave():
                 return False
@@ -148,12 +165,12 @@ class Files(QObject):
             self.report(f"{told.title} is being trained: stop the run, or let it end, before it is closed.")
             return False
         shown, count = tabs.index, len(tabs)
-        if told.modified:
+        if asks := told.modified or told.typed:
             tabs.show(index)
             if not self.may_leave():
                 return False
         tabs.close(index)
-        if told.modified and shown != index:
+        if asks and shown != index:
             tabs.show(shown - (shown > index))
         if count == 1:
             self.loaded.emit()

@@ -38,6 +38,8 @@ class Told:
     errors: int = 0
     warnings: int = 0
     running: bool = False
+    typed: bool = False
+    """Whether its code is edited, and the edit is not applied."""
 
 
 class Tabs(QObject):
@@ -60,6 +62,8 @@ class Tabs(QObject):
         """Whose zoom, place and selection each tab keeps."""
         self.is_running: Callable[[int], bool] = lambda _number: False
         """Whether a run of the drawing with this number is under way."""
+        self.is_typed: Callable[[int], bool] = lambda _number: False
+        """Whether an edit of its code is not applied."""
         for signal in (document.file_changed, document.analysed):
             signal.connect(self.changed)
         document.catalogue_changed.connect(self.forget_checks)
@@ -81,7 +85,7 @@ class Tabs(QObject):
             title, file, modified, number = kept.title, kept.file, not kept.undo_stack.isClean(), kept.number
         errors = sum(p.severity == "error" for p in problems)
         warnings = sum(p.severity == "warning" for p in problems)
-        return Told(title, file, modified, errors, warnings, self.is_running(number))
+        return Told(title, file, modified, errors, warnings, self.is_running(number), self.is_typed(number))
 
     def design(self, index: int) -> Design:
         """The drawing of a tab."""
@@ -104,6 +108,11 @@ class Tabs(QObject):
     def unsaved(self) -> list[int]:
         """The tabs with changes that are in no file."""
         return [i for i in range(len(self)) if self.told(i).modified]
+
+    @property
+    def unsettled(self) -> list[int]:
+        """These, and the tabs whose code is edited without being applied."""
+        return [i for i in range(len(self)) if self.told(i).modified or self.told(i).typed]
 
     @property
     def untouched(self) -> bool:

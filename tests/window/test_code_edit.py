@@ -151,3 +151,24 @@ def test_a_file_edited_elsewhere_is_read_back(
     other.unlink()
     window.actions_["read code"].trigger()
     assert "cannot be read" in code.notice.text
+
+
+def test_a_drawing_whose_code_is_edited_is_not_closed_unasked(
+    code_window: MainWindow, asked: Asked, editing: CodePanel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, code = code_window, editing
+    window.document.undo_stack.setClean()
+    put(code.view, "out_channels=64", "out_channels=32")
+    answers, told = [False], []
+    monkeypatch.setattr(window.files, "ask_give_up", lambda: told.append(window.document.title) or answers[-1])
+    number, count = window.document.number, len(window.tabs)
+    QTest.keyClick(code.view, Qt.Key.Key_W, CTRL)
+    assert (len(told), len(window.tabs)) == (1, count), "it is kept"
+    window.files.new()
+    window.bottom.show_tab("Problems")
+    assert window.tabs.is_typed(number) and not window.files.close(0), "in a tab that is not shown too"
+    assert len(told) == 2 and window.document.number == number and code.isVisible()
+    assert "out_channels=32" in code.view.text, "it is shown as it was left"
+    answers.append(True)
+    assert window.files.close(0) and not window.tabs.is_typed(number) and len(told) == 3
+    assert window.files.may_quit() and len(told) == 3

@@ -1,4 +1,4 @@
-"""The Weights window with the real engine: a file in torchvision's names, one of another network, one that runs code."""
+"""The Weights window with the real engine: a file in torchvision's names, a part of it, one that runs code."""
 
 from __future__ import annotations
 
