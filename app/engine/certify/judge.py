@@ -16,6 +16,7 @@ from app.engine.certify.gaps import TOLERANCES
 from app.engine.certify.numbers import Flops, Pair, Times, affordable, compare, session_of, time_both
 from app.engine.certify.samples import inputs_for, other_sizes
 from app.engine.certify.structure import examine
+from app.engine.to_onnx.ranges import ANY, Rule
 from app.engine.to_onnx.sizes import dims
 from app.engine.to_onnx.trace import example, quiet
 from app.engine.to_onnx.write import Written
@@ -73,7 +74,7 @@ def certify(
         images = [bool(written.axes[spec.name].keys() - {0}) for spec in specs]
         if any(images):
             step("Comparing with torch at another size")
-            sizes = other_sizes(module, specs, images)
+            sizes = other_sizes(module, specs, images, [_rules_of(written, spec.name) for spec in specs])
             if sizes is None:
                 remarks.append("Height and width are open, but the network itself takes no other size that was tried.")
             else:
@@ -97,6 +98,11 @@ def certify(
         versions=versions(),
     )  # fmt: skip
     return Certified(certificate, found.inside if found is not None else "")
+
+
+def _rules_of(written: Written, name: str) -> list[Rule]:
+    """What an Input's open height and width take."""
+    return [written.rules.get(axis, ANY) for at, axis in sorted(written.axes[name].items()) if at]
 
 
 def versions() -> dict[str, str]:

@@ -16,6 +16,7 @@ from app.engine.compile import InputSpec, Network, shared_analyser
 from app.engine.to_onnx.errors import ExportError
 from app.engine.to_onnx.facts import Facts, properties
 from app.engine.to_onnx.narrow import narrowed, older
+from app.engine.to_onnx.ranges import Rule, rules
 from app.engine.to_onnx.sizes import axes, is_image, other_size
 from app.engine.to_onnx.trace import Traced, quiet, trace
 from app.engine.to_onnx.whole import NOTHING, Called, Whole, whole
@@ -50,6 +51,8 @@ class Written(NamedTuple):
     """Path of a call -> the ONNX values that it gives, in the order of its tensors; an empty name where the optimizer
     has merged one away."""
     remarks: tuple[str, ...] = ()
+    rules: Mapping[str, Rule] = {}
+    """What sizes the open heights and widths take, by name."""
 
     @property
     def bytes(self) -> int:
@@ -94,12 +97,14 @@ def write(
         traced = trace(made, network.inputs, open_axes, opset=wish, outside=outside)
     if larger is not None and walk is not None:
         _check_open(traced, walk, larger, network)
+    held = rules(traced.program.exported_program, network.inputs, open_axes) if options.any_size else {}
     opset = _check_graph(traced, network, open_axes, options)
     model = traced.program.model
     model.producer_name, model.producer_version = "netloom", app.__version__
     model.graph.name = facts.design or "network"
     model.metadata_props.clear()
-    model.metadata_props.update(properties(facts, network.inputs, open_axes, made.meanings, bool(numbers)))
+    said = properties(facts, network.inputs, open_axes, made.meanings, bool(numbers), held)
+    model.metadata_props.update(said)
     notify("Writing the file", 1, 3)
     with _whole_or_nothing(file):
         values = traced.values
@@ -111,12 +116,12 @@ def write(
             opset = options.opset or opset
     data = _data(file)
     beside = (data,) if data.exists() else ()
-    remarks = [*made.remarks, *_remarks(options, calibration)]
+    remarks = [*made.remarks, *_remarks(options, calibration), *_of_sizes(held)]
     if options.preprocess and not numbers:
         remarks.append("Nothing is normalised in the file: training took the samples as they are.")
     return Written(
         file, beside, network.inputs, traced.outputs, opset, options, open_axes, made.module, made.calls,
-        values, tuple(remarks),
+        values, tuple(remarks), held,
     )  # fmt: skip
 
 
@@ -129,6 +134,13 @@ def _check_wish(options: OnnxOptions, calibration: tuple[torch.Tensor, ...] | No
             "int8-static measures its ranges on samples of the training data, but there are none: choose the design's "
             "data, or take int8, which needs none."
         )
+
+
+def _of_sizes(rules: Mapping[str, Rule]) -> list[str]:
+    if all(rule.step == 1 for rule in rules.values()):
+        return []
+    said = " and ".join(f"a {name} of {rule}" for name, rule in rules.items())
+    return [f"It takes {said}: of other sizes it gives an error, or what torch would not give."]
 
 
 def _remarks(options: OnnxOptions, calibration: tuple[torch.Tensor, ...] | None) -> list[str]:
