@@ -91,6 +91,24 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
+def run_scripts(top: Path, names: Sequence[str], *arguments: str) -> dict[str, list[str]]:
+    """What the script train.py in each folder prints. One process runs them all: torch takes longer to import."""
+    line = [sys.executable, "-I", "-c", _SCRIPTS, str(top), ",".join(names), "--device", "cpu", *arguments]
+    done = subprocess.run(line, cwd=top, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return {name: (top / name / "out").read_text(encoding="utf-8").splitlines() for name in names}
+
+
+_SCRIPTS = """
+import contextlib, os, runpy, sys
+top, names, sys.argv = sys.argv[1], sys.argv[2].split(","), ["train.py", *sys.argv[3:]]
+for name in names:
+    os.chdir(os.path.join(top, name))
+    with open("out", "w", encoding="utf-8") as out, contextlib.redirect_stdout(out):
+        runpy.run_path("train.py", run_name="__main__")
+"""
+
+
 def differences(wanted: Any, got: Any, where: str = "") -> list[str]:
     """What differs, in words: nothing where all numbers are equal."""
     if isinstance(wanted, torch.Tensor):

@@ -12,7 +12,7 @@ import torch
 from msgspec.structs import replace
 
 from app.design.schedule import SCHEDULES
-from app.design.values import DataStep, Design, Recipe
+from app.design.values import DataStep, Design, NodeRule, Recipe, Settings
 from app.engine.checkpoint import seed_all
 from app.engine.compile import InvalidDesignError
 from app.engine.data import open_data, options_of
@@ -21,7 +21,7 @@ from app.engine.optim import make_optimizer, rate_at
 from app.engine.runs import compile_both
 from app.engine.stepping import Average, Stepper, set_training
 from app.engine.to_script import write_script
-from tests.engine.generated import assert_clean, opened
+from tests.engine.generated import assert_clean, opened, run_scripts
 
 STEPS = 5
 
@@ -95,6 +95,49 @@ def test_what_a_recipe_has_and_the_script_has_not_is_said() -> None:
     made = write_script(_still(recipe), "digits")
     assert len(made.remarks) == 2 and "mixup" in made.remarks[0]
     assert "mixup" in made.text.split('"""')[1]
+
+
+def test_scripts_of_drawings_of_all_kinds_run_to_their_end(tmp_path: Path) -> None:
+    """With frozen nodes that have no weights, losses without labels, and a design called as something in the script."""
+    recipe = Recipe(
+        data="digits", epochs=2, batch_size=64, optimizer="rmsprop", schedule="plateau", early_stop=1, ema=0.9, l1=1e-4,
+        clip_value=0.1, augment=(DataStep("normalise"),), nodes=(NodeRule("stage1", rate=0.1),),
+    )  # fmt: skip
+    kinds = {"Dataset": _still(recipe), **{name: opened(name) for name in ("moco", "autoencoder", "rotation")}}
+    for name, design in kinds.items():
+        (tmp_path / name).mkdir()
+        text = write_script(design, name).text
+        (tmp_path / name / "train.py").write_text(text, encoding="utf-8")
+    assert_clean(*tmp_path.glob("*/train.py"))
+    run_scripts(tmp_path, list(kinds)[1:], "--steps", "2")
+    assert any(line.startswith("test: loss") for line in run_scripts(tmp_path, ["Dataset"])["Dataset"])
+
+
+def test_what_a_script_does_otherwise_is_said() -> None:
+    def said(*steps: DataStep, **fields: object) -> tuple[str, ...]:
+        return write_script(_still(Recipe(data="digits", augment=steps, **fields)), "digits").remarks  # type: ignore[arg-type]
+
+    assert said(DataStep("resize")) == ()
+    assert "resize" in said(DataStep("resize", settings=Settings(fit="fill")))[0]
+    assert "cannot be read" in said(skip_bad_samples=True)[0]
+    assert "stays as it begins" in said(nodes=(NodeRule("stem", freeze=1),))[0]
+
+
+def test_rates_and_decay_find_the_weights_that_netloom_finds() -> None:
+    """Numbers of repetitions are passed over, and a bias is called so: `stem_bias` is a weight as others."""
+    recipe = Recipe(data="digits", weight_decay=0.5, nodes=(NodeRule("stages/conv", rate=0.1),))
+    text = write_script(_still(recipe), "digits").text
+    begin = text.index("def make_optimizer")
+    names: dict[str, object] = {"torch": torch, "nn": torch.nn, "RATE": 1.0}
+    exec("from __future__ import annotations\n" + text[begin : text.index("\n\n\n", begin)], names)
+    model = torch.nn.Module()
+    model.stages = torch.nn.ModuleList([torch.nn.ModuleDict({"conv": torch.nn.Linear(2, 2)})])
+    model.stem_bias = torch.nn.Parameter(torch.zeros(2, 2))
+    made = names["make_optimizer"](model)  # type: ignore[operator]
+    wanted = make_optimizer(model.named_parameters(), recipe)
+    for own, other in zip(made.param_groups, wanted.param_groups, strict=True):
+        assert own["factor"] == other["factor"] and own["weight_decay"] == other["weight_decay"]
+        assert [id(w) for w in own["params"]] == [id(w) for w in other["params"]]
 
 
 @pytest.mark.parametrize("schedule", sorted(SCHEDULES))

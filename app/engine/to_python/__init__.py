@@ -56,11 +56,11 @@ def checked(design: Design, analysis: Analysis | None = None) -> Walk:
 
 
 def classes_of(
-    design: Design, walk: Walk, needed: set[str], name: str, judged: Sequence[str] = ()
+    design: Design, walk: Walk, needed: set[str], name: str, judged: Sequence[str] = (), taken: Sequence[str] = ()
 ) -> tuple[Module, str]:  # fmt: skip
     """The classes of what is needed, and what the design's own is called. It gives what its Outputs say, or the losses
-    and metrics `judged`."""
-    module = Module(taken=("torch", "nn", "F", "math"))
+    and metrics `judged`. None has a name that is `taken`."""
+    module = Module(taken=("torch", "nn", "F", "math", *taken))
     module.imports |= {"torch": Import("torch", ""), "nn": Import("torch", "nn")}
     whole = Drawing(design, walk, needed, module, class_name(name), judged).write()
     module.prune(whole)

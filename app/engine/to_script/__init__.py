@@ -13,7 +13,7 @@ from app.engine.to_python.statements import Printer
 from app.engine.to_script.loop import loop
 from app.engine.to_script.reading import Reading, reading
 from app.engine.to_script.words import left_out
-from app.engine.walk import Walk, reaching
+from app.engine.walk import Step, Walk, reaching
 from blocks import catalogue
 from blocks.metrics.counted import Counted
 
@@ -33,14 +33,18 @@ def write_script(design: Design, name: str = "Network") -> Script:
     walk = checked(design)
     judged, counted = _judged(walk)
     needed = reaching(walk, set(judged))
-    module, whole = classes_of(design, walk, needed, name, judged)
     data = reading(design, walk, needed)
-    remarks = (*data.remarks, *left_out(design, walk, needed, counted))
-    frozen = sorted({s.call.module for id, s in walk.steps.items() if id in needed and s.call.frozen})
-    norm = any("BatchNorm" in ast.dump(node) for node in module.definitions.values())
+    frozen = sorted({s.call.module for id, s in walk.steps.items() if id in needed and s.call.frozen and _weighs(s)})
     losses = [walk.steps[id].call.name for id in judged if _is(walk, id, "Loss")]
+
+    def around(whole: str, least: int) -> ast.Module:
+        return commented(data.code + loop(design, whole, losses, frozen, least, data.normalises))
+
+    module, whole = classes_of(design, walk, needed, name, judged, taken=_bound(around("Network", 1)))
+    remarks = (*data.remarks, *left_out(design, walk, needed, counted))
+    norm = any("BatchNorm" in ast.dump(node) for node in module.definitions.values())
     body = _docstring(name, remarks)
-    code = commented(data.code + loop(design, whole, losses, frozen, 2 if norm else 1))
+    code = around(whole, 2 if norm else 1)
     imports = [node for node in code.body if isinstance(node, ast.Import | ast.ImportFrom)]
     rest = [node for node in code.body if node not in imports]
     module.take_imports(imports)
@@ -65,6 +69,24 @@ def _judged(walk: Walk) -> tuple[list[str], list[str]]:
         name = walk.steps[inside[0]].call.name
         raise InvalidDesignError(f"The loss or metric `{name}` stands in a Group: move it out to write a script")
     return judged, counted
+
+
+def _bound(code: ast.Module) -> list[str]:
+    """The names that the code gives to something where all see them."""
+    found: list[str] = []
+    for node in code.body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            found.append(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found += [alias.asname or alias.name for alias in node.names]
+        elif isinstance(node, ast.Assign):
+            found += [target.id for target in node.targets if isinstance(target, ast.Name)]
+    return found
+
+
+def _weighs(step: Step) -> bool:
+    """Whether the node has weights; one without may be no module in the code, and there is nothing to freeze."""
+    return step.measured is not None and step.measured.parameters > 0
 
 
 def _is(walk: Walk, id: str, category: str) -> bool:

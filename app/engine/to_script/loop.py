@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from app.design.augment import live
 from app.design.schedule import decays_all, eps_of, momentum_of
 from app.design.values import Design, Recipe
 
 _BATCHES = '''
 
-def batches(split: Split, epoch: int | None) -> Iterator[tuple[torch.Tensor, ...]]:
-    """The batches of an epoch: shuffled by the seed and the epoch; in order where there is none."""
+def chosen_for(split: Split, epoch: int | None) -> list[np.ndarray]:
+    """The samples of each batch of an epoch: shuffled by the seed and the epoch; in order where there is none."""
     size = len(split) if isinstance(split, Dataset) else len(split[0])  # type: ignore[arg-type]
     order = np.arange(size) if epoch is None else np.random.default_rng([SEED, epoch]).permutation(size)
-    for begin in range(0, size, BATCH_SIZE):
-        chosen = order[begin : begin + BATCH_SIZE]
-        if len(chosen) < LEAST and begin and epoch is not None:
-            return  # a batch norm has nothing to measure in a single sample
+    found = [order[begin : begin + BATCH_SIZE] for begin in range(0, size, BATCH_SIZE)]
+    if len(found) > 1 and len(found[-1]) < LEAST and epoch is not None:
+        found.pop()  # a batch norm has nothing to measure in a single sample
+    return found
+
+
+def batches(split: Split, epoch: int | None) -> Iterator[tuple[torch.Tensor, ...]]:
+    """The batches of an epoch, as the network takes them."""
+    for chosen in chosen_for(split, epoch):
         if isinstance(split, Dataset):
             samples = [split[int(k)] for k in chosen]
             yield tuple(torch.stack(column) for column in zip(*samples, strict=True))
@@ -40,12 +44,12 @@ def measure(model: nn.Module, split: Split, device: str) -> dict[str, float]:
 '''
 
 
-def loop(design: Design, name: str, losses: list[str], frozen: list[str], least: int) -> str:
+def loop(design: Design, name: str, losses: list[str], frozen: list[str], least: int, normalises: bool) -> str:
     """The code behind `load`: constants, the rate, the loop, `main`. The modules `frozen` are not trained; `least` is
-    the smallest last batch that counts."""
+    the smallest last batch that counts; `normalises` says whether there is a function `normalised`."""
     recipe = design.recipe
     parts = (_constants(recipe, losses, frozen, least), _BATCHES, _rate(recipe), _groups(design), _MEASURE)
-    return "".join(parts) + _train(recipe, name, bool(frozen))
+    return "".join(parts) + _train(recipe, name, bool(frozen), normalises)
 
 
 def _constants(recipe: Recipe, losses: list[str], frozen: list[str], least: int) -> str:
@@ -110,7 +114,9 @@ def _rate(recipe: Recipe) -> str:
 
 def _groups(design: Design) -> str:
     recipe = design.recipe
-    rules = {rule.node.replace("/", "."): rule.rate for rule in recipe.nodes if rule.rate != 1.0}
+    rules = {rule.node.replace("/", "."): rule.rate for rule in recipe.nodes}
+    if all(rate == 1.0 for rate in rules.values()):
+        rules = {}
     lines = [
         "", "", "def make_optimizer(model: nn.Module) -> torch.optim.Optimizer:",
         '    """The optimizer; what has another share of the rate says so in its group as `factor`."""',
@@ -127,21 +133,25 @@ def _groups(design: Design) -> str:
     }  # fmt: skip
     lines += [
         "    found: dict[tuple[float, float], list[nn.Parameter]] = {}",
-        "    for name, weight in model.named_parameters():" if spared or rules else
-        "    for weight in model.parameters():",
+        "    for name, weight in model.named_parameters():"
+        if spared or rules
+        else "    for weight in model.parameters():",
         "        if weight.requires_grad:",
     ]
     if spared:
         lines += [
             "            # decay spares norms and biases",
-            f'            decay = {recipe.weight_decay!r} if weight.ndim > 1 and not name.endswith("bias") else 0.0',
+            '            spared = weight.ndim < 2 or name.split(".")[-1] == "bias"',
+            f"            decay = 0.0 if spared else {recipe.weight_decay!r}",
         ]
     else:
         lines += [f"            decay = {recipe.weight_decay!r}"]
     if rules:
         lines += [
             f"            rules = {rules!r}",
-            '            path = max((r for r in rules if f"{name}.".startswith(f"{r}.")), key=len, default="")',
+            "            # numbers of repetitions are passed over",
+            '            place = ".".join(p for p in name.split(".") if not p.isdecimal())',
+            '            path = max((r for r in rules if f"{place}.".startswith(f"{r}.")), key=len, default="")',
             "            factor = rules.get(path, 1.0)",
         ]
     else:
@@ -154,7 +164,7 @@ def _groups(design: Design) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _train(recipe: Recipe, name: str, frozen: bool) -> str:
+def _train(recipe: Recipe, name: str, frozen: bool, normalises: bool) -> str:
     a = recipe.accumulate
     plateau, ema = recipe.schedule == "plateau", recipe.ema
     lines = [
@@ -165,13 +175,12 @@ def _train(recipe: Recipe, name: str, frozen: bool) -> str:
         "    if weights is not None:",
         "        model.load_state_dict(torch.load(weights, weights_only=True))",
     ]  # fmt: skip
-    normal = any(step.kind == "normalise" for step in live(recipe.augment))
-    lines += ["    splits = normalised(load())" if normal else "    splits = load()"]
+    lines += ["    splits = normalised(load())" if normalises else "    splits = load()"]
     run = "torch.compile(model)" if recipe.compile else "model"
     lines += [
         *(["    for path in FROZEN:", "        model.get_submodule(path).requires_grad_(False)"] if frozen else []),
         "    optimizer = make_optimizer(model)",
-        '    sizes = [len(batch[0]) for batch in batches(splits["train"], 0)]',
+        '    sizes = [len(chosen) for chosen in chosen_for(splits["train"], 1)]',
         f"    steps = EPOCHS * -(-len(sizes) // {a})" if a > 1 else "    steps = EPOCHS * len(sizes)",
         "    step, best = 0, math.inf",
     ]  # fmt: skip
@@ -217,7 +226,7 @@ def _train(recipe: Recipe, name: str, frozen: bool) -> str:
     ]
     if recipe.l1 or recipe.l2:
         spared = not decays_all(recipe)
-        test = 'w.grad is not None and w.ndim > 1 and not n.endswith("bias")' if spared else "w.grad is not None"
+        test = 'w.grad is not None and w.ndim > 1 and n.split(".")[-1] != "bias"' if spared else "w.grad is not None"
         terms = " + ".join(
             filter(None, (f"{recipe.l1!r} * w.sign()" if recipe.l1 else "", f"{recipe.l2!r} * w" if recipe.l2 else ""))
         )
@@ -256,7 +265,7 @@ def _train(recipe: Recipe, name: str, frozen: bool) -> str:
     lines += [
         '        found = measure(model, splits.get("validation", splits["train"]), device)',
         '        print(f"epoch {epoch}, validation: " + ", ".join(f"{n} {v:.4f}" for n, v in found.items()))',
-        '        if found["loss"] < best:',
+        '        if epoch == 1 or found["loss"] < best:',
         '            best = found["loss"]',
         '            torch.save(model.state_dict(), "weights.pt")',
     ]
@@ -277,7 +286,7 @@ def _train(recipe: Recipe, name: str, frozen: bool) -> str:
         '        model.load_state_dict(torch.load("weights.pt", weights_only=True))',
         '        found = measure(model, splits["test"], device)',
         '        print("test: " + ", ".join(f"{n} {v:.4f}" for n, v in found.items()))',
-        "", "", 'if __name__ == "__main__":',
+        "", "", "def main() -> None:",
         "    parser = argparse.ArgumentParser()",
         '    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")',
         '    parser.add_argument("--weights", type=Path, help="begin with the weights of this .pt file")',
@@ -285,5 +294,7 @@ def _train(recipe: Recipe, name: str, frozen: bool) -> str:
         '    parser.add_argument("--steps", type=int, help="end after so many steps of the optimizer")',
         "    told = parser.parse_args()",
         "    train(told.device, told.weights, told.epochs, told.steps)",
+        "", "", 'if __name__ == "__main__":',
+        "    main()",
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
