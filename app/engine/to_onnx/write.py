@@ -13,7 +13,7 @@ from torch import fx
 import app
 from app.design.values import Design
 from app.engine.compile import InputSpec, Network, shared_analyser
-from app.engine.to_onnx.errors import ExportError
+from app.engine.to_onnx.errors import ExportError, NotWrittenError
 from app.engine.to_onnx.facts import Facts, properties
 from app.engine.to_onnx.narrow import narrowed, older, share_of_8_bits
 from app.engine.to_onnx.sizes import axes, is_image, other_size
@@ -183,7 +183,7 @@ def _whole_or_nothing(file: Path) -> Iterator[None]:
         for each in (file, _data(file)):
             each.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise ExportError(f"{file} cannot be written: {error.strerror or error}.") from None
+            raise NotWrittenError.of(file, error) from None
         raise
 
 
