@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from app.design.values import Design, Recipe
@@ -16,6 +17,7 @@ from app.engine.checkpoint import CheckpointError
 from app.engine.compile import Network, compile_design, shared_analyser
 from app.engine.runs import Run, load_run
 from app.engine.to_onnx import ExportError, Report, export_onnx
+from app.engine.to_onnx.errors import NotWrittenError, reason
 from app.engine.to_onnx.given import gather
 from app.engine.to_onnx.write import Notify
 from app.engine.to_python import generate
@@ -73,16 +75,19 @@ def export(
     if not folder.is_dir():
         raise ExportError(f"There is no folder {folder}: make it, or choose another place.")
     loaded = load_run(run) if isinstance(run, str | Path) else run
-    target = (folder / (wishes.file or form.name)).resolve()  # through a link: the link stays
-    if target.exists() and not target.is_file():  # a rename would put a file in the place of /dev/null, say
-        raise ExportError(f"{target} is {'a folder' if target.is_dir() else 'no plain file'}: choose another name.")
+    target = folder / (wishes.file or form.name)
     try:
+        target = target.resolve()  # through a link: the link stays
+        if target.exists() and not target.is_file():  # a rename would put a file in the place of /dev/null, say
+            raise ExportError(f"{target} is {'a folder' if target.is_dir() else 'no plain file'}: choose another name.")
         with tempfile.TemporaryDirectory(prefix=".export-", dir=target.parent) as aside:
             report = form.write(Job(design, loaded, Path(aside) / target.name, weights, wishes))
             for file in (*report.beside, Path(aside) / target.name):
                 file.replace(target.with_name(file.name))
+    except NotWrittenError as error:  # it names the place aside
+        raise NotWrittenError(target, error.why) from None
     except OSError as error:
-        raise ExportError(f"{target} cannot be written: {error.strerror or error}.") from None
+        raise NotWrittenError.of(target, error) from None
     beside = tuple(target.with_name(file.name) for file in report.beside)
     named = folder / (wishes.file or form.name)
     return report._replace(file=named, beside=beside)
@@ -105,10 +110,21 @@ def _network(job: Job) -> tuple[Network, str]:
     return network, f"The weights are those of {job.run.path.name}, epoch {job.run.epoch}."
 
 
+def _sound(job: Job) -> tuple[Network, str]:
+    """The network, once none of its weights is found to be no number: converters and runtimes speak of other things."""
+    network, said = _network(job)
+    for name, value in checkpoint.weights_of(network.root).items():
+        if value.is_floating_point() and bool(value.isnan().any()):
+            where = job.weights or (job.run.path if job.run is not None else None)
+            of = f" of {where.name}" if where is not None else ""
+            raise ExportError(f"The weight `{name}`{of} is not a number (NaN): train again, or take other weights.")
+    return network, said
+
+
 def _onnx(job: Job) -> Report:
     wishes = job.wishes
     wishes.notify("Compiling the network", 0, 5)
-    network, said = _network(job)
+    network, said = _sound(job)
     given = gather(job.design, job.run, network, wishes.onnx, wishes.name or job.design.about.title, wishes.variant)
     report = export_onnx(
         network, job.file, wishes.onnx, design=job.design, facts=given.facts, samples=given.held_out,
@@ -126,7 +142,10 @@ def _safetensors(job: Job) -> Report:
     network, said = _network(job)
     weights = checkpoint.weights_of(network.root)
     needs, facts = preprocessing(_recipe(job).augment, network.inputs)
-    save_file(weights, job.file, {"format": "pt", **({PREPROCESSING: facts} if facts else {})})
+    try:
+        save_file(weights, job.file, {"format": "pt", **({PREPROCESSING: facts} if facts else {})})
+    except SafetensorError as error:  # of the disk; what it says of itself goes before that
+        raise NotWrittenError(job.file, reason(error).rpartition("I/O error: ")[2].split(" (")[0]) from None
     numbers = sum(value.numel() for value in weights.values())
     lines = (f"{len(weights)} tensors, {numbers:,} numbers.", *filter(None, (needs,)), said)
     return Report(job.file, job.file.stat().st_size, lines)
@@ -135,7 +154,7 @@ def _safetensors(job: Job) -> Report:
 def _program(job: Job) -> Report:
     from app.engine.to_program import export_program
 
-    network, said = _network(job)
+    network, said = _sound(job)
     given = gather(job.design, job.run, network, OnnxOptions(), job.wishes.name, job.wishes.variant)
     report = export_program(network, job.file, given.held_out)
     return report._replace(lines=(*report.lines, *filter(None, (given.needs,)), *given.remarks, said))

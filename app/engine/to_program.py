@@ -16,7 +16,7 @@ from app.engine.certify.samples import inputs_for
 from app.engine.compile import Network
 from app.engine.meta import tensors_in
 from app.engine.to_onnx import ExportError, Report
-from app.engine.to_onnx.errors import reason
+from app.engine.to_onnx.errors import NotWrittenError, reason
 from app.engine.to_onnx.trace import quiet
 
 BATCHES = (1, 3)
@@ -44,7 +44,7 @@ def export_program(network: Network, path: Path, samples: Sequence[torch.Tensor]
     try:
         path.write_bytes(content.getvalue())
     except OSError as error:
-        raise ExportError(f"{path} cannot be written: {error.strerror or error}.") from None
+        raise NotWrittenError.of(path, error) from None
     own = sorted({str(n.target) for n in program.graph.nodes if str(n.target).startswith(OWN)})
     what = "real samples" if samples is not None else "random samples"
     sizes = " and ".join(map(str, BATCHES))

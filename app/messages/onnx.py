@@ -11,6 +11,11 @@ Precision = Literal["fp32", "fp16", "int8", "int8-static"]
 the activations' ranges on calibration samples."""
 
 
+Judged = Literal["equality", "bound", "metrics"]
+"""What a file passes by: `equality` with torch; or, with 8 bits, which are not equal to 32, the `metrics` of the design
+on its data, and where none was measured the `bound` alone, which tells only what is broken."""
+
+
 class OnnxOptions(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
     """What can be chosen of an ONNX file. The defaults load in most places."""
 
@@ -35,7 +40,9 @@ class OnnxOptions(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknow
 
 class Compared(msgspec.Struct, frozen=True, omit_defaults=True):
     """An output in ONNX Runtime beside torch's, on the same inputs. `largest` is absolute, `relative` is that over the
-    largest value of torch's output (or over 0.01, where all are smaller)."""
+    largest value of torch's output (or over 0.01, where all are smaller); of `decisions` it is the share of those that
+    are others. With 8 bits detections are paired by class and overlap: `count`
+    says how many have no like, and their share."""
 
     output: str
     batch: int
@@ -43,7 +50,11 @@ class Compared(msgspec.Struct, frozen=True, omit_defaults=True):
     """Each input's shape, the batch first."""
     largest: float
     relative: float
-    equal: bool
+    within: bool
+    """Whether `relative` is at most the certificate's tolerance; of `decisions`, that of all batches together. With 8
+    bits that is no equality."""
+    decisions: bool = False
+    """Whether these are whole numbers, such as a class or a yes."""
 
 
 class Diverged(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -69,6 +80,7 @@ class Certificate(msgspec.Struct, frozen=True, omit_defaults=True):
     opset: int
     precision: Precision
     passed: bool
+    judged: Judged
     checker: bool
     """onnx.checker with full check."""
     shapes: bool

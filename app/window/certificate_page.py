@@ -8,7 +8,7 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QBoxLayout, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from app.messages.onnx import Certificate, Compared
+from app.messages.onnx import Certificate, Compared, Judged
 from app.window import figures, parts
 from app.window import theme as look
 from app.window.certificate_bars import Bar, Bars, on_log_scale, short
@@ -22,6 +22,12 @@ SIDE_BY_SIDE = 600
 MOST_OPERATORS = 10
 """So many operators get a bar; the rest are counted together."""
 NUMBERS = {"fp32": "32 bits", "fp16": "16 bits", "int8": "8 bits, weights", "int8-static": "8 bits, calibrated"}
+
+JUDGED: dict[Judged, str] = {
+    "equality": "ONNX Runtime equals torch", "metrics": "Metrics as in torch, within ten points",
+    "bound": "Not broken by 8 bits; no metric was measured",
+}  # fmt: skip
+"""What the last check was."""
 
 
 class CertificatePage(QWidget):
@@ -86,10 +92,10 @@ class CertificatePage(QWidget):
         self._ticks, self.differences = [], []
         self.verdict.setText("Passed" if told.passed else "Not passed")
         self.summary.setText(_summary(told))
-        equal = all(each.equal for each in told.compared) and bool(told.compared)
+        within = all(each.within for each in told.compared) and bool(told.compared)
         for words, passed in (
             ("ONNX checker", told.checker), ("Shapes down to every output", told.shapes),
-            ("ONNX Runtime equals torch", equal),
+            (JUDGED[told.judged], within if told.judged != "metrics" else told.passed),
         ):  # fmt: skip
             self._checks.addWidget(self._check(words, passed))
         self._show_diverged(told)
@@ -139,7 +145,7 @@ class CertificatePage(QWidget):
             self._left.addSpacing(6)
             self._left.addWidget(Elided("mono", name))
             bars = Bars(f"Differences of {name}")
-            bars.show_bars([_difference(each) for each in rows], on_log_scale(told.tolerance))
+            bars.show_bars([_difference(each, told.judged) for each in rows], on_log_scale(told.tolerance))
             self.differences.append(bars)
             self._left.addWidget(bars)
 
@@ -219,17 +225,20 @@ def _summary(told: Certificate) -> str:
         return "It was not compared with torch."
     worst = max(told.compared, key=lambda each: each.relative)
     at = f"{tries} batch and image sizes" if tries != 1 else "one batch and image size"
-    if all(each.equal for each in told.compared):
+    if all(each.within for each in told.compared):
+        if told.judged != "equality":
+            return f"8 bits do not give torch's numbers: at {at} they differ by up to {worst.relative:.2g}, as a share."
         return f"ONNX Runtime gives what torch gives at {at}; the largest difference is {short(worst.relative)}."
-    wrong = [each.output for each in told.compared if not each.equal]
+    wrong = [each.output for each in told.compared if not each.within]
     return f"ONNX Runtime gives other numbers than torch for {', '.join(dict.fromkeys(wrong))}."
 
 
-def _difference(each: Compared) -> Bar:
+def _difference(each: Compared, judged: Judged) -> Bar:
     sizes = " and ".join("×".join(map(str, shape[1:])) or "1" for shape in each.inputs)
     name = f"batch {each.batch}" + (f", {sizes}" if sizes else "")
     tip = f"{each.output}, {name}: {each.largest:.2g} at most, {each.relative:.2g} of the largest value"
-    return Bar(name, short(each.relative), on_log_scale(each.relative), "ok" if each.equal else "error", tip)
+    token = "error" if not each.within else "ok" if judged == "equality" else "warn"
+    return Bar(name, short(each.relative), on_log_scale(each.relative), token, tip)
 
 
 def _facts(told: Certificate) -> dict[str, str]:

@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import csv
 import operator
+import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import onnx
 import onnxruntime
 import pytest
 import torch
 from msgspec.structs import replace
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import fx, nn
 
 from app.design import file
-from app.engine.compile import InputSpec, Network, shared_analyser
-from app.engine.export import FORMATS, SUFFIXES, ExportError, export
+from app.engine import checkpoint
+from app.engine.compile import InputSpec, Network, compile_design, shared_analyser
+from app.engine.export import FORMATS, SUFFIXES, ExportError, Wishes, export
 from app.engine.runs import Run, load_run
 from app.engine.to_onnx import export_onnx
 from app.engine.train import train
+from app.messages.onnx import OnnxOptions
 from tests.engine.designs import SHORT, digits
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -188,3 +192,37 @@ def test_inputs_of_whole_numbers_export(tmp_path: Path) -> None:
     spec = (InputSpec("words", (6,), "int64"),)
     network = Network(fx.GraphModule(root, graph), root, spec, (), ("out",), (), ())
     assert export_onnx(network, tmp_path / "model.onnx").difference == 0.0
+
+
+@pytest.mark.parametrize(
+    ("to", "apart"), [("onnx", False), ("onnx", True), ("program", False), ("safetensors", False), ("python", False)]
+)
+def test_a_disk_that_takes_no_more_is_one_sentence_that_names_the_file(to: str, apart: bool, tmp_path: Path) -> None:
+    """A limit on the size of files stands for the full disk."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(ExportError) as caught:
+            export(digits(), to, None, tmp_path, wishes=Wishes("net.x", onnx=OnnxOptions(separate_data=apart)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert re.fullmatch(rf"{re.escape(str(tmp_path))}/net\.x cannot be written: [\w ]+\.", str(caught.value))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_that_is_too_long_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"\.onnx cannot be written: File name too long\.$"):
+        export(digits(), "onnx", None, tmp_path, wishes=Wishes("a" * 300 + ".onnx"))
+
+
+@pytest.mark.parametrize(("to", "precision"), [("onnx", "fp32"), ("onnx", "int8"), ("program", "fp32")])
+def test_a_weight_that_is_no_number_is_named(to: str, precision: Any, tmp_path: Path) -> None:
+    weights = checkpoint.weights_of(compile_design(digits(), "inference").root)
+    name = next(iter(weights))
+    weights[name] = torch.full_like(weights[name], torch.nan)
+    save_file(weights, tmp_path / "bad.safetensors", {"format": "pt"})
+    wishes = Wishes("net.x", onnx=OnnxOptions(precision=precision))
+    with pytest.raises(ExportError, match=rf"The weight `{name}` of bad\.safetensors is not a number \(NaN\): train"):
+        export(digits(), to, None, tmp_path, tmp_path / "bad.safetensors", wishes)
+    assert [each.name for each in tmp_path.iterdir()] == ["bad.safetensors"]

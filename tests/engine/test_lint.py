@@ -71,6 +71,10 @@ def exports(design: Design, tmp_path: Any) -> bool:
     [
         ("a + torch.special.i0(a)", "export-operator", "`special_i0`"),
         ("a.reshape(int(a.shape[0]), -1)", "export-batch", "bakes the batch in"),
+        ("b = a + 1\ntorch.linalg.eigvalsh(b)", "export-operator", "mine: line 2 of its code uses `linalg_eigvalsh`"),
+        ("b = a + 1\nn = len(b)\nb.reshape(n, -1)", "export-batch", "line 2 of its code bakes the batch in, so"),
+        ("b = torch.erfinv(a)\nb + torch.erfinv(b)", "export-operator", "mine: its code uses `erfinv`, for which"),
+        ("a.reshape(1, -1)", "export-batch", "it puts the samples of a batch together: the first size"),
         ("a.reshape(1, 3, 64)", "export-batch", "it takes one sample at a time: with a batch of two, line 1 of its"),
     ],
 )

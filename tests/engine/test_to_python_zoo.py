@@ -17,7 +17,8 @@ TOGETHER = 8
 FAMILIES = tuple({network.family: network.name for network in reversed(networks())}.values())[::-1]
 """The first network of each family."""
 DRAWN = (*FAMILIES, *sorted(str(p.relative_to(EXAMPLES).with_suffix("")) for p in EXAMPLES.rglob("*.netloom")
-                            if p.parent.name != "zoo"))  # fmt: skip
+                            if p.parent.name != "zoo"),
+         *(network.name for network in networks() if network.name not in FAMILIES))  # fmt: skip
 
 
 def _module(name: str) -> str:
@@ -27,7 +28,7 @@ def _module(name: str) -> str:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("begin", range(0, len(DRAWN), TOGETHER))
-def test_the_code_of_each_family_gives_what_its_network_gives(begin: int, tmp_path: Path) -> None:
+def test_the_code_of_every_network_gives_what_the_network_gives(begin: int, tmp_path: Path) -> None:
     names = DRAWN[begin : begin + TOGETHER]
     wanted = {_module(name): prepare(opened(name), _module(name), tmp_path)[1] for name in names}
     for name, got in run(list(wanted), tmp_path).items():

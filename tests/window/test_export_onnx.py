@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication, QFileDialog, QLabel
 from app.design.usual import usual_loss
 from app.design.values import DataStep, Design, Recipe, Settings
 from app.messages import Analysis, Export, Exported, Failed, Ready, Trained, decode_reply, encode
-from app.messages.onnx import Certificate, Compared, Diverged, OnnxOptions
+from app.messages.onnx import Certificate, Compared, Diverged, Judged, OnnxOptions
 from app.messages.reports import NodeReport, Problem
 from app.window.document import Document
 from app.window.export_dialog import ExportDialog
@@ -31,7 +31,7 @@ LEFT = Qt.MouseButton.LeftButton
 NORMALISED = Recipe(data="digits", augment=(DataStep("normalise"),))
 
 
-def certificate(*, passed: bool = True) -> Certificate:
+def certificate(*, passed: bool = True, judged: Judged = "equality") -> Certificate:
     compared = tuple(
         Compared(output, batch, ((batch, 1, size, size),), 2e-6 if passed else 0.3, 1e-6 if passed else 0.04, passed)
         for output in ("answer", "map") for batch in (1, 4) for size in (8, 16)
@@ -39,8 +39,8 @@ def certificate(*, passed: bool = True) -> Certificate:
     operators = {f"Op{n}": n for n in range(1, 14)}
     first = None if passed else Diverged("linear", "Linear", "Gemm", 0.3, 0.04)
     return Certificate(
-        "digits", "", "digits.onnx", 20_480, "9f2c" * 16, 18, "fp16", passed, True, True, compared, 1e-3, operators,
-        8.1, 14.6, first, ("The inputs are pixels from 0 to 1.",), {"onnx": "1.20"},
+        "digits", "", "digits.onnx", 20_480, "9f2c" * 16, 18, "fp16", passed, judged, True, True, compared, 1e-3,
+        operators, 8.1, 14.6, first, ("The inputs are pixels from 0 to 1.",), {"onnx": "1.20"},
     )  # fmt: skip
 
 
@@ -210,6 +210,20 @@ def test_a_certificate_is_a_picture(make: Maker) -> None:
         assert cut(dialog) == [] and faults(dialog) == []
     QTest.mouseClick(dialog.back_button, LEFT)
     assert dialog.form.isVisible() and not page.isVisible() and dialog.export_button.isVisible()
+
+
+def test_8_bits_are_not_called_equal(make: Maker) -> None:
+    made = make()
+    page = made.dialog.certificate
+    for judged, last in (
+        ("metrics", "Metrics as in torch, within ten points"),
+        ("bound", "Not broken by 8 bits; no metric was measured"),
+    ):  # fmt: skip
+        made.finish(made.export(), certificate(judged=judged))
+        assert page.verdict.text() == "Passed" and page._checks.itemAt(2).widget().accessibleName() == f"{last}: passed"
+        assert page.summary.text().startswith("8 bits do not give torch's numbers: ")
+        assert {bar.token for bars in page.differences for bar in bars.bars} == {"warn"}
+        QTest.mouseClick(made.dialog.back_button, LEFT)
 
 
 def test_where_numbers_part_is_named_and_shown_on_the_canvas(

@@ -10,13 +10,16 @@ page is made. All of it takes some hours, a network at a time, each in a process
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -41,6 +44,9 @@ ROOT = FOLDER.parent.parent
 CODE = ("blocks", "app/engine/to_onnx", "app/engine/certify")
 """What a certificate hangs on, besides the design and the versions of torch and of the ONNX packages."""
 BATCHES = (1, 4)
+PATIENCE = 150
+"""Seconds of the processor after which any size is given up: what a few windowed networks ask of sizes takes torch's
+exporter a quarter of an hour to work out."""
 HEAVY = 5 * 10**9
 """MACs from which on batch norms see 4 samples first instead of 16: large images have pixels enough."""
 HEAD = """# The zoo's certificates
@@ -65,12 +71,12 @@ def measure(name: str) -> dict[str, Any]:
     fixed = "" if any(is_image(spec) for spec in network.inputs) else "it takes no image"
     for any_size in (False,) if fixed else (True, False):
         try:
-            with tempfile.TemporaryDirectory() as folder:
+            with tempfile.TemporaryDirectory() as folder, _patience(PATIENCE if any_size else 0):
                 options = OnnxOptions(any_size=any_size, postprocess=True)
                 report = export_onnx(
                     network, Path(folder) / "model.onnx", options, design=design, facts=facts, batches=BATCHES
                 )
-        except ExportError as error:
+        except (ExportError, OutOfPatience) as error:
             if not any_size:
                 return {"code": code_of(name), "error": str(error)}
             fixed = str(error)
@@ -78,6 +84,29 @@ def measure(name: str) -> dict[str, Any]:
         assert report.certificate is not None
         return {"code": code_of(name), **row_of(report.certificate), **({"fixed": fixed} if fixed else {})}
     raise AssertionError("the last try returns")
+
+
+class OutOfPatience(BaseException):  # which nobody takes for a failure of torch's
+    """Working out the sizes took too long."""
+
+
+@contextlib.contextmanager
+def _patience(seconds: float) -> Iterator[None]:
+    """Raise OutOfPatience after so many seconds of the processor; 0: never. Where signals are there."""
+    if not seconds or not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def over(*_: object) -> None:
+        raise OutOfPatience(f"torch's exporter did not work out in {seconds:.0f} s what sizes the network takes")
+
+    before = signal.signal(signal.SIGPROF, over)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def row_of(certificate: Certificate) -> dict[str, Any]:

@@ -25,10 +25,11 @@ was not quantised, but broken."""
 
 
 class Cost(NamedTuple):
-    """A sentence on each metric, and whether none has fallen by more than `MOST`."""
+    """A sentence on each metric, whether none has fallen by more than `MOST`, and whether any was measured."""
 
     said: tuple[str, ...]
     bearable: bool = True
+    measured: bool = False
 
 
 def cost(written: Written, pair: Pair, design: Design, network: Network) -> Cost:
@@ -56,7 +57,7 @@ def cost(written: Written, pair: Pair, design: Design, network: Network) -> Cost
     tallies = [_Tally(training), _Tally(training)]
     seen = 0
     with torch.no_grad():
-        for batch in data.batches(split, BATCH):
+        for batch in data.batches(split, BATCH if all(0 in own for own in written.axes.values()) else 1):
             inputs = batch[: len(training.inputs)]
             given = _grouped(network.outputs, pair.names, pair.given(_raw(written, inputs)), written)
             replaced = {places[name]: value for name, value in given.items() if name in places}
@@ -75,7 +76,7 @@ def cost(written: Written, pair: Pair, design: Design, network: Network) -> Cost
             )
             if 0 <= ours[name] <= 1 and abs(ours[name] - theirs[name]) > MOST:
                 bearable = False
-    return Cost(tuple(said), bearable)
+    return Cost(tuple(said), bearable, bool(said))
 
 
 class _Tally:

@@ -8,18 +8,21 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+from msgspec.structs import replace
 
 from app import __version__
 from app.engine.certify.cost import Cost
 from app.engine.certify.divergence import Found, first_divergence
-from app.engine.certify.gaps import TOLERANCES
+from app.engine.certify.gaps import EQUAL, TOLERANCES
 from app.engine.certify.numbers import Flops, Pair, Times, affordable, compare, session_of, time_both
 from app.engine.certify.samples import inputs_for, other_sizes
+from app.engine.certify.saying import unequal
 from app.engine.certify.structure import examine
+from app.engine.to_onnx.ranges import ANY, Rule
 from app.engine.to_onnx.sizes import dims
 from app.engine.to_onnx.trace import example, quiet
 from app.engine.to_onnx.write import Written
-from app.messages.onnx import Certificate, Compared
+from app.messages.onnx import Certificate, Compared, Judged
 from blocks.operators import TRANSLATIONS
 
 
@@ -73,30 +76,53 @@ def certify(
         images = [bool(written.axes[spec.name].keys() - {0}) for spec in specs]
         if any(images):
             step("Comparing with torch at another size")
-            sizes = other_sizes(module, specs, images)
+            sizes = other_sizes(module, specs, images, [_rules_of(written, spec.name) for spec in specs])
             if sizes is None:
                 remarks.append("Height and width are open, but the network itself takes no other size that was tried.")
             else:
                 rows += compare(pair, inputs_for(specs, min(2, max(tried)), samples, sizes), tolerance)
         step("Measuring time")
         theirs, ours = time_both(pair, one, times)
-        passed = structure.shapes and all(row.equal for row in rows)
-        if not all(row.equal for row in rows):
+        rows = _taken_together(rows, tolerance)
+        passed = structure.shapes and all(row.within for row in rows)
+        judged: Judged = "equality" if tolerance < EQUAL else "bound"
+        if not all(row.within for row in rows):
             step("Looking for the first block that differs")
-            found = _first(written, next((row for row in rows if not row.equal), None), samples, tolerance)
+            found = _first(written, next((row for row in rows if not row.within), None), samples, tolerance)
         elif cost is not None:
             step("Measuring what it costs")
-            said, bearable = cost(pair)
+            said, bearable, measured = cost(pair)
             remarks += said
             passed = passed and bearable
+            judged = "metrics" if judged == "bound" and measured else judged
+        if judged != "equality":
+            remarks[:0] = unequal(rows, judged)
     certificate = Certificate(
         design=design, variant=variant, file=written.file.name, bytes=structure.bytes, sha256=structure.sha256,
-        opset=structure.opset, precision=options.precision, passed=passed, checker=True, shapes=structure.shapes,
-        compared=tuple(rows), tolerance=tolerance, operators=structure.operators, milliseconds=theirs,
-        torch_milliseconds=ours, diverged=found.diverged if found is not None else None, remarks=tuple(remarks),
-        versions=versions(),
+        opset=structure.opset, precision=options.precision, passed=passed, judged=judged, checker=True,
+        shapes=structure.shapes, compared=tuple(rows), tolerance=tolerance, operators=structure.operators,
+        milliseconds=theirs, torch_milliseconds=ours, diverged=found.diverged if found is not None else None,
+        remarks=tuple(remarks), versions=versions(),
     )  # fmt: skip
     return Certified(certificate, found.inside if found is not None else "")
+
+
+def _rules_of(written: Written, name: str) -> list[Rule]:
+    """What an Input's open height and width take."""
+    return [written.rules.get(axis, ANY) for at, axis in sorted(written.axes[name].items()) if at]
+
+
+def _taken_together(rows: Sequence[Compared], tolerance: float) -> list[Compared]:
+    """The rows, where those of an output that decides are within the tolerance if all of its decisions together are: a
+    batch of one is all right or all wrong."""
+    taken = []
+    for row in rows:
+        mine = [other for other in rows if other.output == row.output]
+        if all(other.decisions for other in mine):
+            share = sum(other.relative * other.batch for other in mine) / sum(other.batch for other in mine)
+            row = replace(row, within=share <= tolerance)
+        taken.append(row)
+    return taken
 
 
 def versions() -> dict[str, str]:

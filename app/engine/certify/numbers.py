@@ -94,7 +94,7 @@ def compare(
             raise ExportError(f"`{name}` is {list(other.shape)} in ONNX Runtime, but {list(one.shape)} in torch.")
     found = gaps(pair.names, ours, theirs, tolerance)
     return [
-        Compared(name, batch, shapes, gap.largest, gap.relative, gap.relative <= tolerance)
+        Compared(name, batch, shapes, gap.largest, gap.relative, gap.relative <= tolerance, gap.decisions)
         for name, gap in found.items()
     ]
 

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from app.engine.compile import InputSpec
 from app.engine.meta import tensors_in
+from app.engine.to_onnx.ranges import Rule
 from app.engine.to_onnx.trace import example
 
 
@@ -32,31 +33,37 @@ def inputs_for(
 
 
 def other_sizes(
-    module: Callable[..., Any], specs: Sequence[InputSpec], images: Sequence[bool]
+    module: Callable[..., Any], specs: Sequence[InputSpec], images: Sequence[bool], rules: Sequence[Sequence[Rule]]
 ) -> list[tuple[int, ...]] | None:
     """Shapes (without the batch) with another height and width for each of the inputs that are `images`: the first that
     the network itself takes; None where it takes none. Height and width are changed by different amounts, so that a
-    file which confuses them does not pass; where the network wants squares, by one."""
+    file which confuses them does not pass; where the network wants squares, by one. `rules` are those of each input's
+    height and width, where they are open."""
     for change in _changes():
         shapes = [
-            (spec.shape[0], *(change(side, i) for i, side in enumerate(spec.shape[1:]))) if image else spec.shape
-            for spec, image in zip(specs, images, strict=True)
+            (spec.shape[0], *map(change, spec.shape[1:], (0, 1), own)) if image else spec.shape
+            for spec, image, own in zip(specs, images, rules, strict=True)
         ]
-        if all(side > 0 for shape in shapes for side in shape) and _takes(module, specs, shapes):
+        allowed = all(
+            rule.takes(side) for shape, own in zip(shapes, rules, strict=True)
+            for side, rule in zip(shape[1:], own, strict=False)
+        )  # fmt: skip
+        if allowed and all(side > 0 for shape in shapes for side in shape) and _takes(module, specs, shapes):
             return shapes
     return None
 
 
-def _changes() -> Iterator[Callable[[int, int], int]]:
-    def by(step: int, axis: int, side: int) -> int:
+def _changes() -> Iterator[Callable[[int, int, Rule], int]]:
+    def by(step: int, side: int, rule: Rule) -> int:
         """Large images become smaller, which is quicker."""
         unit = 32 if side >= 96 else 8 if side >= 16 else 2
+        unit = -(-unit // rule.step) * rule.step
         return side - step * unit if side >= 192 else side + step * unit
 
     for steps in ((2, 1), (1, 2), (2, 2), (4, 2), (4, 4)):
-        yield lambda side, axis, steps=steps: by(steps[axis], axis, side)  # type: ignore[misc]
-    yield lambda side, axis: side // 2
-    yield lambda side, axis: side * 2
+        yield lambda side, axis, rule, steps=steps: by(steps[axis], side, rule)  # type: ignore[misc]
+    yield lambda side, axis, rule: side // 2
+    yield lambda side, axis, rule: side * 2
 
 
 def _takes(module: Callable[..., Any], specs: Sequence[InputSpec], shapes: Sequence[tuple[int, ...]]) -> bool:

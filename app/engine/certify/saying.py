@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from app.messages.onnx import Certificate, Compared
+from app.engine.certify.gaps import detections
+from app.messages.onnx import Certificate, Compared, Judged
 
 SUFFIX = ".certificate.json"
 MOST_OPERATORS = 8
@@ -27,24 +29,58 @@ def difference(certificate: Certificate) -> float:
     return max((row.largest for row in certificate.compared), default=0.0)
 
 
-def worst(certificate: Certificate) -> Compared | None:
-    """The output that differs most by its own scale."""
-    return max(certificate.compared, key=lambda row: row.relative, default=None)
-
-
 def failure(certificate: Certificate, inside: str = "") -> str:
     """Why a file does not pass: how far which output is off, and where on the canvas that begins."""
-    row = worst(certificate)
-    if row is not None and not row.equal:
+    beyond = [row for row in certificate.compared if not row.within]
+    way_out = "." if certificate.judged == "equality" else ": choose more bits."
+    if beyond:
+        row = max(beyond, key=lambda each: each.relative)
+        stem = row.output.removesuffix("/count")
+        if certificate.judged != "equality" and stem in detections([each.output for each in certificate.compared]):
+            return f"With 8 bits {_alone(row, stem)}: the model is not written{way_out}"
         said = f"`{row.output}` differs by {row.largest:.2g} between ONNX Runtime and torch"
         if (first := certificate.diverged) is not None:
             within = f", in its {inside}" if inside else ""
             said += f"; it begins at `{first.node}` ({first.block}{within}), which becomes {first.operator}"
-        return f"{said}: the model is not written."
+        return f"{said}: the model is not written{way_out}"
     if not certificate.shapes:
         return "ONNX's strict shape inference does not reach the shapes of the outputs: the model is not written."
     said = " ".join(certificate.remarks)
     return f"{certificate.precision} costs too much: {said} The model is not written: choose more bits."
+
+
+def unequal(rows: Sequence[Compared], judged: Judged) -> list[str]:
+    """Of a file of 8 bits: by how much it is not equal to torch, and what it was passed by."""
+    stems = detections([row.output for row in rows])
+    said = []
+    plain = [row for row in rows if row.output.rpartition("/")[0] not in stems]
+    for name in dict.fromkeys(row.output for row in plain if row.decisions):
+        row = max((row for row in plain if row.output == name), key=lambda each: each.batch)
+        said.append(f"8 bits decide otherwise: {row.relative:.1%} of `{name}` at batch {row.batch} are not torch's.")
+    plain = [row for row in plain if not row.decisions]
+    if plain:
+        row = max(plain, key=lambda each: each.relative)
+        said.append(
+            f"8 bits are not equal to 32: `{row.output}` differs most, by {row.relative:.2g} of its largest value "
+            f"({row.largest:.2g})."
+        )
+    for stem in stems:
+        row = max((row for row in rows if row.output == f"{stem}/count"), key=lambda each: each.batch)
+        pixels = max(each.largest for each in rows if each.output == f"{stem}/boxes")
+        said.append(f"8 bits are not equal to 32: {_alone(row, stem)}; pairs are up to {pixels:.2g} pixels apart.")
+    if judged == "bound":
+        said.append(
+            "No metric was measured, so that it was only looked whether it is broken. Export a run whose design has a "
+            "metric, or try it on samples of your own."
+        )
+    return said
+
+
+def _alone(row: Compared, stem: str) -> str:
+    return (
+        f"at batch {row.batch} {row.relative:.0%} of the detections of `{stem}`, torch's and the file's, have no like "
+        "on the other side that is of the same class and overlaps by half"
+    )
 
 
 def lines(certificate: Certificate, what: str = "random samples") -> list[str]:

@@ -74,7 +74,7 @@ def _drawn(
 ) -> tuple[int]:
     """Paint the drawing. Returns how many bytes it has."""
     with tempfile.TemporaryDirectory() as folder:
-        written = Path(folder) / target.with_suffix(suffix).name
+        written = Path(folder) / f"drawing{suffix}"
         analysis = analyser.analyse(design, with_fixes=False)
         fields: Fields | None = None
         if arguments.overlay == "field":

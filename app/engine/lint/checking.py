@@ -28,6 +28,11 @@ BUDGET = 1.0
 """Seconds after which an answer is given, though not all is known: other questions wait in the same line."""
 LARGER = 1.5
 """How much larger an image is, at the least, that shows whether a network takes others."""
+MIXED = (
+    "it puts the samples of a batch together: the first size of what it gives stays the same however many there are, "
+    "and another grows; keep the first size as it comes, such as `a.flatten(1)`"
+)
+"""What is said of lines that lay several samples into one row."""
 SHIPPED = "blocks."
 """Where the classes of the catalogue live."""
 
@@ -59,6 +64,9 @@ def check(
     left, began = 0, time.monotonic()
     for step in own:
         if step.call.id in known or not all(ran(w, step) for w in (two, three)):
+            continue
+        if _mixes(two.steps[step.call.id], three.steps[step.call.id]):
+            told.append(problem(step, "warning", "export-batch", MIXED))
             continue
         walks = (two, three, other) if ran(other, step) else (two, three, two)
         asked = tracing.Asked.of(analyser.measurer.classes[step.call.block], *(w.steps[step.call.id] for w in walks))
@@ -105,6 +113,18 @@ def _own(analyser: Analyser, step: Step) -> bool:
     code = [s for s in step.card.settings if s.type == "code"]
     written = any(step.call.settings.get(s.name, s.default) != s.default for s in code)
     return written or not cls.__module__.startswith(SHIPPED)
+
+
+def _mixes(two: Step, three: Step) -> bool:
+    """Whether several samples end up in one row. One that stands elsewhere, as in (L, B, C), grows by 1."""
+    assert two.measured is not None and three.measured is not None
+    for a, b in zip(two.measured.outputs, three.measured.outputs, strict=False):
+        for one, other in zip(a, b, strict=False):
+            if len(one.shape) != len(other.shape) or len(one.shape) < 2 or one.shape[0] != other.shape[0]:
+                continue
+            if any(n - m > 1 for m, n in zip(one.shape[1:], other.shape[1:], strict=True)):
+                return True
+    return False
 
 
 def _of_batch(design: Design, walk: Walk, two: Walk) -> Iterator[Problem]:

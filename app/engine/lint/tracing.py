@@ -19,6 +19,7 @@ import torch
 from torch import nn
 
 from app.engine.arguments import declared
+from app.engine.lint import lines
 from app.engine.lint.loosening import loosened
 from app.engine.measure import Value
 from app.engine.patience import HungError, limited
@@ -78,6 +79,16 @@ class Asked(NamedTuple):
         own = tuple(sorted((name, _hashable(value)) for name, value in arguments.items()))
         sizes = tuple(size for size, _ in frees)
         return cls(block, own, inputs, kinds, sizes, arguments != arguments_of(three), code)
+
+
+    def at(self, operator: str = "") -> str:
+        """The line of its code that calls the operator, or without one that makes a number of a size; empty where it
+        has none, or that is not known."""
+        arguments = dict(self.arguments)
+        source = str(arguments.get(self.code, ""))
+        tensors = [name for name in arguments.get("wired", ()) if isinstance(name, str)]
+        line = lines.of_operator(source, operator) if operator else lines.of_fixed_size(source, tensors)
+        return f"line {line} of its code" if line else ""
 
 
 def _hashable(value: Any) -> Any:
@@ -152,9 +163,10 @@ def _look(asked: Asked) -> Look:
         return _refused(error, what)
     if strange:
         names = ", ".join(f"`{name}`" for name in strange[:NAMED]) + (" and others" if len(strange) > NAMED else "")
-        said = f"{what} uses {names}, for which ONNX has no operator, so it would not export; write it otherwise"
+        where = asked.at(strange[0]) or what
+        said = f"{where} uses {names}, for which ONNX has no operator, so it would not export; write it otherwise"
         return Look("export-operator", said)
-    return _baked(program, asked, what)
+    return _baked(program, asked, asked.at() or what)
 
 
 class _Within(nn.Module):
@@ -261,8 +273,8 @@ def _refused(error: BaseException, what: str) -> Look:
         return Look("export-data", f"what {what.removeprefix('its ')} does hangs on the values of a tensor (an `if`, a "
                                    "size that it works out), which an ONNX file cannot follow; use torch.where or a "
                                    "mask")  # fmt: skip
-    lines = [line.strip() for line in str(chain[-1]).splitlines() if line.strip()]
-    why = (lines[0] if lines else type(chain[-1]).__name__)[:200].rstrip(".")
+    said = [line.strip() for line in str(chain[-1]).splitlines() if line.strip()]
+    why = (said[0] if said else type(chain[-1]).__name__)[:200].rstrip(".")
     return Look("export-trace", f"torch's exporter does not follow {what}: {why}")
 
 

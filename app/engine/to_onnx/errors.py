@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from app.messages.onnx import Certificate
 
 
@@ -14,6 +16,19 @@ class ExportError(RuntimeError):
     def __init__(self, message: str, certificate: Certificate | None = None) -> None:
         super().__init__(message)
         self.certificate = certificate
+
+
+class NotWrittenError(ExportError):
+    """A file that the disk does not take; `why` it does not."""
+
+    def __init__(self, file: Path, why: str) -> None:
+        super().__init__(f"{file} cannot be written: {why}.")
+        self.why = why
+
+    @classmethod
+    def of(cls, file: Path, error: OSError) -> NotWrittenError:
+        """Where the system says no more than how many bytes it took, the disk is full."""
+        return cls(file, error.strerror or ("the disk is full" if "requested" in str(error) else str(error)))
 
 
 def reason(error: BaseException) -> str:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import app
 from app.engine.augment.normal import Numbers
 from app.engine.compile import InputSpec
+from app.engine.to_onnx.ranges import Rule
 
 PREFIX = "netloom."
 
@@ -27,9 +28,10 @@ class Facts(NamedTuple):
 
 def properties(
     facts: Facts, inputs: Sequence[InputSpec], open_axes: Mapping[str, Mapping[int, str]], meanings: Mapping[str, str],
-    inside: bool,
+    inside: bool, rules: Mapping[str, Rule],
 ) -> dict[str, str]:  # fmt: skip
-    """The properties, all text. `inside` is whether the file normalises its inputs itself."""
+    """The properties, all text. `inside` is whether the file normalises its inputs itself, `rules`
+    say what sizes its open axes take."""
     sizes = {
         spec.name: [open_axes[spec.name].get(at, n) for at, n in enumerate((1, *spec.shape))] for spec in inputs
     }
@@ -39,6 +41,7 @@ def properties(
         "variant": facts.variant,
         "classes": list(facts.classes),
         "inputs": sizes,
+        "sizes": {name: {"least": rule.least, "multiple_of": rule.step} for name, rule in rules.items()},
         "outputs": dict(meanings),
         "normalisation": {
             name: {"mean": list(mean), "std": list(std), "inside": inside}

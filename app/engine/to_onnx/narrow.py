@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,17 @@ THROUGHOUT = (
     "Concat", "Gather",
 )  # fmt: skip
 """What `int8-static` quantises."""
+
+
+def share_of_8_bits(model: Any) -> float:
+    """How many of the model's weights are quantised, as a share."""
+    import onnx
+
+    narrow = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
+    wide = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, *narrow)
+    counts = [(t.data_type in narrow, math.prod(t.dims)) for t in model.graph.initializer
+              if t.data_type in wide and t.dims]  # fmt: skip
+    return sum(n for small, n in counts if small) / max(sum(n for _, n in counts), 1)
 
 
 def narrowed(
@@ -47,6 +59,9 @@ def narrowed(
         raise
     except Exception as error:  # each converter has errors of its own
         raise ExportError(f"The network cannot be written as {precision}: {reason(error)}") from error
+    if precision != "fp16" and not share_of_8_bits(made):
+        kinds = ", ".join(BY_WEIGHTS if precision == "int8" else THROUGHOUT)
+        raise ExportError(f"{precision} would change nothing: none of the network's weights is in {kinds}. Take fp16.")
     _name(made, whose)
     return made
 
@@ -65,15 +80,26 @@ def older(model: Any, opset: int) -> Any:
         made = onnx.version_converter.convert_version(model, opset)
     except Exception as error:  # it raises RuntimeError, ValueError and errors of protobuf
         now = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
-        found = re.search(r"(?:for|of) (\w+)$", reason(error))
+        found = re.search(r"(?:for|of) (\w+)(?: exists)?$", reason(error))
         which = found[1] if found else "an operator in it"
+        oldest = next((each for each in range(opset + 1, now) if _converts(model, each)), now)
         raise ExportError(
-            f"The network cannot be written with opset {opset}: {which} has no form that is so old. Choose {now} or "
+            f"The network cannot be written with opset {opset}: {which} has no form that is so old. Choose {oldest} or "
             "later."
         ) from error
     made.ir_version = onnx.helper.find_min_ir_version_for(made.opset_import)  # old runtimes refuse newer ones
     _name(made, whose)
     return made
+
+
+def _converts(model: Any, opset: int) -> bool:
+    import onnx
+
+    try:
+        onnx.version_converter.convert_version(model, opset)
+    except Exception:  # of every kind, as above
+        return False
+    return True
 
 
 def _half(model: Any, excluded: Sequence[str]) -> Any:

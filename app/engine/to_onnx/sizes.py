@@ -40,10 +40,11 @@ def is_image(spec: InputSpec) -> bool:
     return len(spec.shape) == 3 and spec.dtype.startswith("float") and min(spec.shape[1:]) > 1
 
 
-def dims(named: Mapping[str, Mapping[int, str]]) -> tuple[dict[int, torch.export.Dim], ...]:
-    """What torch's exporter is told of each Input."""
-    made = {name: torch.export.Dim(name, min=1) for own in named.values() for name in own.values()}
-    return tuple({at: made[name] for at, name in own.items()} for own in named.values())
+def dims(named: Mapping[str, Mapping[int, str]]) -> tuple[dict[int, torch.export.Dim | str], ...]:
+    """What torch's exporter is told of each Input. It may find out for which heights and widths the network holds; the
+    batch is any."""
+    batch = torch.export.Dim(BATCH, min=1)
+    return tuple({at: batch if name == BATCH else name for at, name in own.items()} for own in named.values())
 
 
 def other_size(design: Design, inputs: Sequence[InputSpec]) -> Walk:

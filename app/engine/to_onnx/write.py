@@ -13,9 +13,10 @@ from torch import fx
 import app
 from app.design.values import Design
 from app.engine.compile import InputSpec, Network, shared_analyser
-from app.engine.to_onnx.errors import ExportError
+from app.engine.to_onnx.errors import ExportError, NotWrittenError
 from app.engine.to_onnx.facts import Facts, properties
-from app.engine.to_onnx.narrow import narrowed, older
+from app.engine.to_onnx.narrow import narrowed, older, share_of_8_bits
+from app.engine.to_onnx.ranges import Rule, rules
 from app.engine.to_onnx.sizes import axes, is_image, other_size
 from app.engine.to_onnx.trace import Traced, quiet, trace
 from app.engine.to_onnx.whole import NOTHING, Called, Whole, whole
@@ -50,6 +51,8 @@ class Written(NamedTuple):
     """Path of a call -> the ONNX values that it gives, in the order of its tensors; an empty name where the optimizer
     has merged one away."""
     remarks: tuple[str, ...] = ()
+    rules: Mapping[str, Rule] = {}
+    """What sizes the open heights and widths take, by name."""
 
     @property
     def bytes(self) -> int:
@@ -94,29 +97,32 @@ def write(
         traced = trace(made, network.inputs, open_axes, opset=wish, outside=outside)
     if larger is not None and walk is not None:
         _check_open(traced, walk, larger, network)
+    held = rules(traced.program.exported_program, network.inputs, open_axes) if options.any_size else {}
     opset = _check_graph(traced, network, open_axes, options)
     model = traced.program.model
     model.producer_name, model.producer_version = "netloom", app.__version__
     model.graph.name = facts.design or "network"
     model.metadata_props.clear()
-    model.metadata_props.update(properties(facts, network.inputs, open_axes, made.meanings, bool(numbers)))
+    said = properties(facts, network.inputs, open_axes, made.meanings, bool(numbers), held)
+    model.metadata_props.update(said)
     notify("Writing the file", 1, 3)
+    small = 1.0
     with _whole_or_nothing(file):
         values = traced.values
         if options.precision == "fp32" and opset == (options.opset or opset):
             with quiet():
                 traced.program.save(str(file), external_data=outside)
         else:
-            values = _write_converted(traced, file, options, made, calibration, network)
+            values, small = _write_converted(traced, file, options, made, calibration, network)
             opset = options.opset or opset
     data = _data(file)
     beside = (data,) if data.exists() else ()
-    remarks = [*made.remarks, *_remarks(options, calibration)]
+    remarks = [*made.remarks, *_remarks(options, calibration, small), *_of_sizes(held)]
     if options.preprocess and not numbers:
         remarks.append("Nothing is normalised in the file: training took the samples as they are.")
     return Written(
         file, beside, network.inputs, traced.outputs, opset, options, open_axes, made.module, made.calls,
-        values, tuple(remarks),
+        values, tuple(remarks), held,
     )  # fmt: skip
 
 
@@ -131,23 +137,33 @@ def _check_wish(options: OnnxOptions, calibration: tuple[torch.Tensor, ...] | No
         )
 
 
-def _remarks(options: OnnxOptions, calibration: tuple[torch.Tensor, ...] | None) -> list[str]:
+def _of_sizes(rules: Mapping[str, Rule]) -> list[str]:
+    if all(rule.step == 1 for rule in rules.values()):
+        return []
+    said = " and ".join(f"a {name} of {rule}" for name, rule in rules.items())
+    return [f"It takes {said}: of other sizes it gives an error, or what torch would not give."]
+
+
+def _remarks(options: OnnxOptions, calibration: tuple[torch.Tensor, ...] | None, small: float) -> list[str]:
+    """`small` is the share of the weights that have 8 bits."""
+    weights = "Weights have 8 bits" if small > 0.95 else f"Only {small:.0%} of the weights have 8 bits"
     match options.precision:
         case "fp16":
             return ["Inside it has numbers of 16 bits; inputs and outputs stay float32."]
         case "int8":
-            return ["Weights have 8 bits; the runtime finds the ranges of what flows between layers."]
+            return [f"{weights}; the runtime finds the ranges of what flows between layers."]
         case "int8-static":
             count = len(calibration[0]) if calibration else 0
-            return [f"Weights and what flows between layers have 8 bits, by the ranges of {count} training samples."]
+            return [f"{weights}, and what flows between layers by the ranges of {count} training samples."]
     return []
 
 
 def _write_converted(
     traced: Traced, file: Path, options: OnnxOptions, made: Whole, calibration: tuple[torch.Tensor, ...] | None,
     network: Network,
-) -> dict[str, tuple[str, ...]]:  # fmt: skip
-    """Write the model in fewer bits, or in an older opset. Returns the values of each call that are still there."""
+) -> tuple[dict[str, tuple[str, ...]], float]:  # fmt: skip
+    """Write the model in fewer bits, or in an older opset. Returns the values of each call that are still there, and
+    the share of weights with 8 bits."""
     import onnx
 
     samples = {spec.name: value for spec, value in zip(network.inputs, calibration or (), strict=False)}
@@ -156,12 +172,14 @@ def _write_converted(
     model = older(proto, options.opset) if 0 < options.opset < TRACED else proto
     if options.precision != "fp32":
         model = narrowed(model, options.precision, made.exact, samples)
+    small = share_of_8_bits(model)
     onnx.helper.set_model_props(model, kept)
     model.producer_name, model.producer_version = "netloom", app.__version__
     outside = options.separate_data or model.ByteSize() > ONE_FILE_BYTES
     onnx.save_model(model, str(file), save_as_external_data=outside, location=_data(file).name)
     there = {name for node in model.graph.node for name in node.output} | {v.name for v in model.graph.input}
-    return {path: tuple(name if name in there else "" for name in names) for path, names in traced.values.items()}
+    values = {path: tuple(name if name in there else "" for name in names) for path, names in traced.values.items()}
+    return values, small
 
 
 def _data(file: Path) -> Path:
@@ -177,7 +195,7 @@ def _whole_or_nothing(file: Path) -> Iterator[None]:
         for each in (file, _data(file)):
             each.unlink(missing_ok=True)
         if isinstance(error, OSError):
-            raise ExportError(f"{file} cannot be written: {error.strerror or error}.") from None
+            raise NotWrittenError.of(file, error) from None
         raise
 
 
