@@ -12,7 +12,7 @@ from torch import nn
 
 import examples
 from app.design import edits, file
-from app.design.build import wire
+from app.design.build import chain, node, wire
 from app.design.compare import compare
 from app.design.edits import EditError
 from app.design.paths import choose_variant
@@ -193,3 +193,35 @@ def test_the_code_of_known_networks_can_be_read_back() -> None:
         found[path.stem] = round_trips(file.load(path, cards), 3)
     assert {name: wrong for name, (_, wrong) in found.items() if wrong} == {}
     assert [name for name, (right, _) in found.items() if not right] == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("self.act(conv)", "nn.functional.relu(conv)", {("changed", "act", "name", "act", "relu")}),
+        ("self.act(conv)", "F.relu(conv)", {("changed", "act", "name", "act", "relu")}),
+        ("act.mean((2, 3))", "act.mean(dim=(2, 3))", set()),
+        ("act.mean((2, 3))", "torch.mean(F.max_pool2d(act, 2), dim=[2, 3])", None),
+        ("return self.fc(pool)", "return F.softmax(self.fc(pool), 1)",
+         {("added", "softmax"), ("changed", "output", "input x", "fc.out", "softmax.out")}),
+        ("self.act(conv)", "self.act(F.max_pool2d(conv, 2, 2))",
+         {("added", "max_pool2d"), ("changed", "act", "input x", "conv.out", "max_pool2d.out")}),
+    ],
+)  # fmt: skip
+def test_functions_of_torch_by_any_of_their_spellings(
+    before: str, after: str, words: set[tuple[str, ...]] | None
+) -> None:
+    design = chain(
+        node("x", "Input", size=(3, 16, 16)), node("conv", "Conv2d", out_channels=8), node("act", "ReLU"),
+        node("pool", "GlobalAvgPool"), node("fc", "Linear", out_features=10), node("output", "Output"),
+    )  # fmt: skip
+    base = base_of(design)
+    assert before in base.text
+    text = base.text.replace(before, after)
+    if before == "self.act(conv)" and before not in after and "self.act(" not in after:
+        text = text.replace("        self.act = nn.ReLU()\n", "")
+    found = read(design, base, text)
+    if words is None:
+        assert [trouble.line for trouble in found.troubles] != []
+    else:
+        assert found.troubles == () and said(design, found.design) == words

@@ -48,6 +48,12 @@ class Flow:
     """Of the `return`."""
 
 
+FUNCTIONAL = ("nn.functional.", "torch.nn.functional.")
+ALONG = frozenset({"cat", "concat", "flatten", "log_softmax", "mean", "softmax", "squeeze", "stack", "sum", "unsqueeze"})
+"""Functions and methods of torch that take a dimension behind their tensors: by its place or by name is the same."""
+DIM = ("dim", "start_dim")
+
+
 def flow_of(forward: ast.FunctionDef, several: Collection[str] = (), names: Collection[str] = ()) -> Flow:
     """Follow the values through a forward. `several` are the attributes whose modules have several outputs, one of
     which is picked by its place; `names` are what the module has besides. Raises Unreadable at what is more than
@@ -242,7 +248,13 @@ class _Form:
             case ast.Attribute(value=value, attr=attr):
                 return f"{self._called(value)}.{attr}"
             case ast.Call(func=func, args=args, keywords=keywords):
-                return f"{self._called(func)}({' '.join(self._of(each) for each in (*args, *keywords))})"
+                called = self._called(func)
+                called = f"F.{called.rpartition('.')[2]}" if called.startswith(FUNCTIONAL) else called
+                given = [*args, *keywords]
+                at = 1 if called.startswith(("torch.", "F.")) else 0  # behind the tensors
+                if called.rpartition(".")[2] in ALONG and len(args) == at and keywords and keywords[0].arg in DIM:
+                    given[at] = keywords[0].value
+                return f"{called}({' '.join(self._of(each) for each in given)})"
         children = [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr_context)]
         return f"{type(node).__name__}({' '.join(self._of(part) for part in children)})"
 

@@ -15,18 +15,20 @@ FORMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "(+ _*)": ("Add", ()), "(* _*)": ("Multiply", ()), "BinOp(_ Sub() _)": ("Subtract", ()),
     "BinOp(_ MatMult() _)": ("MatMul", ()), "torch.matmul(_ _)": ("MatMul", ()),
     "torch.add(_ _)": ("Add", ()), "torch.mul(_ _)": ("Multiply", ()),
-    "torch.cat([_*] ?)": ("Concat", ("=1",)), "torch.cat([_*] dim=?)": ("Concat", ("=1",)),
-    "torch.concat([_*] dim=?)": ("Concat", ("=1",)),
-    "torch.stack([_*] ?)": ("Stack", ("dim",)), "torch.stack([_*] dim=?)": ("Stack", ("dim",)),
+    "torch.cat([_*] ?)": ("Concat", ("=1",)), "torch.concat([_*] ?)": ("Concat", ("=1",)),
+    "torch.stack([_*] ?)": ("Stack", ("dim",)),
     "_.flatten(?)": ("Flatten", ("start_dim",)), "torch.flatten(_ ?)": ("Flatten", ("start_dim",)),
-    "torch.flatten(_ start_dim=?)": ("Flatten", ("start_dim",)),
     "F.relu(_)": ("ReLU", ()), "torch.relu(_)": ("ReLU", ()), "_.relu()": ("ReLU", ()), "F.gelu(_)": ("GELU", ()),
-    "F.silu(_)": ("SiLU", ()), "torch.sigmoid(_)": ("Sigmoid", ()), "_.sigmoid()": ("Sigmoid", ()),
-    "torch.tanh(_)": ("Tanh", ()), "_.tanh()": ("Tanh", ()), "F.softmax(_ dim=?)": ("Softmax", ("dim",)),
-    "torch.softmax(_ dim=?)": ("Softmax", ("dim",)), "_.softmax(?)": ("Softmax", ("dim",)),
-    "_.softmax(dim=?)": ("Softmax", ("dim",)),
+    "F.silu(_)": ("SiLU", ()), "torch.sigmoid(_)": ("Sigmoid", ()), "F.sigmoid(_)": ("Sigmoid", ()),
+    "_.sigmoid()": ("Sigmoid", ()), "torch.tanh(_)": ("Tanh", ()), "F.tanh(_)": ("Tanh", ()), "_.tanh()": ("Tanh", ()),
+    "F.softmax(_ ?)": ("Softmax", ("dim",)), "torch.softmax(_ ?)": ("Softmax", ("dim",)),
+    "_.softmax(?)": ("Softmax", ("dim",)), "F.max_pool2d(_ ?)": ("MaxPool2d", ("=2",)),
+    "F.max_pool2d(_ ? ?)": ("MaxPool2d", ("kernel_size", "stride")),
+    "F.avg_pool2d(_ ?)": ("AvgPool2d", ("=2",)), "F.avg_pool2d(_ ? ?)": ("AvgPool2d", ("kernel_size", "stride")),
+    "F.adaptive_avg_pool2d(_ ?)": ("AdaptiveAvgPool2d", ("output_size",)),
 }  # fmt: skip
-"""By their form: the block, and what each constant is: a setting, or `=1` where it must be 1."""
+"""By their form (`dim=` of functions in `flow.ALONG` stands there without its name): the block, and what each constant
+is: a setting, or `=1` where it must be 1."""
 
 
 def form_of(step: Step, drawn: Drawn, catalogue: Catalogue) -> tuple[str, Settings] | None:
