@@ -133,20 +133,20 @@ def edited(design: Design) -> list[tuple[str, Design]]:
     cards = shared_analyser().cards
     found: list[tuple[str, Design]] = []
     inner = [n for n in design.nodes if n.block and cards[n.block].category not in ("Ends", "Loss", "Metric")]
-    for node in inner[:3]:
-        found.append((f"rename {node.name}", edits.rename(design, "", node.id, f"{node.name}_else")))
-        into = [w for w in design.out_of.get(node.id, ()) if w.target.node in {n.id for n in inner}]
+    for each in inner[:3]:
+        found.append((f"rename {each.name}", edits.rename(design, "", each.id, f"{each.name}_else")))
+        into = [w for w in design.out_of.get(each.id, ()) if w.target.node in {n.id for n in inner}]
         for w in into[:1]:
-            made = edits.add_node(edits.disconnect(design, "", [w]), "", Node("new", "ReLU", x=node.x))
+            made = edits.add_node(edits.disconnect(design, "", [w]), "", Node("new", "ReLU", x=each.x))
             with suppress(WiringError):  # a pyramid takes no ReLU
                 made = replace_wires(made, w.source.node, w.source.port, w.target.node, w.target.port)
-                found.append((f"insert after {node.name}", made))
-        for setting in cards[node.block].settings:
-            value = node.settings.get(setting.name, setting.default)
+                found.append((f"insert after {each.name}", made))
+        for setting in cards[each.block].settings:
+            value = each.settings.get(setting.name, setting.default)
             if setting.type == "int" and isinstance(value, int):
                 try:
-                    found.append((f"{node.name}.{setting.name}", edits.set_setting(
-                        design, "", node.id, setting.name, value * 2 if value > 1 else value + 1, cards
+                    found.append((f"{each.name}.{setting.name}", edits.set_setting(
+                        design, "", each.id, setting.name, value * 2 if value > 1 else value + 1, cards
                     )))  # fmt: skip
                 except EditError:
                     continue

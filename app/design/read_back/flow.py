@@ -49,7 +49,9 @@ class Flow:
 
 
 FUNCTIONAL = ("nn.functional.", "torch.nn.functional.")
-ALONG = frozenset({"cat", "concat", "flatten", "log_softmax", "mean", "softmax", "squeeze", "stack", "sum", "unsqueeze"})
+ALONG = frozenset(
+    {"cat", "concat", "flatten", "log_softmax", "mean", "softmax", "squeeze", "stack", "sum", "unsqueeze"}
+)
 """Functions and methods of torch that take a dimension behind their tensors: by its place or by name is the same."""
 DIM = ("dim", "start_dim")
 
