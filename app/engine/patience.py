@@ -17,8 +17,9 @@ class HungError(BaseException):
 
 
 @contextlib.contextmanager
-def limited(seconds: float) -> Iterator[None]:
-    """Raise HungError in what runs here after `seconds`, and again each second until it ends.
+def limited(seconds: float, *, of_processor: bool = False) -> Iterator[None]:
+    """Raise HungError in what runs here after `seconds`, of the clock or of the processor, and again each second until
+    it ends.
 
     Only the main thread of a process can be interrupted, and not on Windows; elsewhere this does nothing.
     """
@@ -29,13 +30,15 @@ def limited(seconds: float) -> Iterator[None]:
     def stop(_number: int, _frame: object) -> None:
         raise HungError
 
-    before = signal.signal(signal.SIGALRM, stop)
-    began = time.monotonic()
-    left, interval = signal.setitimer(signal.ITIMER_REAL, seconds, 1.0)
+    number, timer = (signal.SIGPROF, signal.ITIMER_PROF) if of_processor else (signal.SIGALRM, signal.ITIMER_REAL)
+    now = time.process_time if of_processor else time.monotonic
+    before = signal.signal(number, stop)
+    began = now()
+    left, interval = signal.setitimer(timer, seconds, 1.0)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(timer, 0)
+        signal.signal(number, before)
         if left:  # somebody else's alarm goes on
-            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - began), 0.001), interval)
+            signal.setitimer(timer, max(left - (now() - began), 0.001), interval)

@@ -9,17 +9,22 @@ from PySide6.QtWidgets import QMessageBox, QWidget
 import app
 
 
-def ask_stop_jobs(parent: QWidget) -> bool:
-    """Ask whether the runs and exports under way may be stopped."""
+def ask_for_good(parent: QWidget, text: str, more: str, go: str, stay: str = "Cancel") -> bool:
+    """Ask whether something may go that does not come back; Return and Escape choose `stay`."""
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.NoIcon)
-    box.setText("A run or export is under way.")
-    box.setInformativeText("Quitting stops it. A run keeps its last checkpoint and can be resumed.")
-    stop = box.addButton("Stop and quit", QMessageBox.ButtonRole.DestructiveRole)
-    stay = box.addButton("Keep working", QMessageBox.ButtonRole.RejectRole)
-    box.setDefaultButton(stay)
+    box.setText(text)
+    box.setInformativeText(more)
+    chosen = box.addButton(go, QMessageBox.ButtonRole.DestructiveRole)
+    box.setDefaultButton(box.addButton(stay, QMessageBox.ButtonRole.RejectRole))
     box.exec()
-    return box.clickedButton() is stop
+    return box.clickedButton() is chosen
+
+
+def ask_stop_jobs(parent: QWidget) -> bool:
+    """Ask whether the runs and exports under way may be stopped."""
+    more = "Quitting stops it. A run keeps its last checkpoint and can be resumed."
+    return ask_for_good(parent, "A run or export is under way.", more, "Stop and quit", "Keep working")
 
 
 def about(parent: QWidget, torch_version: str) -> None:

@@ -13,6 +13,7 @@ from app.design import file
 from app.design.file import FileError
 from app.design.paths import PathError, choose_variant
 from app.design.values import Design
+from app.window.boxes import ask_for_good
 from app.window.disk import DiskWatch, ask_write_over
 from app.window.document import Document
 from app.window.sentences import rich
@@ -72,15 +73,8 @@ class Files(QObject):
 
     def ask_give_up(self) -> bool:
         """Ask whether an edit of the code that is not applied may be lost."""
-        box = QMessageBox(self._window)
-        box.setIcon(QMessageBox.Icon.NoIcon)
-        box.setText(f"The edit of the code of {self._document.title} is not applied.")
-        box.setInformativeText("It is lost otherwise.")
-        show = box.addButton("Show it", QMessageBox.ButtonRole.RejectRole)
-        give_up = box.addButton("Give it up", QMessageBox.ButtonRole.DestructiveRole)
-        box.setDefaultButton(show)
-        box.exec()
-        return box.clickedButton() is give_up
+        text = f"The edit of the code of {self._document.title} is not applied."
+        return ask_for_good(self._window, text, "It is lost otherwise.", "Give it up", "Show it")
 
     def ask_open_path(self) -> str:
         """Ask which file to open; "" for none."""
@@ -98,14 +92,8 @@ class Files(QObject):
 
     def ask_replace(self, path: Path) -> bool:
         """Ask whether a file may be replaced whose name was completed after the dialog had asked."""
-        box = QMessageBox(self._window)
-        box.setIcon(QMessageBox.Icon.NoIcon)
-        box.setText(f"Replace {path.name}?")
-        box.setInformativeText("There is a file of this name already.")
-        replace = box.addButton("Replace", QMessageBox.ButtonRole.DestructiveRole)
-        box.setDefaultButton(box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole))
-        box.exec()
-        return box.clickedButton() is replace
+        more = "There is a file of this name already."
+        return ask_for_good(self._window, f"Replace {path.name}?", more, "Replace")
 
     def ask_write_over(self, path: Path) -> str:
         """Ask what becomes of a file that another program changed: "replace", "elsewhere" or "cancel"."""

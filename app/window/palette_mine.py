@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QInputDialog, QMenu, QMessageBox, QTreeWidgetItem,
 from app.design.file import FileError
 from app.design.group_names import rename_group
 from app.design.names import NamingError
+from app.window.boxes import ask_for_good
 from app.window.canvas.face import ICONS
 from app.window.document import Document
 from app.window.my_groups import Kept, MyGroups
@@ -86,14 +87,8 @@ def ask_replace(parent: QWidget, name: str) -> str:
 
 def ask_delete(parent: QWidget, name: str) -> bool:
     """Ask whether a kept Group shall go."""
-    box = QMessageBox(parent)
-    box.setIcon(QMessageBox.Icon.NoIcon)
-    box.setText(f"Delete {name} from your Groups?")
-    box.setInformativeText("Its file is deleted; that cannot be undone. Drawings that use it keep their copy.")
-    delete = box.addButton("Delete", QMessageBox.ButtonRole.DestructiveRole)
-    box.setDefaultButton(box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole))
-    box.exec()
-    return box.clickedButton() is delete
+    more = "Its file is deleted; that cannot be undone. Drawings that use it keep their copy."
+    return ask_for_good(parent, f"Delete {name} from your Groups?", more, "Delete")
 
 
 def _rename(groups: MyGroups, kept: Kept, parent: QWidget) -> None:

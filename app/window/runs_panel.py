@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QInputDialog,
     QMenu,
-    QMessageBox,
     QSplitter,
     QStackedWidget,
     QTreeView,
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.window import parts
+from app.window.boxes import ask_for_good
 from app.window.curves import Curves
 from app.window.notice import Notice, fill
 from app.window.run_folder import Kept
@@ -335,15 +335,9 @@ class RunsPanel(QWidget):
 
     def ask_delete(self, runs: list[Kept]) -> bool:
         """Ask whether runs may go."""
-        box = QMessageBox(self)
-        box.setIcon(QMessageBox.Icon.NoIcon)
         one = runs[0].name if len(runs) == 1 else f"{len(runs)} runs"
-        box.setText(f"Move {one} to the trash?")
-        box.setInformativeText("Curves, checkpoints and log go with the folder. The drawing that is open stays.")
-        move = box.addButton("Move to trash", QMessageBox.ButtonRole.DestructiveRole)
-        box.setDefaultButton(box.addButton("Cancel", QMessageBox.ButtonRole.RejectRole))
-        box.exec()
-        return box.clickedButton() is move
+        more = "Curves, checkpoints and log go with the folder. The drawing that is open stays."
+        return ask_for_good(self, f"Move {one} to the trash?", more, "Move to trash")
 
     def ask_folder(self) -> str:
         """Ask for a folder; "" for none."""

@@ -112,7 +112,7 @@ class Tabs(QObject):
     @property
     def unsettled(self) -> list[int]:
         """These, and the tabs whose code is edited without being applied."""
-        return [i for i in range(len(self)) if self.told(i).modified or self.told(i).typed]
+        return [i for i in range(len(self)) if (told := self.told(i)).modified or told.typed]
 
     @property
     def untouched(self) -> bool:

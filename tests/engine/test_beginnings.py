@@ -15,7 +15,7 @@ from app.design.values import Design
 from app.engine.compile import compile_design, shared_analyser
 from app.engine.to_python import generate
 from tests.engine.generated import opened
-from tests.engine.test_read_back import base_of, read, said
+from tests.engine.test_read_back import assert_read, base_of, read
 
 RULES = chain(
     node("image", "Input", size=(3, 16, 16)), node("he", "Conv2d", out_channels=64, init="he"), node("act", "ReLU"),
@@ -70,13 +70,7 @@ HE = "        nn.init.kaiming_normal_(self.he.weight, nonlinearity=\"relu\")\n"
     ],
 )  # fmt: skip
 def test_other_edits_leave_it(changes: list[tuple[str, str]], words: set[tuple[str, ...]]) -> None:
-    base = base_of(RULES)
-    text = base.text
-    for before, after in changes:
-        assert before in text, text
-        text = text.replace(before, after)
-    found = read(RULES, base, text)
-    assert found.troubles == () and said(RULES, found.design) == words
+    assert_read(RULES, changes, words)
 
 
 @pytest.mark.parametrize(

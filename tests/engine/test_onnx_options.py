@@ -245,6 +245,15 @@ def test_a_mask_of_one_size_keeps_no_image_from_being_larger() -> None:
     other_size(design, compile_design(design).inputs)
 
 
+def _with_a_block_that(forward: Any, monkeypatch: pytest.MonkeyPatch) -> Design:
+    """A drawing with a block that does this."""
+    monkeypatch.setattr(catalogue.classes()["Interpolate"], "forward", forward)
+    return chain(
+        node("image", "Input", size=SHAPE), node("conv", "Conv2d", out_channels=4), node("block", "Interpolate"),
+        node("output", "Output"),
+    )  # fmt: skip
+
+
 def test_a_size_that_a_block_works_out_once_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """torch's exporter itself takes it without a word."""
 
@@ -252,12 +261,8 @@ def test_a_size_that_a_block_works_out_once_is_caught(tmp_path: Path, monkeypatc
         high, wide = x.shape[2:]
         return nn.functional.interpolate(x, size=(int(high * 1.5), int(wide * 1.5)))
 
-    monkeypatch.setattr(catalogue.classes()["Interpolate"], "forward", resized)
-    design = chain(
-        node("image", "Input", size=SHAPE), node("conv", "Conv2d", out_channels=4), node("larger", "Interpolate"),
-        node("output", "Output"),
-    )  # fmt: skip
-    with pytest.raises(ExportError, match=r"`larger` \(.*\) would give \d+ in the file whatever the image"):
+    design = _with_a_block_that(resized, monkeypatch)
+    with pytest.raises(ExportError, match=r"`block` \(.*\) would give \d+ in the file whatever the image"):
         write(compile_design(design), tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
     assert not list(tmp_path.iterdir())
 
@@ -307,11 +312,7 @@ def test_a_network_that_holds_for_few_sizes_is_refused(tmp_path: Path, monkeypat
     def either(self: nn.Module, x: torch.Tensor, like: object = None) -> torch.Tensor:
         return x if x.shape[2] < 40 else x * 2
 
-    monkeypatch.setattr(catalogue.classes()["Interpolate"], "forward", either)
-    design = chain(
-        node("image", "Input", size=SHAPE), node("conv", "Conv2d", out_channels=4), node("way", "Interpolate"),
-        node("output", "Output"),
-    )  # fmt: skip
+    design = _with_a_block_that(either, monkeypatch)
     with pytest.raises(ExportError, match=r"holds for a height of 1 to 39 alone, not for all: leave any size off"):
         write(compile_design(design), tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
     assert not list(tmp_path.iterdir())

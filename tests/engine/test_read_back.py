@@ -88,6 +88,17 @@ def said(before: Design, after: Design) -> set[tuple[str, ...]]:
     }
 
 
+def assert_read(design: Design, changes: list[tuple[str, str]], words: set[tuple[str, ...]]) -> None:
+    """The code of the design with these places changed is read back whole, as edits that say these words."""
+    base = base_of(design)
+    text = base.text
+    for before, after in changes:
+        assert before in text, text
+        text = text.replace(before, after)
+    found = read(design, base, text)
+    assert found.troubles == () and said(design, found.design) == words
+
+
 DROP = "        self.drop = nn.Dropout(0.3)\n"
 
 
@@ -108,14 +119,7 @@ DROP = "        self.drop = nn.Dropout(0.3)\n"
     ],
 )  # fmt: skip
 def test_generated_code_edited_by_hand(name: str, changes: list[tuple[str, str]], words: set[tuple[str, ...]]) -> None:
-    design = load(name)
-    base = base_of(design)
-    text = base.text
-    for before, after in changes:
-        assert before in text, text
-        text = text.replace(before, after)
-    found = read(design, base, text)
-    assert found.troubles == () and said(design, found.design) == words
+    assert_read(load(name), changes, words)
 
 
 def test_what_no_setting_gives_is_pointed_at() -> None:

@@ -62,10 +62,14 @@ def bytes_of_pictures(folder: Path) -> Design:
     return classifier("arrays:bars.npz", (1, 12, 12))
 
 
-def colours_last(folder: Path) -> Design:
+def _colours(folder: Path, called: str) -> None:
     random = np.random.default_rng(2)
     x, y = random.integers(0, 256, (80, 10, 10, 3), np.uint8), random.integers(0, 2, 80)
-    np.savez(folder / "colours.npz", images=x, labels=y)
+    np.savez(folder / "colours.npz", **{called: x, "labels": y})
+
+
+def colours_last(folder: Path) -> Design:
+    _colours(folder, "images")
     return classifier("arrays:colours.npz", (3, 12, 14))
 
 
@@ -211,9 +215,7 @@ def arrays_in_a_folder(folder: Path) -> Design:
 
 
 def arrays_of_another_name(folder: Path) -> Design:
-    random = np.random.default_rng(2)
-    x, y = random.integers(0, 256, (80, 10, 10, 3), np.uint8), random.integers(0, 2, 80)
-    np.savez(folder / "colours.npz", pixels=x, labels=y)
+    _colours(folder, "pixels")
     return classifier("arrays:colours.npz", (1, 12, 14))
 
 

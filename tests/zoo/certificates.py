@@ -15,11 +15,9 @@ import hashlib
 import json
 import multiprocessing
 import os
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +27,7 @@ import pytest
 import torch
 
 from app.engine.compile import compile_design, shared_analyser
+from app.engine.patience import HungError, limited
 from app.engine.to_onnx import ExportError, Facts, export_onnx
 from app.engine.to_onnx.sizes import is_image
 from app.engine.to_onnx.trace import quiet
@@ -70,13 +69,17 @@ def measure(name: str) -> dict[str, Any]:
     facts = Facts(design=name, variant=name)
     fixed = "" if any(is_image(spec) for spec in network.inputs) else "it takes no image"
     for any_size in (False,) if fixed else (True, False):
+        patient = limited(PATIENCE, of_processor=True)
         try:
-            with tempfile.TemporaryDirectory() as folder, _patience(PATIENCE if any_size else 0):
+            with tempfile.TemporaryDirectory() as folder, patient if any_size else contextlib.nullcontext():
                 options = OnnxOptions(any_size=any_size, postprocess=True)
                 report = export_onnx(
                     network, Path(folder) / "model.onnx", options, design=design, facts=facts, batches=BATCHES
                 )
-        except (ExportError, OutOfPatience) as error:
+        except HungError:
+            fixed = f"torch's exporter did not work out in {PATIENCE} s what sizes the network takes"
+            continue
+        except ExportError as error:
             if not any_size:
                 return {"code": code_of(name), "error": str(error)}
             fixed = str(error)
@@ -84,29 +87,6 @@ def measure(name: str) -> dict[str, Any]:
         assert report.certificate is not None
         return {"code": code_of(name), **row_of(report.certificate), **({"fixed": fixed} if fixed else {})}
     raise AssertionError("the last try returns")
-
-
-class OutOfPatience(BaseException):  # which nobody takes for a failure of torch's
-    """Working out the sizes took too long."""
-
-
-@contextlib.contextmanager
-def _patience(seconds: float) -> Iterator[None]:
-    """Raise OutOfPatience after so many seconds of the processor; 0: never. Where signals are there."""
-    if not seconds or not hasattr(signal, "setitimer"):
-        yield
-        return
-
-    def over(*_: object) -> None:
-        raise OutOfPatience(f"torch's exporter did not work out in {seconds:.0f} s what sizes the network takes")
-
-    before = signal.signal(signal.SIGPROF, over)
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
 
 
 def row_of(certificate: Certificate) -> dict[str, Any]:

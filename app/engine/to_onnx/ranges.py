@@ -59,29 +59,21 @@ def rules(
         return {}
     if len({symbol for symbol, _ in sizes.values()}) < len(sizes) or not all(s.is_Symbol for s, _ in sizes.values()):
         raise ExportError("The network's Inputs hold only for sizes that hang on each other: leave any size off.")
-    holds = _conditions(exported, environment)
+    conditions = _conditions(exported, environment)
     usual = {str(symbol): size for symbol, size in symbols.values()}
-    found = {}
-    for name, (symbol, size) in sizes.items():
-        found[name] = _rule(name, size, lambda tried, symbol=symbol: holds({**usual, str(symbol): tried}))  # type: ignore[misc]
+
+    def holds(tried: Mapping[str, int]) -> bool:
+        return conditions(usual | {str(sizes[name][0]): size for name, size in tried.items()})
+
     here = {name: size for name, (_, size) in sizes.items()}
-    while bad := next((t for t in _together(found, here) if not holds(usual | _as(sizes, t))), None):
-        larger = {name: _from(rule, 2 * rule.least) for name, rule in found.items()}  # of 1x1 little is left
+    found = {name: _rule(name, size, holds) for name, size in here.items()}
+    while bad := next((tried for tried in _together(found, here) if not holds(tried)), None):
+        larger = {name: Rule(2 * rule.least, rule.step) for name, rule in found.items()}  # of 1x1 little is left
         if any(rule.least > here[name] for name, rule in larger.items()):
             said = " and ".join(f"a {name} of {size}" for name, size in bad.items())
             raise ExportError(f"As it was traced, the network does not hold for {said}: leave any size off.")
         found = larger
     return found
-
-
-def _as(sizes: Mapping[str, tuple[Any, int]], tried: Mapping[str, int]) -> dict[str, int]:
-    """Sizes by their symbols."""
-    return {str(sizes[name][0]): size for name, size in tried.items()}
-
-
-def _from(rule: Rule, size: int) -> Rule:
-    """The rule from this size on."""
-    return Rule(-(-size // rule.step) * rule.step, rule.step)
 
 
 def _conditions(exported: Any, environment: Any) -> Callable[[Mapping[str, int]], bool]:
@@ -107,10 +99,10 @@ def _bound(number: Any) -> float:
     return float(number) if number.is_finite else math.copysign(math.inf, 1 if number.is_positive else -1)
 
 
-def _rule(name: str, size: int, holds: Callable[[int], bool]) -> Rule:
+def _rule(name: str, size: int, holds: Callable[[Mapping[str, int]], bool]) -> Rule:
     """The largest set of sizes that can be said in a few words."""
     top = TOP * size + 2 * STEPS[-1]
-    fits = [tried for tried in range(1, top + 1) if holds(tried)]
+    fits = [tried for tried in range(1, top + 1) if holds({name: tried})]
     known = set(fits)
     for step in STEPS:
         if size % step:

@@ -41,7 +41,6 @@ def trace(
     batch = 2 if any(0 in own for own in open_axes.values()) else 1
     examples = tuple(example(spec, batch) for spec in inputs)
     module = _with_calls(made)
-    sizes = any(at for own in open_axes.values() for at in own)
     begun: list[Called] = []
     try:
         with quiet(), _watched(module, made.calls, inputs, open_axes, begun) as fixed:
@@ -68,7 +67,7 @@ def trace(
     except ExportError:
         raise
     except Exception as error:  # the exporter wraps whatever a block raises in errors of its own
-        if sizes:
+        if _sizes_are_open(open_axes):
             what = f"trace `{begun[-1].path}` ({begun[-1].block})" if begun else "work out what sizes the network takes"
             raise ExportError(
                 f"torch's exporter cannot {what} when height and width are open ({reason(error)}): leave any size off."
@@ -117,7 +116,7 @@ def _watched(
     """While torch traces, look after each call whether an open axis has become a number: torch goes on then, and the
     file would be wrong for any other size. Gives a list that holds a sentence once that has happened. `begun` holds the
     call in which torch is, and so those in which it failed."""
-    sizes = any(at for own in open_axes.values() for at in own)
+    sizes = _sizes_are_open(open_axes)
     found: list[str] = []
     given: dict[str, torch.Tensor] = {}
     alone = [call for call in calls if sum(other.module == call.module for other in calls) == 1]
@@ -163,6 +162,11 @@ def _watched(
     finally:
         for hook in hooks:
             hook.remove()
+
+
+def _sizes_are_open(open_axes: Mapping[str, Mapping[int, str]]) -> bool:
+    """Whether more than the batch is open."""
+    return any(at for own in open_axes.values() for at in own)
 
 
 def _way_out(axis: str) -> str:

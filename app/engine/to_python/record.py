@@ -51,8 +51,9 @@ def _whole(function: Callable[..., Any]) -> inspect.Signature:
     return inspect.signature(function)
 
 
+@lru_cache(maxsize=2048)
 def _signature(method: Callable[..., Any]) -> inspect.Signature:
-    whole = _whole(method)
+    whole = inspect.signature(method)
     return whole.replace(parameters=list(whole.parameters.values())[1:])
 
 

@@ -38,6 +38,16 @@ class Asked(NamedTuple):
     shares: tuple[float, float, float]
 
     @property
+    def two(self) -> tuple[float, float]:
+        """The shares of train and validation where there is a test set."""
+        return 1 - self.shares[1], self.shares[1]
+
+    @property
+    def names(self) -> list[str]:
+        """What the values of the Inputs are called."""
+        return ["x"] if len(self.inputs) == 1 else [f"x{k + 1}" for k in range(len(self.inputs))]
+
+    @property
     def all(self) -> tuple[Field, ...]:
         return (*self.inputs, *self.targets)
 
@@ -74,6 +84,12 @@ def sample(asked: Asked, inputs: Sequence[str], target: Callable[[Field], str]) 
     """One value for each Input and Target, with commas: `inputs` are those of the Inputs, `target` gives a Target's."""
     values = [*inputs, *(inputs[asked.same(t)] if t.field == "input" else target(t) for t in asked.targets)]
     return ", ".join(values) + ("," if len(values) == 1 else "")
+
+
+def returned(asked: Asked, target: Callable[[Field], str]) -> str:
+    """The same as what a function returns, of Inputs by their `names`."""
+    one = sample(asked, asked.names, target)
+    return f"({one})" if one.endswith(",") else one
 
 
 def path_of(path: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.engine.data.arrays import LABELS, SAMPLES
 from app.engine.data.text import MOST_WORDS, UNKNOWN
-from app.engine.to_script.fields import DIVIDED, FIT, USUAL_FIELD, Asked, Field, path_of, sample
+from app.engine.to_script.fields import DIVIDED, FIT, USUAL_FIELD, Asked, Field, path_of, returned, sample
 
 _ARRAYS = '''
 
@@ -128,23 +128,21 @@ def arrays(asked: Asked, path: str) -> str:
     read = {"npz": "dict(np.load(file))", "npy": '{"x": np.load(file)}'}.get(
         suffix, '{path.stem: np.load(path) for path in sorted(file.glob("*.npy"))}'
     )
-    names, lines = [], []
-    for k, spec in enumerate(asked.inputs):
-        names.append("x" if len(asked.inputs) == 1 else f"x{k + 1}")
+    lines = []
+    for x, spec in zip(asked.names, asked.inputs, strict=True):
         found = f"named(arrays, {spec.name!r}, SAMPLES)"
         if spec.dtype == "float32":
-            lines.append(f"{names[k]} = samples({found}, {spec.shape!r})")
+            lines.append(f"{x} = samples({found}, {spec.shape!r})")
         else:
-            lines.append(f"{names[k]} = torch.from_numpy({found}).to({spec.torch_dtype})")
+            lines.append(f"{x} = torch.from_numpy({found}).to({spec.torch_dtype})")
 
     def target(spec: Field) -> str:
         array = 'named(arrays, "", LABELS)' if spec.field == USUAL_FIELD else f"arrays[{spec.field!r}]"
         return f"torch.from_numpy({array}).to({spec.torch_dtype}).reshape(-1{spec.behind})"
 
-    one = sample(asked, names, target)
     made = _ARRAYS.format(
         path=path_of(path), says=_SAYS, read=read, lines="\n        ".join(lines),
-        one=f"({one})" if one.endswith(",") else one, shares=asked.shares, two=(1 - asked.shares[1], asked.shares[1]),
+        one=returned(asked, target), shares=asked.shares, two=asked.two,
     )  # fmt: skip
     return f"\nSAMPLES = {SAMPLES!r}\nLABELS = {LABELS!r}\nENDS = {ends!r}\n" + DIVIDED + FIT + made
 

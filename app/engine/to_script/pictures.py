@@ -7,7 +7,7 @@ from collections.abc import Callable
 from app.engine.data.fit import SUFFIXES
 from app.engine.data.images import FOLDERS
 from app.engine.data.masks import MASK_FOLDERS
-from app.engine.to_script.fields import DIVIDED, FIT, USUAL_FIELD, Asked, Field, path_of, sample
+from app.engine.to_script.fields import DIVIDED, FIT, USUAL_FIELD, Asked, Field, path_of, returned, sample
 
 _DIGITS = '''
 
@@ -180,7 +180,7 @@ def images(asked: Asked, path: str) -> str:
         value = f"torch.tensor(label{dtype})"
         return f"{value}.reshape({target.behind[2:]})" if target.shape else value
 
-    made = _IMAGES.format(path=path_of(path), shares=asked.shares, two=_two(asked), **_one(asked, label))
+    made = _IMAGES.format(path=path_of(path), shares=asked.shares, two=asked.two, **_one(asked, label))
     return _head() + DIVIDED + _OPENED + made
 
 
@@ -191,20 +191,14 @@ def masks(asked: Asked, path: str) -> str:
         return f"self.mask(mask, {target.shape!r})"
 
     made = _MASKS.format(
-        path=path_of(path), shares=asked.shares, two=_two(asked), mask_folders=MASK_FOLDERS, **_one(asked, mask)
+        path=path_of(path), shares=asked.shares, two=asked.two, mask_folders=MASK_FOLDERS, **_one(asked, mask)
     )
     return _head() + DIVIDED + _OPENED + made
 
 
 def _one(asked: Asked, target: Callable[[Field], str]) -> dict[str, str]:
-    names = ["x"] if len(asked.inputs) == 1 else [f"x{k + 1}" for k in range(len(asked.inputs))]
-    lines = [f"{x} = pixels(picture, {spec.shape!r})" for x, spec in zip(names, asked.inputs, strict=True)]
-    one = sample(asked, names, target)
-    return {"lines": "\n        ".join(lines), "one": f"({one})" if one.endswith(",") else one}
-
-
-def _two(asked: Asked) -> tuple[float, float]:
-    return 1 - asked.shares[1], asked.shares[1]
+    lines = [f"{x} = pixels(picture, {spec.shape!r})" for x, spec in zip(asked.names, asked.inputs, strict=True)]
+    return {"lines": "\n        ".join(lines), "one": returned(asked, target)}
 
 
 def _head() -> str:
