@@ -34,8 +34,9 @@ SAVE_SECONDS = 20.0
 POINTS, APART = 20, 10
 """Points of the train curve in an epoch, and the fewest steps between two. By steps, never by time: a resumed run must
 draw the same ones."""
-LOOKS_APART = 5
-"""The same for where the nodes may be watched: what is wrong from the start is told within the first epoch."""
+AT_FIRST = 5
+"""So few steps are between two points of the first epoch, in which a curve falls most, and between two where the nodes
+may be watched: what is wrong from the start is told within it."""
 
 GO, SAVE, STOP, PAUSE = 0, 1, 2, 3
 
@@ -157,7 +158,8 @@ class Loop:
         at, data, recipe = self.at, self.parts.data, self.parts.recipe
         set_frozen(self._weights_by_name, self._begun_frozen, recipe, at.epoch)
         set_training(self.parts.network.module)
-        every, looks_every = (max(apart, self.steps // POINTS) for apart in (APART, LOOKS_APART))
+        looks_every = max(AT_FIRST, self.steps // POINTS)
+        every = looks_every if at.epoch == 1 else max(APART, self.steps // POINTS)
         together, stepper, watching = recipe.accumulate, self._stepper, self.parts.watch
         batches = data.batches(
             "train", recipe.batch_size, epoch=at.epoch, skip=at.batch, least=self._least,
