@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
+import time
+from collections.abc import Iterator
 
 import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from app import trust
 from app.cli import main
@@ -12,6 +17,8 @@ from app.design import file
 from app.design.build import wire
 from app.design.values import Design
 from app.engine.analysis import Analyser
+from app.engine.meta import Remembering
+from app.engine.patience import HungError, limited
 from app.messages import Analysis
 from blocks import catalogue
 from tests.drawing import OUTPUT, node
@@ -96,3 +103,27 @@ def test_the_command_line_names_what_hangs(tmp_path, capsys, monkeypatch) -> Non
     out = capsys.readouterr().out
     assert "bad: it did not finish within 0.4 s" in out
     assert "good" in out
+
+
+def test_what_is_stopped_leaves_none_of_torchs_modes_behind() -> None:
+    """At any moment: where a mode stays in force, whatever runs later in the process goes wrong."""
+    for step in range(60):
+        with pytest.raises(HungError), limited(0.002 + step * 1e-4):
+            while True:
+                with torch.device("meta"), Remembering(), FlopCounterMode(display=False), torch.no_grad():
+                    pass
+        left = torch._C._len_torch_dispatch_stack(), torch._C._len_torch_function_stack()
+        assert (left, torch.is_grad_enabled()) == ((0, 0), True), step
+
+
+def test_what_hangs_on_its_way_out_of_a_with_is_stopped_too() -> None:
+    @contextlib.contextmanager
+    def endless() -> Iterator[None]:
+        yield
+        while True:
+            time.sleep(0.01)
+
+    began = time.monotonic()
+    with pytest.raises(HungError), limited(0.1), endless():
+        pass
+    assert time.monotonic() - began < 60
