@@ -11,7 +11,8 @@ belongs to the first rule that finds it. An empty pattern of ours lets theirs go
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from itertools import chain
 from pathlib import Path
@@ -35,11 +36,15 @@ class KeyMap(msgspec.Struct, frozen=True):
 
 
 class Naming(NamedTuple):
-    """Whose names a file has: `names` gives ours for each of the file's that has one; `dropped` are not needed."""
+    """Whose names a file has: `names` gives ours for each of the file's that has one; `dropped` are not needed.
+
+    `prefix` is what stands before them all because something was put around the network: `module.` by torch's data
+    parallelism and averaged models, `_orig_mod.` by its compiler, `model.` or `net.` by a training library."""
 
     title: str
     names: dict[str, str]
     dropped: frozenset[str]
+    prefix: str = ""
 
 
 @cache
@@ -50,15 +55,35 @@ def key_maps() -> tuple[KeyMap, ...]:
 
 
 def recognise(needed: Shapes, given: Shapes) -> Naming:
-    """The naming under which most of the `given` tensors fit those `needed`: ours, or one of the maps'."""
-    best, most = Naming(OURS, {name: name for name in given if name in needed}, frozenset()), -1
-    for naming in chain([best], (_applied(map, needed, given) for map in key_maps())):
-        fitting = sum(same_shape(given[theirs], needed[ours]) for theirs, ours in naming.names.items())
-        if fitting > most:
-            best, most = naming, fitting
-        if most == len(needed):
-            break
+    """The naming under which most of the `given` tensors fit those `needed`: ours, or one of the maps', each as it
+    stands or behind a prefix."""
+    best, most = Naming(OURS, {}, frozenset()), -1
+    for prefix in _prefixes(given):
+        bare = {name.removeprefix(prefix): shape for name, shape in given.items() if name.startswith(prefix)}
+        ours = Naming(OURS, {name: name for name in bare if name in needed}, frozenset())
+        for naming in chain([ours], (_applied(map, needed, bare) for map in key_maps())):
+            fitting = sum(same_shape(bare[theirs], needed[ours]) for theirs, ours in naming.names.items())
+            if fitting > most:
+                best, most = _behind(prefix, naming), fitting
+            if most == len(needed):
+                return best
     return best
+
+
+def _prefixes(given: Shapes) -> Iterator[str]:
+    """None, then each beginning in dots that more than half of the names share."""
+    prefix, names = "", list(given)
+    while names:
+        yield prefix
+        begun = Counter(name[len(prefix) :].partition(".")[0] for name in names if "." in name[len(prefix) :])
+        first, count = begun.most_common(1)[0] if begun else ("", 0)
+        prefix += f"{first}."
+        names = [name for name in names if name.startswith(prefix)] if 2 * count > len(given) else []
+
+
+def _behind(prefix: str, naming: Naming) -> Naming:
+    names = {prefix + theirs: ours for theirs, ours in naming.names.items()}
+    return Naming(naming.title, names, frozenset(prefix + theirs for theirs in naming.dropped), prefix)
 
 
 def same_shape(a: Sequence[int], b: Sequence[int]) -> bool:

@@ -58,6 +58,14 @@ class Fitting(NamedTuple):
     def whole(self) -> bool:
         return not (self.missing or self.unexpected or self.mismatched)
 
+    @property
+    def broken(self) -> str:
+        """The sentence on what would make every output NaN or infinite; empty where all numbers are finite."""
+        names = [name for name, tensor in self.tensors.items() if not bool(torch.isfinite(tensor).all())]
+        if not names:
+            return ""
+        return f"Not all numbers of {listed(names)} are finite: a training that failed may have written them."
+
     def count(self, *how: How) -> int:
         """How many tensors were brought together so."""
         return sum(match.how in how for match in self.matches)
@@ -73,7 +81,8 @@ def fit(needed: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], b
     found: dict[str, tuple[str, How]] = {}
     for ours, theirs in sources.items():
         same = keymaps.same_shape(held[theirs], wanted[ours])
-        found[ours] = theirs, ("size" if not same else "name" if theirs == ours else "map")
+        named = theirs.removeprefix(naming.prefix) == ours
+        found[ours] = theirs, ("size" if not same else "name" if named else "map")
     guesses = _guessed(
         {name: shape for name, shape in wanted.items() if name not in found},
         {name: shape for name, shape in held.items() if name not in naming.names and name not in naming.dropped},
@@ -102,13 +111,15 @@ def fit(needed: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor], b
     ]
     paired = {match.theirs for match in matches}
     matches += [Match(theirs, "", "unused", False) for theirs in given if theirs not in paired]
-    unfit = _unfit(tensors, {n: s for n, s in sources.items() if n in tensors}, missing, unexpected, strange, by)
+    bare = {n: s.removeprefix(naming.prefix) for n, s in sources.items() if n in tensors}
+    besides = {n.removeprefix(naming.prefix): n for n in unexpected if n.startswith(naming.prefix)}
+    unfit = _unfit(tensors, bare, missing, besides, strange, by)
     return Fitting(naming.title, tensors, missing, unexpected, mismatched, unfit, tuple(matches))
 
 
 def _unfit(
     tensors: Mapping[str, torch.Tensor], sources: Mapping[str, str], missing: Sequence[str],
-    unexpected: Sequence[str], strange: Sequence[str], by: By,
+    besides: Mapping[str, str], strange: Sequence[str], by: By,
 ) -> str:  # fmt: skip
     if not any(t.is_floating_point() for t in tensors.values()):
         return "none of its tensors fits this design"
@@ -118,7 +129,7 @@ def _unfit(
     filled = {name.split(".")[0] for name in tensors}
     parts = {name.split(".")[0] for name in sources.values()}
     lacking = [name for name in missing if name.split(".")[0] in filled]
-    beyond = [name for name in unexpected if name.split(".")[0] in parts and "." in name]
+    beyond = [theirs for name, theirs in besides.items() if name.split(".")[0] in parts and "." in name]
     if strange:
         return f"they are of another network: {strange[0]}"
     if lacking:
@@ -137,6 +148,12 @@ def differing(ours: str, theirs: str, held: Sequence[int], wanted: Sequence[int]
 def size_of(shape: Sequence[int]) -> str:
     """`1000x512`."""
     return "x".join(map(str, shape)) or "one number"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The first four, and how many more."""
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(names[:4]) + more
 
 
 def _counter(name: str) -> bool:

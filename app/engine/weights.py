@@ -18,7 +18,7 @@ from torch import nn
 
 from app.engine import child
 from app.engine.checkpoint import CheckpointError, read_weights
-from app.engine.matching import BY, Fitting, fit
+from app.engine.matching import BY, Fitting, fit, listed
 from app.engine.tensor_files import TensorFileError, check_name, check_zip, plain_size
 from app.messages.weights import COUNTER
 
@@ -30,7 +30,7 @@ ROOM = 2**30
 SHARED = 16
 """So many times the file's size its tensors may have together: some share their memory (tied weights)."""
 
-WRAPPERS = ("state_dict", "model", "model_state_dict", "state_dict_ema")
+WRAPPERS = ("state_dict", "model", "model_state_dict", "state_dict_ema", "net", "network", "module", "params")
 """Where other trainers keep the state_dict among what else they save."""
 OLDER = b"\x80\x02"
 """How a file begins that torch wrote before it took to zip."""
@@ -55,9 +55,9 @@ def read(path: str | Path) -> dict[str, torch.Tensor]:
         raise WeightsError(f"{path} cannot be opened: {reason}") from None
     try:
         if head[:2] in (b"PK", OLDER):
-            return _unwrapped(_read_torch(path, older=head[:2] == OLDER))
+            return _read_torch(path, older=head[:2] == OLDER)
         weights = read_weights(path)
-        return _unwrapped({name: weights[name] for name in sorted(weights, key=_as_counted)})
+        return {name: weights[name] for name in sorted(weights, key=_as_counted)}
     except (WeightsError, CheckpointError):
         raise
     except Exception as error:
@@ -67,15 +67,6 @@ def read(path: str | Path) -> dict[str, torch.Tensor]:
 
 def _as_counted(name: str) -> list[tuple[int, int | str]]:
     return [(0, int(run)) if run.isdecimal() and len(run) < 20 else (1, run) for run in re.findall(r"\d+|\D+", name)]
-
-
-def _unwrapped(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Without the `module.` that torch's data parallelism, or the `_orig_mod.` that its compiler, puts before every
-    name."""
-    for prefix in ("_orig_mod.", "module.", "_orig_mod."):
-        if weights and all(name.startswith(prefix) for name in weights):
-            weights = {name.removeprefix(prefix): tensor for name, tensor in weights.items()}
-    return weights
 
 
 def _read_torch(path: Path, older: bool = False) -> dict[str, torch.Tensor]:
@@ -196,7 +187,7 @@ def load(
         raise WeightsError(f"The weights of {name} are not loaded: {found.unfit}. {advice}.")
     new = sorted({key.rpartition(".")[0] or key for key in (*found.missing, *found.mismatched)})
     if new and not partly:
-        raise WeightsError(f"The weights of {name} lack what {_listed(new)} needs. {advice}.")
+        raise WeightsError(f"The weights of {name} lack what {listed(new)} needs. {advice}.")
     try:
         root.load_state_dict(found.tensors, strict=False)
     except RuntimeError as error:  # a block of one's own may refuse what has the right shape
@@ -207,13 +198,10 @@ def load(
         f"Weights of {name}, named as in {found.layout}: {len(found.tensors)} of {len(needed)} tensors taken{how}."
     ]
     if new:
-        lines.append(f"These stay new, because the file has none that fit: {_listed(new)}.")
+        lines.append(f"These stay new, because the file has none that fit: {listed(new)}.")
+    if broken := found.broken:
+        lines.append(broken)
     return tuple(lines)
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
-    return ", ".join(names[:4]) + more
 
 
 if __name__ == "__main__":

@@ -75,7 +75,8 @@ def _module(key: str, calls: Mapping[str, Call]) -> str:
 
 
 def summary(found: Fitting, needed: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> str:
-    """"157 of 161 tensors fit; fc differs: 1000 classes in the file, 10 here."; one sentence."""
+    """"157 of 161 tensors fit; fc differs: 1000 classes in the file, 10 here."; one sentence, and one more where
+    numbers are not finite."""
     counted = [name for name in needed if not name.endswith(COUNTER)]
     taken = sum(name in found.tensors for name in counted)
     parts = [f"{taken:,} of {len(counted):,} tensors fit"]
@@ -105,4 +106,4 @@ def summary(found: Fitting, needed: Mapping[str, torch.Tensor], given: Mapping[s
         parts.append(f"{guessed:,} more would fit by shape or order")
     if left := len(found.unexpected) - len(offered):
         parts.append(f"{left:,} of the file {'is' if left == 1 else 'are'} not needed")
-    return "; ".join(parts) + "."
+    return " ".join(["; ".join(parts) + ".", *filter(None, [found.broken])])

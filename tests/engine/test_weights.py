@@ -76,6 +76,55 @@ def test_what_is_no_name_is_offered_and_taken_only_when_asked(state: dict[str, t
     assert ways(fit(state, fewer, "order"))["second.weight"] == ("", "missing", False), "which of two would be a guess"
 
 
+@pytest.mark.parametrize("prefix", ["module.", "model.", "net.", "_orig_mod.", "module._orig_mod.", "module.model."])
+def test_names_behind_what_was_put_around_the_network_are_its_names(
+    prefix: str, state: dict[str, torch.Tensor], tmp_path: Path
+) -> None:
+    path, around = tmp_path / "w.safetensors", {prefix + name: tensor for name, tensor in state.items()}
+    besides = {"n_averaged": torch.tensor(3), "loss.weight": torch.ones(10)}
+    save_file({**around, **besides}, path)
+    found = fit(state, read(path))
+    assert set(found.tensors) == set(state) and found.unexpected == sorted(besides) and not found.unfit
+    assert ways(found)["first.weight"] == (f"{prefix}first.weight", "name", True)
+    root = compile_design(NET).root
+    weights.load(root, path)
+    assert torch.equal(root.state_dict()["third.weight"], state["third.weight"])
+    save_file({**around, f"{prefix}first.extra": torch.ones(3)}, path)
+    with pytest.raises(WeightsError, match=f"another network: they have {prefix}first.extra"):
+        weights.load(root, path)
+    save_file({**around, f"{prefix}head.weight": torch.zeros(7, 8)}, path)
+    assert fit(state, read(path)).mismatched == {
+        "head.weight": f"head.weight ({prefix}head.weight): 7x8 in the file, 10x8 needed"
+    }
+
+
+def test_damage_in_the_middle_and_numbers_that_are_none_are_told(
+    state: dict[str, torch.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(weights.child, "run", in_this_process)
+    path = tmp_path / "w.pt"
+    torch.save(state, path)
+    data = bytearray(path.read_bytes())
+    at = data.find(state["third.weight"].numpy().tobytes())
+    data[at + 40 : at + 80] = bytes(40)
+    path.write_bytes(data)
+    with pytest.raises(WeightsError, match=r"is damaged: the bytes of 'w/data/\d+' in it are not"):
+        read(path)
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save(state, path)
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert read(path).keys() == state.keys(), "without checksums there is nothing to compare"
+    save_file({**state, "third.weight": state["third.weight"] * float("nan")}, path)
+    said = "Not all numbers of third.weight are finite"
+    assert said in weights.load(compile_design(NET).root, path)[-1]
+    assert said in compare_weights(NET, path).summary
+    file.save(NET, tmp_path / "net.netloom")
+    assert main(["check", str(tmp_path / "net.netloom"), "--weights", str(path)]) == 0
+    assert said in " ".join(capsys.readouterr().out.split())
+
+
 def test_a_torch_file_keeps_its_order_and_older_ones_are_read(
     state: dict[str, torch.Tensor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

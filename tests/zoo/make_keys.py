@@ -24,7 +24,8 @@ netloom export resnet50 --weights resnet50.pth --to onnx
 
 A file is safetensors or torch's own format; no code in it runs. `num_batches_tracked` may be absent, and sizes may
 differ in axes of size 1 (a linear layer is a 1x1 convolution). A part of the network (`backbone`, `head`) is loaded
-as a whole or stays new: a file of a deeper network is refused.
+as a whole or stays new: a file of a deeper network is refused. What a trainer put before every name (`module.`,
+`model.`, `_orig_mod.`) is seen and left out.
 
 File > Weights… shows the same table in the window. `check --keys` lists every tensor with its name in the file. What
 no name brings together may fit by its shape, where one alone is left of it on both sides (`--match shape`), or by its
