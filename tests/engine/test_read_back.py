@@ -210,6 +210,19 @@ def test_the_code_of_known_networks_can_be_read_back() -> None:
          {("added", "softmax"), ("changed", "output", "input x", "fc.out", "softmax.out")}),
         ("self.act(conv)", "self.act(F.max_pool2d(conv, 2, 2))",
          {("added", "max_pool2d"), ("changed", "act", "input x", "conv.out", "max_pool2d.out")}),
+        ("self.act(conv)", "self.act(conv * 0.5)",
+         {("added", "scale"), ("changed", "act", "input x", "conv.out", "scale.out")}),
+        ("self.act(conv)", "self.act(conv / 4)",
+         {("added", "scale"), ("changed", "act", "input x", "conv.out", "scale.out")}),
+        ("self.fc(pool)", "self.fc(F.leaky_relu(pool, 0.2))",
+         {("added", "leaky_relu"), ("changed", "fc", "input x", "pool.out", "leaky_relu.out")}),
+        ("self.act(conv)", "self.act(F.interpolate(conv, scale_factor=2, mode='bilinear'))",
+         {("added", "interpolate"), ("changed", "act", "input x", "conv.out", "interpolate.out")}),
+        ("self.act(conv)", "self.act(conv.mean(dim=(-2, -1), keepdim=True))",
+         {("added", "global_avg_pool"), ("changed", "act", "input x", "conv.out", "global_avg_pool.out")}),
+        ("nn.Conv2d(3, 8, 3, padding=1)", "nn.Conv2d(3, 8, 5, padding='same')",
+         {("changed", "conv", "kernel_size", "3×3", "5×5"), ("changed", "conv", "padding", "1×1", "2×2")}),
+        ("nn.Conv2d(3, 8, 3, padding=1)", "nn.Conv2d(3, 8, 4, padding='same')", None),
     ],
 )  # fmt: skip
 def test_functions_of_torch_by_any_of_their_spellings(
@@ -229,3 +242,56 @@ def test_functions_of_torch_by_any_of_their_spellings(
         assert [trouble.line for trouble in found.troubles] != []
     else:
         assert found.troubles == () and said(design, found.design) == words
+
+
+NET = chain(
+    node("x", "Input", size=(3, 16, 16)), node("conv", "Conv2d", out_channels=8), node("act", "ReLU"),
+    node("pool", "GlobalAvgPool"), node("fc", "Linear", out_features=10), node("output", "Output"),
+)  # fmt: skip
+LISTS = {
+    "a layer that has become several": (
+        [("self.conv = nn.Conv2d(3, 8, 3, padding=1)",
+          "self.conv = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8))")],
+        ["conv", "conv_2", "act", "pool", "fc"], {}),
+    "lists in a list, with names": (
+        [("        self.act =", "        self.more = nn.Sequential(OrderedDict([('wide', nn.Conv2d(8, 32, 1)), "
+          "('bend', nn.Sequential(nn.GELU(), nn.Dropout(0.2)))]))\n        self.act ="),
+         ("self.act(conv)", "self.act(self.more(conv))")],
+        ["conv", "more_wide", "more_bend_1", "more_bend_2", "act", "pool", "fc"], {"more_wide": {"out_channels": 32}}),
+    "called by their places": (
+        [("        self.act =", "        self.more = nn.ModuleList([nn.Conv2d(8, 8, 3, padding=1), nn.Tanh()])\n"
+          "        self.act ="),
+         ("self.act(conv)", "self.act(self.more[-1](self.more[0](conv)))")],
+        ["conv", "more_1", "more_2", "act", "pool", "fc"], {}),
+    "in a loop": (
+        [("        self.act =", "        self.more = nn.ModuleList([nn.Linear(8, 16), nn.ReLU(), nn.Linear(16, 8)])\n"
+          "        self.act ="),
+         ("        return ", "        for layer in self.more:\n            pool = layer(pool)\n        return ")],
+        ["conv", "act", "pool", "more_1", "more_2", "more_3", "fc"], {"more_1": {"out_features": 16}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "order", "settings"), LISTS.values(), ids=list(LISTS))
+def test_lists_of_different_layers_are_taken_apart(
+    changes: list[tuple[str, str]], order: list[str], settings: dict[str, dict[str, int]]
+) -> None:
+    base = base_of(NET)
+    text = base.text
+    for before, after in changes:
+        assert before in text, text
+        text = text.replace(before, after)
+    found = read(NET, base, text)
+    assert found.troubles == ()
+    names = ["x"]
+    while (into := [w for n in found.design.out_of.values() for w in n if w.source.node == id_of(found, names[-1])]):
+        names.append(next(n.name or n.id for n in found.design.nodes if n.id == into[0].target.node))
+    assert names == ["x", *order, "output"]
+    analysis = shared_analyser().analyse(found.design)
+    assert analysis.valid
+    for name, values in settings.items():
+        node = next(n for n in found.design.nodes if (n.name or n.id) == name)
+        assert values.items() <= dict(node.settings).items()
+
+
+def id_of(found: ReadBack, name: str) -> str:
+    return next(n.id for n in found.design.nodes if (n.name or n.id) == name)

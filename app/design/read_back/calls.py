@@ -68,7 +68,22 @@ def call_of(value: ast.expr, module: ModuleCode) -> Call:
     if missing:
         raise CallError(f"{callee} needs `{missing[0]}`")
     told = {name: given for name, given in whole.items() if given is not None}
+    if layer.startswith("Conv") and isinstance(word := told.get("padding"), ast.Constant) and type(word.value) is str:
+        told["padding"] = _padding(word, told)
     return Call(callee, told, written, value.lineno, layer=layer)
+
+
+def _padding(word: ast.Constant, told: Mapping[str, ast.expr]) -> ast.expr:
+    """torch's `same` and `valid` as numbers."""
+    if word.value == "valid":
+        return ast.copy_location(ast.Constant(0), word)
+    kernel, spread = _constant(told["kernel_size"]), _constant(told["dilation"])
+    kernels = kernel if isinstance(kernel, tuple) else (kernel,)
+    spreads = spread if isinstance(spread, tuple) else (spread,) * len(kernels)
+    if word.value != "same" or not all(isinstance(k, int) and k % 2 for k in kernels):
+        raise CallError(f"padding {word.value!r} of an uneven kernel alone can be read: write the padding as a number")
+    sides = [ast.Constant((k - 1) * s // 2) for k, s in zip(kernels, spreads, strict=False)]  # type: ignore[operator]
+    return ast.copy_location(ast.Tuple(sides, ast.Load()) if len(sides) > 1 else sides[0], word)  # type: ignore[arg-type]
 
 
 def _callee(func: ast.expr, module: ModuleCode) -> str:

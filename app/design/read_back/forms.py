@@ -11,6 +11,8 @@ from app.design.read_back.pairing import Drawn
 from app.design.values import Settings, SettingValue
 from blocks.card import Setting
 
+HIGH_WIDE = ("=-2|2", "=-1|3")
+"""The last two dimensions of (B, C, H, W)."""
 FORMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "(+ _*)": ("Add", ()), "(* _*)": ("Multiply", ()), "BinOp(_ Sub() _)": ("Subtract", ()),
     "BinOp(_ MatMult() _)": ("MatMul", ()), "torch.matmul(_ _)": ("MatMul", ()),
@@ -26,9 +28,23 @@ FORMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "F.max_pool2d(_ ? ?)": ("MaxPool2d", ("kernel_size", "stride")),
     "F.avg_pool2d(_ ?)": ("AvgPool2d", ("=2",)), "F.avg_pool2d(_ ? ?)": ("AvgPool2d", ("kernel_size", "stride")),
     "F.adaptive_avg_pool2d(_ ?)": ("AdaptiveAvgPool2d", ("output_size",)),
+    "F.leaky_relu(_)": ("LeakyReLU", ()), "F.leaky_relu(_ ?)": ("LeakyReLU", ("negative_slope",)),
+    "F.elu(_)": ("ELU", ()), "F.hardswish(_)": ("Hardswish", ()), "F.mish(_)": ("Mish", ()),
+    "F.relu6(_)": ("ReLU6", ()), "F.softplus(_)": ("Softplus", ()),
+    "F.log_softmax(_ ?)": ("LogSoftmax", ("dim",)), "torch.log_softmax(_ ?)": ("LogSoftmax", ("dim",)),
+    "(* _ ?)": ("Scale", ("factor",)), "(* ? _)": ("Scale", ("factor",)), "torch.mul(_ ?)": ("Scale", ("factor",)),
+    "BinOp(_ Div() ?)": ("Scale", ("/factor",)),
+    "_.mean(?)": ("Mean", ("dim",)), "torch.mean(_ ?)": ("Mean", ("dim",)),
+    "_.mean(? keepdim=?)": ("Mean", ("dim", "keep_size")), "torch.mean(_ ? keepdim=?)": ("Mean", ("dim", "keep_size")),
+    "_.mean([? ?])": ("GlobalAvgPool", HIGH_WIDE), "torch.mean(_ [? ?])": ("GlobalAvgPool", HIGH_WIDE),
+    "_.mean([? ?] keepdim=?)": ("GlobalAvgPool", (*HIGH_WIDE, "keep_size")),
+    "torch.mean(_ [? ?] keepdim=?)": ("GlobalAvgPool", (*HIGH_WIDE, "keep_size")),
+    "F.interpolate(_ scale_factor=?)": ("Interpolate", ("scale",)),
+    "F.interpolate(_ scale_factor=? mode=?)": ("Interpolate", ("scale", "mode")),
+    "F.interpolate(_ scale_factor=? mode=? align_corners=?)": ("Interpolate", ("scale", "mode", "corners")),
 }  # fmt: skip
 """By their form (`dim=` of functions in `flow.ALONG` stands there without its name): the block, and what each constant
-is: a setting, or `=1` where it must be 1."""
+is: a setting, or `=1` where it must be 1, `=-1|3` one of these, `/factor` where one is divided by it."""
 
 
 def form_of(step: Step, drawn: Drawn, catalogue: Catalogue) -> tuple[str, Settings] | None:
@@ -47,15 +63,16 @@ def form_of(step: Step, drawn: Drawn, catalogue: Catalogue) -> tuple[str, Settin
     settings: dict[str, SettingValue] = {}
     for what, text in zip(constants, step.numbers, strict=True):
         if what.startswith("="):
-            if text != what[1:]:
+            if text not in what[1:].split("|"):
                 return None
             continue
-        declared = catalogue[block].setting(what)
-        try:
-            settings[what] = declared.accept(ast.literal_eval(text)) if declared is not None else None
-        except ValueError:
-            return None
+        declared = catalogue[block].setting(what.removeprefix("/"))
         if declared is None:
+            return None
+        try:
+            value = ast.literal_eval(text)
+            settings[declared.name] = declared.accept(1 / value if what.startswith("/") else value)
+        except (ValueError, TypeError, ZeroDivisionError):
             return None
     return block, Settings(settings)
 

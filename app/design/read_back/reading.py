@@ -16,6 +16,7 @@ from typing import NamedTuple
 from app.design.names import quoted
 from app.design.ports import Catalogue
 from app.design.read_back import beginnings
+from app.design.read_back.apart import apart
 from app.design.read_back.beginnings import METHOD, is_call
 from app.design.read_back.changes import Changes, make
 from app.design.read_back.guesses import Guess, guesses_for
@@ -74,7 +75,7 @@ def read_back(
             continue
         changes = Changes(each.where)
         if not same(each.code.node, code.node):
-            troubles += _class(each, code, old, new, changes, design, catalogue, drawn.values())
+            troubles += _class(each, apart(code, each.code), old, new, changes, design, catalogue, drawn.values())
         made.setdefault(each.where, []).append((name, changes))
     for where, id, setting, value in (each for guess in guessed for each in guess.settings):
         for _, changes in made.get(where, ()):
