@@ -104,6 +104,7 @@ QCheckBox::indicator:focus {{ border-color: {accent}; }}
 QCheckBox:disabled {{ color: {faint}; }}
 QCheckBox::indicator:disabled, QCheckBox::indicator:checked:disabled {{ background: transparent;
     border-color: {line}; }}
+QCheckBox::indicator:checked:disabled {{ image: url("{icons}/check-off.svg"); }}
 
 QMenuBar {{ background: transparent; spacing: 0; }}
 QMenuBar::item {{ padding: 6px 9px; border-radius: 6px; color: {soft}; background: transparent; }}
@@ -223,6 +224,7 @@ def _icons(tokens: Tokens) -> Path:
     wanted = {
         "chevron-up": ("chevron-up", tokens.soft), "chevron-down": ("chevron-down", tokens.soft),
         "check": ("check", tokens.text), "check-on": ("check", tokens.on_accent),
+        "check-off": ("check", tokens.faint),
     }  # fmt: skip
     try:
         folder.mkdir(parents=True, exist_ok=True)

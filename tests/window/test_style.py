@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
+
+from PySide6.QtWidgets import QApplication, QCheckBox
+
+from app.window import style
 
 COLLECTS = """
 import gc
@@ -40,3 +45,16 @@ def test_what_the_collector_takes_is_not_taken_while_all_widgets_are_dressed() -
     """Qt goes over all widgets by bare pointers then; handlers in Python run in between."""
     done = subprocess.run([sys.executable, "-c", COLLECTS], capture_output=True, text=True, check=False, timeout=120)
     assert (done.returncode, done.stdout) == (0, "20\n"), done.stderr
+
+
+def test_what_is_checked_shows_it_also_where_it_cannot_be_changed(qtbot: Any, qapp: QApplication) -> None:
+    style.apply(qapp)
+    pictures = {}
+    for checked in (False, True):
+        box = QCheckBox("Any batch")
+        box.setChecked(checked)
+        box.setEnabled(False)
+        qtbot.addWidget(box)
+        box.resize(120, 24)
+        pictures[checked] = box.grab().toImage()
+    assert pictures[True] != pictures[False]
