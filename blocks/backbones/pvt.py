@@ -7,7 +7,7 @@ from blocks.attention.reduction import KIND, PVT, Reduction
 from blocks.backbones.base import LEVELS, PYRAMID, Backbone, Stage
 from blocks.declare import block, setting
 from blocks.stages.feedforward import EPS, rates
-from blocks.stages.pvt import V2, PyramidStage
+from blocks.stages.pvt import V2, PyramidStage, halved
 
 DEPTHS = setting("Blocks of each stage, first to last.", min=1, max=1000, shown=True)
 HEADS = setting(
@@ -76,6 +76,8 @@ class PyramidBackbone(Backbone):
                 C, H, W, heads[i] * head_width if i else None, depths[i], heads[i], reductions[i], kind,
                 expansions[i], v2, attention_dropout, dropout, last, first, eps,
             )  # fmt: skip
-            C, H, W = stage.channels, stage.height, stage.width
+            C = stage.channels
+            if i:
+                H, W = halved(H, v2), halved(W, v2)
             stages.append(Stage([stage], 2 if i else 1, C))
         super().__init__(stages, levels)

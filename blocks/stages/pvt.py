@@ -111,6 +111,11 @@ class PyramidBlock(nn.Module):
         return x
 
 
+def halved(size: int, v2: bool) -> int:
+    """A side of the map behind the patch embedding of a stage."""
+    return (size + 1) // 2 if v2 else size // 2
+
+
 @block(
     "Pyramid transformer stage", category="Backbone", paper=PVT, icon="square-stack",
     helps="Transformer levels for detection and segmentation heads. With v2 patches overlap and no positions are "
@@ -157,14 +162,13 @@ class PyramidStage(nn.Module):
             raise ValueError(
                 f"heads is {heads}, but the blocks have {self.channels} channels: heads must divide them evenly"
             )
-        kernel, edge = (3, 1) if v2 else (2, 0)
         self.embed = None
         if channels is not None:
+            kernel, edge = (3, 1) if v2 else (2, 0)
             self.embed = ConvNormAct(
                 C, channels, kernel, 2, edge, norm="layer", activation="none", eps=_EMBED_EPS, bias=True
             )  # fmt: skip
-            H, W = ((size + 2 * edge - kernel) // 2 + 1 for size in (H, W))
-        self.height, self.width = H, W
+            H, W = halved(H, v2), halved(W, v2)
         self.positions = None if v2 else LearnedPositions2d(self.channels, H, W)
         self.dropout = Dropout(dropout) if dropout and not v2 else None
         self.blocks = nn.Sequential(

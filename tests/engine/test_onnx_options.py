@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from app.design.build import chain, node, wire
 from app.design.values import DataStep, Design, Recipe, Settings
 from app.engine.compile import compile_design
 from app.engine.to_onnx import ExportError, export_onnx, write
+from app.engine.to_onnx.alike import alike
 from app.engine.to_onnx.sizes import other_size
 from app.messages.onnx import OnnxOptions
 from blocks import catalogue
@@ -283,6 +285,53 @@ def test_pools_that_round_up_take_any_size(tmp_path: Path) -> None:
     written = write(network, tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
     assert {name: rule.step for name, rule in written.rules.items()} == {"height": 1, "width": 1}
     assert max(_at(network, written.file, *size) for size in ((57, 83), (64, 64), (90, 61))) < 1e-5
+
+
+def _pyramid(size: int, *, v2: bool) -> Design:
+    return chain(
+        node("image", "Input", size=(3, size, size)), node("stem", "Conv2d", out_channels=8, stride=2),
+        node("stage", "PyramidStage", channels=16, depth=1, heads=2, reduction=2, v2=v2), node("output", "Output"),
+    )  # fmt: skip
+
+
+def test_a_block_that_is_told_a_size_and_makes_nothing_of_it_takes_any(tmp_path: Path) -> None:
+    design = _pyramid(32, v2=True)
+    network = compile_design(design)
+    network.module.eval()
+    written = write(network, tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
+    larger = compile_design(_pyramid(56, v2=True))
+    larger.module.eval()
+    larger.root.load_state_dict(network.root.state_dict())
+    assert _at(larger, written.file, 56, 56) < 1e-5, "the file is the network that is drawn for that size"
+    design = _pyramid(32, v2=False)  # it has positions of one size
+    with pytest.raises(ExportError, match=r"`stage` \(.*\) fixes the image to 32×32: it is made for H = 16"):
+        write(compile_design(design), tmp_path / "other.onnx", OnnxOptions(any_size=True), design=design)
+
+
+class _Told(nn.Module):
+    """Told a size, it keeps what the test says of it."""
+
+    def __init__(self, kept: Any, table: torch.Tensor | None = None) -> None:
+        super().__init__()
+        self.inner = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+        self.inner.kept = kept
+        self.register_buffer("table", table)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "equal"),
+    [
+        ((1,), (1,), True), ((1,), (2,), False), ((1,), (1.0,), False), (((1, [2]),), ((1, [2]),), True),
+        (({"a": {1, 2}},), ({"a": {1, 2}},), True), (({"a": 1},), ({"a": 2},), False),
+        ((partial(max, default=1),), (partial(max, default=1),), True),
+        ((partial(max, default=1),), (partial(max, default=2),), False),
+        ((len,), (len,), True), ((len,), (min,), False), ((object(),), (object(),), False),
+        ((1, torch.ones(2)), (1, torch.ones(2)), False), ((torch.ones(2),), (torch.ones(2),), False),
+    ],
+)  # fmt: skip
+def test_two_modules_are_alike_where_all_that_they_keep_is_equal(one: Any, other: Any, equal: bool) -> None:
+    assert alike(_Told(*one), _Told(*other)) is equal
+    assert not alike(_Told(*one), nn.Sequential())
 
 
 def test_what_sizes_a_network_asks_for_is_said(tmp_path: Path) -> None:

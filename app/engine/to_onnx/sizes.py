@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from app.design.expand import TooLargeError
 from app.design.values import Design
 from app.engine.compile import InputSpec, shared_analyser
+from app.engine.measure import build
+from app.engine.to_onnx.alike import alike
 from app.engine.to_onnx.errors import ExportError
 from app.engine.walk import Walk, arguments_of, reaching
 from app.messages.onnx import OnnxOptions
@@ -97,7 +99,8 @@ def _fixed_by(here: Walk, there: Walk, inputs: Sequence[InputSpec]) -> str:
             )
         mine, its = arguments_of(step), arguments_of(other)
         changed = [name for name in mine if mine[name] != its.get(name)]
-        if changed:
+        cls = shared_analyser().measurer.classes[step.call.block]
+        if changed and not alike(build(cls, mine, "meta"), build(cls, its, "meta")):
             name = changed[0]
             return (
                 f"{who} fixes the image to {small}: it is made for {name} = {_short(mine[name])}, and of larger images "
