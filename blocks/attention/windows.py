@@ -66,40 +66,57 @@ class _WindowAttend(nn.Module):
         height, width = q.shape[2:]
         q, k, v = (pad_to(x, self.window) for x in (q, k, v))
         rows, columns = q.shape[2:]
-        shift = tuple(0 if size <= self.window else self.shift for size in (rows, columns))
-        if any(shift):
-            q, k, v = (x.roll((-shift[0], -shift[1]), (2, 3)) for x in (q, k, v))
-        q, k, v = (self._partition(x) for x in (q, k, v))  # (B, N, heads, window**2, D)
-        scores = self.scores(q, k) + self.table()[self.index].permute(2, 0, 1)
-        if any(shift):
-            scores = scores + self._apart(rows, columns, shift, scores)
-        weights = F.dropout(scores.softmax(-1), self.dropout, self.training)
-        x = self._merge(weights @ v, rows, columns)
-        if any(shift):
-            x = x.roll(shift, (2, 3))
+        if self.shift and is_open(q):
+            return self._of_any_size(q, k, v)[:, :, :height, :width]
+        shift = tuple(self.shift if self.shift and size > self.window else 0 for size in (rows, columns))
+        if not any(shift):
+            return self._attend(q, k, v)[:, :, :height, :width]
+        q, k, v = (x.roll((-shift[0], -shift[1]), (2, 3)) for x in (q, k, v))
+        ends = [n - by if by else n for n, by in zip((rows, columns), shift, strict=True)]
+        down, across = (torch.arange(n, device=q.device) >= end for n, end in zip((rows, columns), ends, strict=True))
+        x = self._attend(q, k, v, down, across).roll(shift, (2, 3))
         return x[:, :, :height, :width]
 
+    def _of_any_size(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        """The same for a size that an exporter leaves open: tensors say whether there is more than one window."""
+        at = [torch.arange(n, device=q.device) for n in q.shape[2:]]
+        ends = [places[-1] + 1 for places in at]
+        shift = [self.shift * (end > self.window).to(end.dtype) for end in ends]
+        moved = [places + by for places, by in zip(at, shift, strict=True)]
+        moved = [torch.where(to >= end, to - end, to) for to, end in zip(moved, ends, strict=True)]
+        q, k, v = (x.index_select(2, moved[0]).index_select(3, moved[1]) for x in (q, k, v))
+        down, across = (places >= end - by for places, end, by in zip(at, ends, shift, strict=True))
+        back = [places - by for places, by in zip(at, shift, strict=True)]
+        back = [torch.where(to < 0, to + end, to) for to, end in zip(back, ends, strict=True)]
+        return self._attend(q, k, v, down, across).index_select(2, back[0]).index_select(3, back[1])
+
+    def _attend(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, *apart: torch.Tensor) -> torch.Tensor:
+        """Each window by itself. `apart` says of every row and of every column whether it came from the other side."""
+        rows, columns = q.shape[2:]
+        q, k, v = (self._partition(x) for x in (q, k, v))  # (B, N, heads, window**2, D)
+        scores = self.scores(q, k) + self.table()[self.index].permute(2, 0, 1)
+        if apart:
+            scores = scores + self._apart(scores, *apart)
+        weights = F.dropout(scores.softmax(-1), self.dropout, self.training)
+        return self._merge(weights @ v, rows, columns)
+
     def _partition(self, x: torch.Tensor) -> torch.Tensor:
-        side, (C, rows, columns) = self.window, x.shape[1:]
-        x = x.reshape(-1, self.heads, C // self.heads, rows // side, side, columns // side, side)
+        side, (B, C, rows, columns) = self.window, x.shape
+        x = x.reshape(B, self.heads, C // self.heads, rows // side, side, columns // side, side)
         x = x.permute(0, 3, 5, 1, 4, 6, 2)  # (B, rows, columns, heads, window, window, D)
-        return x.reshape(-1, rows * columns // side**2, self.heads, side**2, C // self.heads)
+        return x.reshape(B, (rows // side) * (columns // side), self.heads, side**2, C // self.heads)
 
     def _merge(self, x: torch.Tensor, rows: int, columns: int) -> torch.Tensor:
-        side, width = self.window, x.shape[-1]
-        x = x.reshape(-1, rows // side, columns // side, self.heads, side, side, width)
+        side, B, width = self.window, x.shape[0], x.shape[-1]
+        x = x.reshape(B, rows // side, columns // side, self.heads, side, side, width)
         x = x.permute(0, 3, 6, 1, 4, 2, 5)  # (B, heads, D, rows, window, columns, window)
-        return x.reshape(-1, self.heads * width, rows, columns)
+        return x.reshape(B, self.heads * width, rows, columns)
 
-    def _apart(self, rows: int, columns: int, shift: tuple[int, ...], like: torch.Tensor) -> torch.Tensor:
+    def _apart(self, like: torch.Tensor, down: torch.Tensor, across: torch.Tensor) -> torch.Tensor:
         """(N, 1, window**2, window**2): keeps apart what meets in a window only because the map was rolled."""
-        down, across = (
-            torch.arange(size, device=like.device) >= (size - by if by else size)
-            for size, by in zip((rows, columns), shift, strict=True)
-        )
-        region = 2 * down[:, None].to(like.dtype) + across.to(like.dtype)  # (H, W): 0 to 3
-        region = region.reshape(rows // self.window, self.window, columns // self.window, self.window)
-        region = region.transpose(1, 2).reshape(-1, self.window**2)  # (N, window**2)
+        down, across = (x.to(like.dtype).unflatten(0, (-1, self.window)) for x in (down, across))
+        region = 2 * down[:, None, :, None] + across[:, None]  # (rows, columns, window, window): 0 to 3
+        region = region.flatten(0, 1).flatten(1)  # (N, window**2)
         return (region[:, None, :, None] != region[:, None, None]).to(like.dtype) * _FAR
 
 
@@ -172,8 +189,13 @@ class CosineWindowAttend(_WindowAttend):
 
 def pad_to(x: torch.Tensor, multiple: int) -> torch.Tensor:
     """Zeros below and to the right, until height and width are multiples."""
-    bottom, right = (-size % multiple for size in x.shape[2:])
-    return F.pad(x, (0, right, 0, bottom)) if bottom or right else x
+    bottom, right = ((size + multiple - 1) // multiple * multiple - size for size in x.shape[2:])
+    return F.pad(x, (0, right, 0, bottom)) if is_open(x) or bottom or right else x
+
+
+def is_open(x: torch.Tensor) -> bool:
+    """Whether an exporter leaves the height or the width of a map open."""
+    return any(isinstance(size, torch.SymInt) for size in x.shape[2:])
 
 
 @block(

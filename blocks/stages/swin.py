@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from blocks.attention.projections import ATTENTION_DROPOUT, DROPOUT, HEADS
-from blocks.attention.windows import COSINE, SHIFT, SWIN, WINDOW, WindowAttention
+from blocks.attention.windows import COSINE, SHIFT, SWIN, WINDOW, WindowAttention, pad_to
 from blocks.declare import block, port, setting
 from blocks.layers.convolution import PointwiseConv2d
 from blocks.layers.dropout import DropPath
@@ -37,9 +36,7 @@ class SpaceToDepth(nn.Module):
     """
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        bottom, right = (size % 2 for size in x.shape[2:])
-        if bottom or right:
-            x = F.pad(x, (0, right, 0, bottom))
+        x = pad_to(x, 2)
         return torch.cat([x[:, :, row::2, column::2] for column in (0, 1) for row in (0, 1)], 1)
 
 

@@ -43,7 +43,7 @@ ROOT = FOLDER.parent.parent
 CODE = ("blocks", "app/engine/to_onnx", "app/engine/certify")
 """What a certificate hangs on, besides the design and the versions of torch and of the ONNX packages."""
 BATCHES = (1, 4)
-PATIENCE = 150
+PATIENCE = 400
 """Seconds of the processor after which any size is given up: what a few windowed networks ask of sizes takes torch's
 exporter a quarter of an hour to work out."""
 HEAVY = 5 * 10**9

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import fx
+from torch._dynamo import config as dynamo
+from torch.fx.experimental import _config as symbols
 from torch.utils import _pytree as pytree
 
 from app.engine.compile import InputSpec
@@ -43,7 +45,7 @@ def trace(
     module = _with_calls(made)
     begun: list[Called] = []
     try:
-        with quiet(), _watched(module, made.calls, inputs, open_axes, begun) as fixed:
+        with quiet(), _of_any_size(open_axes), _watched(module, made.calls, inputs, open_axes, begun) as fixed:
             program = torch.onnx.export(
                 module, examples, dynamo=True, input_names=[spec.name for spec in inputs],
                 dynamic_shapes=dims(open_axes), optimize=False, verbose=False, external_data=outside,
@@ -162,6 +164,17 @@ def _watched(
     finally:
         for hook in hooks:
             hook.remove()
+
+
+@contextlib.contextmanager
+def _of_any_size(open_axes: Mapping[str, Mapping[int, str]]) -> Iterator[None]:
+    """Where more than the batch is open, a size that comes to 1 here is one that may be more; and torch does not keep
+    the shapes of what it has traced, which for open sizes takes longer than to work them out again."""
+    with contextlib.ExitStack() as stack:
+        if _sizes_are_open(open_axes):
+            stack.enter_context(symbols.patch(backed_size_oblivious=True))  # type: ignore[attr-defined]
+            stack.enter_context(dynamo.patch(fake_tensor_cache_enabled=False))  # type: ignore[attr-defined]
+        yield
 
 
 def _sizes_are_open(open_axes: Mapping[str, Mapping[int, str]]) -> bool:
