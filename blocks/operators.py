@@ -86,5 +86,33 @@ def _nms_keep_onnx(boxes: Any, scores: Any, overlap: float) -> Any:
     return op.Cast(op.Squeeze(kept, one), to=9)  # bool
 
 
+def _adaptive_avg_onnx(x: Any, output_size: Any) -> Any:
+    """torch's exporter takes this apart for the one size that it sees, and it would be wrong for any other."""
+    from onnxscript import opset18 as op
+
+    last = len(x.shape) - 1
+    if list(output_size) == [1, 1]:
+        return op.ReduceMean(x, op.Constant(value_ints=[last - 1, last]), keepdims=1)
+    sizes = [x.shape[last - 1], x.shape[last]]
+    if all(isinstance(n, int) and n % out == 0 for n, out in zip(sizes, output_size, strict=True)):
+        each = [n // out for n, out in zip(sizes, output_size, strict=True)]
+        return op.Identity(x) if each == [1, 1] else op.AveragePool(x, kernel_shape=each, strides=each)
+    rows, columns = (_means(op, x, last - 1 + i, out) for i, out in enumerate(output_size))
+    return op.MatMul(op.MatMul(rows, x), op.Transpose(columns, perm=[1, 0]))
+
+
+def _means(op: Any, x: Any, axis: int, count: int) -> Any:
+    """(count, n): what each of the n places along an axis counts for each of the `count` means."""
+    length = op.Shape(x, start=axis, end=axis + 1)  # (1,)
+    places = op.Range(op.Constant(value_int=0), op.Squeeze(length), op.Constant(value_int=1))  # (n,)
+    each = op.Reshape(op.Constant(value_ints=list(range(count))), op.Constant(value_ints=[count, 1]))
+    many, one = op.Constant(value_ints=[count]), op.Constant(value_ints=[1])
+    start = op.Div(op.Mul(each, length), many)
+    end = op.Div(op.Add(op.Mul(op.Add(each, one), length), op.Constant(value_ints=[count - 1])), many)
+    inside = op.And(op.GreaterOrEqual(places, start), op.Less(places, end))
+    return op.Div(op.CastLike(inside, x), op.CastLike(op.Sub(end, start), x))
+
+
+TRANSLATIONS[torch.ops.aten.adaptive_avg_pool2d.default] = _adaptive_avg_onnx
 TRANSLATIONS[torch.ops.netloom.top.default] = _top_onnx
 TRANSLATIONS[torch.ops.netloom.nms_keep.default] = _nms_keep_onnx

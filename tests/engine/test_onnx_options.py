@@ -308,6 +308,36 @@ def test_a_block_that_is_told_a_size_and_makes_nothing_of_it_takes_any(tmp_path:
         write(compile_design(design), tmp_path / "other.onnx", OnnxOptions(any_size=True), design=design)
 
 
+@pytest.mark.parametrize("size", [(3, 5), (1, 1), (1, 4), (8, 8)])
+def test_an_adaptive_pool_takes_any_size(size: tuple[int, int], tmp_path: Path) -> None:
+    """torch's exporter would take it apart for the size that it is traced at."""
+    design = chain(
+        node("image", "Input", size=(3, 24, 16)), node("conv", "Conv2d", out_channels=4),
+        node("pool", "AdaptiveAvgPool2d", output_size=size), node("output", "Output"),
+    )  # fmt: skip
+    network = compile_design(design)
+    network.module.eval()
+    for any_size, images in ((True, ((24, 16), (13, 40), (3, 5), (8, 8))), (False, ((24, 16),))):
+        written = write(network, tmp_path / f"{any_size}.onnx", OnnxOptions(any_size=any_size), design=design)
+        assert max(_at(network, written.file, *image) for image in images) < 1e-5
+
+
+@pytest.mark.parametrize(("block", "settings"), [("SwinBlock", {}), ("SwinBlock", {"cosine": True, "shift": 0}),
+                                                 ("PatchMerging", {})])  # fmt: skip
+def test_windows_follow_a_size_that_is_left_open(block: str, settings: dict[str, Any], tmp_path: Path) -> None:
+    """Also where there is but one window, which is not shifted, and where the last is filled up."""
+    design = chain(
+        node("image", "Input", size=(3, 16, 16)), node("conv", "Conv2d", out_channels=8, stride=2),
+        node("block", block, **({"window": 4, "shift": 2, "heads": 2, **settings} if "Swin" in block else settings)),
+        node("output", "Output"),
+    )  # fmt: skip
+    network = compile_design(design)
+    network.module.eval()
+    written = write(network, tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
+    images = ((16, 16), (8, 8), (8, 30), (26, 14), (6, 40))
+    assert max(_at(network, written.file, *image) for image in images) < 1e-5
+
+
 class _Told(nn.Module):
     """Told a size, it keeps what the test says of it."""
 
