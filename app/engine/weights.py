@@ -128,9 +128,9 @@ def convert(path: Path, out: Path) -> str:
 
 def _why(error: Exception) -> str:
     text = str(error).strip()
-    asked = re.search(r"(?:GLOBAL|global:?) ([\w.]+)", text)
+    asked = re.search(r"(?:GLOBAL|global:?) (?!GLOBAL)([\w.]+)", text)
     if isinstance(error, pickle.UnpicklingError) and asked and "eights only" in text:
-        return f"it asks for Python's {asked[1][:60]}, which could run any code; a state_dict alone needs nothing of it"
+        return f"it asks for Python's {asked[1][:60]}, which could run any code: save `model.state_dict()` alone"
     if "not enough memory" in text or "can't allocate memory" in text:
         return "it needs more memory than its size explains"
     line = (text or type(error).__name__).split("\n")[0].split(". ")[0][:200]

@@ -293,6 +293,15 @@ def test_a_pickle_runs_nothing_and_its_sizes_are_held_to_the_file(
     assert not Path("canary").exists()
 
 
+def test_a_whole_module_is_not_unpickled_and_what_to_save_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights.child, "run", in_this_process)
+    torch.save(torch.nn.Linear(2, 2), tmp_path / "module.pt")
+    with pytest.raises(WeightsError, match=r"Python.s torch\.nn\.modules\.linear\.Linear, .*state_dict\(\)` alone"):
+        read(tmp_path / "module.pt")
+
+
 def test_pipes_and_folders_are_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for place, sentence in (
