@@ -338,6 +338,16 @@ def test_windows_follow_a_size_that_is_left_open(block: str, settings: dict[str,
     assert max(_at(network, written.file, *image) for image in images) < 1e-5
 
 
+def test_a_wish_that_changes_nothing_is_said(tmp_path: Path) -> None:
+    design = chain(node("image", "Input", size=SHAPE), node("conv", "Conv2d", out_channels=4), node("output", "Output"))
+    options = OnnxOptions(postprocess=False, probabilities=True)
+    remarks = write(compile_design(design), tmp_path / "m.onnx", options, design=design).remarks
+    assert "No postprocess is drawn, so there was nothing to leave off." in remarks
+    assert "No output gives probabilities: no loss is drawn that says what its scores mean." in remarks
+    both = write(compile_design(tiny()), tmp_path / "m.onnx", OnnxOptions(), design=tiny()).remarks
+    assert not [line for line in both if "nothing to leave" in line or "No output" in line]
+
+
 class _Told(nn.Module):
     """Told a size, it keeps what the test says of it."""
 

@@ -140,10 +140,14 @@ class _Builder:
         nodes = [node for _, node in results]
         self.graph.output(nodes[0] if len(nodes) == 1 else tuple(nodes))
         module = fx.GraphModule(self.modules, self.graph, class_name="Network").eval()
+        said = self._said(left_off, meanings)
+        if not postprocess and not left_off:
+            said += ("No postprocess is drawn, so there was nothing to leave off.",)
+        if probabilities and not meanings:
+            said += ("No output gives probabilities: no loss is drawn that says what its scores mean.",)
         return Whole(
-            module, tuple(name for name, _ in results), tuple(self.calls), meanings, self._said(left_off, meanings),
-            frozenset(self.exact),
-        )  # fmt: skip
+            module, tuple(name for name, _ in results), tuple(self.calls), meanings, said, frozenset(self.exact)
+        )
 
     def _results(self) -> list[tuple[str, fx.Node]]:
         end = next(node for node in self.old.nodes if node.op == "output")
