@@ -11,6 +11,7 @@ from blocks.layers.activation import GELU
 from blocks.layers.composite import check_odd
 from blocks.layers.convolution import DepthwiseConv2d, PointwiseConv2d
 from blocks.layers.normalisation import LayerNorm2d
+from blocks.layers.sizes import every_place
 
 DCN_V3 = "Wang et al. 2022, arXiv:2211.05778"
 FIRST_STEP = "offsets and weights begin at 0, as published: what they are read off gets a gradient from the second step"
@@ -65,7 +66,7 @@ class DeformableAggregation(nn.Module):
         window = torch.stack((spread.repeat_interleave(self.side), spread.repeat(self.side)), -1)  # (P, 2)
         rows = torch.arange(height, dtype=x.dtype, device=x.device)
         columns = torch.arange(width, dtype=x.dtype, device=x.device)
-        here = torch.stack((columns.repeat(height), rows.repeat_interleave(width)), -1)  # (H * W, 2)
+        here = every_place(rows, columns)
         moved = offset.flatten(2).unflatten(1, (self.groups, self.points, 2)).permute(0, 1, 4, 2, 3)
         at = here[:, None] + (window + moved) * self.reach  # (B, groups, H * W, P, 2)
         grid = torch.stack(((2 * at[..., 0] + 1) / width - 1, (2 * at[..., 1] + 1) / height - 1), -1)

@@ -19,7 +19,7 @@ from blocks.layers.convolution import DepthwiseConv2d, PointwiseConv2d
 from blocks.layers.dropout import Dropout
 from blocks.layers.linear import Linear
 from blocks.layers.normalisation import LayerNorm2d
-from blocks.layers.sizes import shown
+from blocks.layers.sizes import every_place, shown
 
 Positions = Literal["table", "depthwise", "none"]
 DETR = "Zhu et al. 2020, arXiv:2010.04159"
@@ -57,7 +57,7 @@ class ReferencePoints(nn.Module):
             rows, columns = (
                 (torch.arange(size, dtype=torch.float32, device=level.device) + 0.5) / size for size in (height, width)
             )
-            levels.append(torch.stack((columns.repeat(height), rows.repeat_interleave(width)), 1))
+            levels.append(every_place(rows, columns))
         return torch.cat(levels)[None].expand(x[0].shape[0], -1, -1)
 
 
@@ -270,7 +270,7 @@ class DistanceBias(nn.Module):
             )
         height, width = x.shape[2:]
         rows, columns = (torch.linspace(-1, 1, size, dtype=x.dtype, device=x.device) for size in (height, width))
-        here = torch.stack((columns.repeat(height), rows.repeat_interleave(width)), 1)  # (H * W, 2), x before y
+        here = every_place(rows, columns)
         there = at.unflatten(1, (groups, 2)).flatten(3).transpose(2, 3).flip(3)  # (B, groups, points, 2)
         far = (here[:, None] - there[:, :, None]) / 2  # (B, groups, H * W, points, 2)
         table = self.rpe_table.unflatten(0, (groups, -1))[None].expand(x.shape[0], -1, -1, -1, -1)

@@ -58,3 +58,9 @@ def length(x: torch.Tensor, dim: int) -> int:
 def shown(x: torch.Tensor) -> str:
     """A tensor's shape as messages show it: 1x3x224x224."""
     return "x".join(map(str, x.shape))
+
+
+def every_place(rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    """(H * W, 2): the column's and the row's number of each place, row by row."""
+    both = columns.expand(rows.shape[0], -1), rows[:, None].expand(-1, columns.shape[0])
+    return torch.stack(both, -1).flatten(0, 1)

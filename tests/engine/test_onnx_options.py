@@ -323,7 +323,7 @@ def test_an_adaptive_pool_takes_any_size(size: tuple[int, int], tmp_path: Path) 
 
 
 @pytest.mark.parametrize(("block", "settings"), [("SwinBlock", {}), ("SwinBlock", {"cosine": True, "shift": 0}),
-                                                 ("PatchMerging", {})])  # fmt: skip
+                                                 ("PatchMerging", {}), ("DeformConvV3", {"groups": 2})])  # fmt: skip
 def test_windows_follow_a_size_that_is_left_open(block: str, settings: dict[str, Any], tmp_path: Path) -> None:
     """Also where there is but one window, which is not shifted, and where the last is filled up."""
     design = chain(
