@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import re
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,21 +14,15 @@ import pytest
 import torch
 from onnx import TensorProto
 from rich.console import Console
-from torch import nn
 
 from app.cli import main
 from app.design import file
 from app.design.build import chain, node, wire
 from app.design.values import DataStep, Design, Recipe, Settings
 from app.engine.compile import compile_design
-from app.engine.to_onnx import ExportError, export_onnx, write
-from app.engine.to_onnx.alike import alike
-from app.engine.to_onnx.sizes import other_size
+from app.engine.to_onnx import write
 from app.messages.onnx import OnnxOptions
-from blocks import catalogue
-from tests.engine.designs import digits
 from tests.engine.test_detector import detector
-from tests.layers import drawn
 
 MEAN, STD = 0.3, 0.4
 SHAPE = (1, 8, 8)
@@ -232,112 +224,6 @@ def test_what_is_drawn_as_postprocess_keeps_32_bits(tmp_path: Path) -> None:
     assert {p.value for p in properties if p.key == "netloom.node"} == {"conv", "low", "high"}
 
 
-def test_a_network_that_fixes_the_size_names_the_node(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file.save(digits(), tmp_path / "it.netloom")
-    code = main(["export", str(tmp_path / "it.netloom"), "--to", "onnx", "--any-size", "-o", str(tmp_path / "m.onnx")])
-    err = capsys.readouterr().err
-    assert code == 2 and len(err.splitlines()) == 1, err
-    assert "`head` (Linear) fixes the image to 8×8" in err and "pool before it" in err
-    assert [p.name for p in tmp_path.iterdir()] == ["it.netloom"]
-
-
-def test_a_mask_of_one_size_keeps_no_image_from_being_larger() -> None:
-    """The loss that is held against it is not in the file."""
-    design = file.load(Path(__file__).parents[2] / "examples" / "training" / "shapes_unet.netloom")
-    other_size(design, compile_design(design).inputs)
-
-
-def _with_a_block_that(forward: Any, monkeypatch: pytest.MonkeyPatch) -> Design:
-    """A drawing with a block that does this."""
-    monkeypatch.setattr(catalogue.classes()["Interpolate"], "forward", forward)
-    return chain(
-        node("image", "Input", size=SHAPE), node("conv", "Conv2d", out_channels=4), node("block", "Interpolate"),
-        node("output", "Output"),
-    )  # fmt: skip
-
-
-def test_a_size_that_a_block_works_out_once_is_caught(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """torch's exporter itself takes it without a word."""
-
-    def resized(self: nn.Module, x: torch.Tensor, like: object = None) -> torch.Tensor:
-        high, wide = x.shape[2:]
-        return nn.functional.interpolate(x, size=(int(high * 1.5), int(wide * 1.5)))
-
-    design = _with_a_block_that(resized, monkeypatch)
-    with pytest.raises(ExportError, match=r"`block` \(.*\) would give \d+ in the file whatever the image"):
-        write(compile_design(design), tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
-    assert not list(tmp_path.iterdir())
-
-
-def _at(network: Any, model: Path, *size: int) -> float:
-    """The largest difference between torch and ONNX Runtime at this size of image."""
-    image = torch.randn(2, network.inputs[0].shape[0], *size)
-    with torch.no_grad():
-        wanted = network.module(image)
-    (given,) = onnxruntime.InferenceSession(str(model)).run(None, {network.inputs[0].name: image.numpy()})
-    return float((torch.from_numpy(given) - wanted).abs().max())
-
-
-def test_pools_that_round_up_take_any_size(tmp_path: Path) -> None:
-    design = drawn("squeezenet1_0")
-    network = compile_design(design)
-    network.module.eval()
-    written = write(network, tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
-    assert {name: rule.step for name, rule in written.rules.items()} == {"height": 1, "width": 1}
-    assert max(_at(network, written.file, *size) for size in ((57, 83), (64, 64), (90, 61))) < 1e-5
-
-
-def _pyramid(size: int, *, v2: bool) -> Design:
-    return chain(
-        node("image", "Input", size=(3, size, size)), node("stem", "Conv2d", out_channels=8, stride=2),
-        node("stage", "PyramidStage", channels=16, depth=1, heads=2, reduction=2, v2=v2), node("output", "Output"),
-    )  # fmt: skip
-
-
-def test_a_block_that_is_told_a_size_and_makes_nothing_of_it_takes_any(tmp_path: Path) -> None:
-    design = _pyramid(32, v2=True)
-    network = compile_design(design)
-    network.module.eval()
-    written = write(network, tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
-    larger = compile_design(_pyramid(56, v2=True))
-    larger.module.eval()
-    larger.root.load_state_dict(network.root.state_dict())
-    assert _at(larger, written.file, 56, 56) < 1e-5, "the file is the network that is drawn for that size"
-    design = _pyramid(32, v2=False)  # it has positions of one size
-    with pytest.raises(ExportError, match=r"`stage` \(.*\) fixes the image to 32×32: it is made for H = 16"):
-        write(compile_design(design), tmp_path / "other.onnx", OnnxOptions(any_size=True), design=design)
-
-
-@pytest.mark.parametrize("size", [(3, 5), (1, 1), (1, 4), (8, 8)])
-def test_an_adaptive_pool_takes_any_size(size: tuple[int, int], tmp_path: Path) -> None:
-    """torch's exporter would take it apart for the size that it is traced at."""
-    design = chain(
-        node("image", "Input", size=(3, 24, 16)), node("conv", "Conv2d", out_channels=4),
-        node("pool", "AdaptiveAvgPool2d", output_size=size), node("output", "Output"),
-    )  # fmt: skip
-    network = compile_design(design)
-    network.module.eval()
-    for any_size, images in ((True, ((24, 16), (13, 40), (3, 5), (8, 8))), (False, ((24, 16),))):
-        written = write(network, tmp_path / f"{any_size}.onnx", OnnxOptions(any_size=any_size), design=design)
-        assert max(_at(network, written.file, *image) for image in images) < 1e-5
-
-
-@pytest.mark.parametrize(("block", "settings"), [("SwinBlock", {}), ("SwinBlock", {"cosine": True, "shift": 0}),
-                                                 ("PatchMerging", {}), ("DeformConvV3", {"groups": 2})])  # fmt: skip
-def test_windows_follow_a_size_that_is_left_open(block: str, settings: dict[str, Any], tmp_path: Path) -> None:
-    """Also where there is but one window, which is not shifted, and where the last is filled up."""
-    design = chain(
-        node("image", "Input", size=(3, 16, 16)), node("conv", "Conv2d", out_channels=8, stride=2),
-        node("block", block, **({"window": 4, "shift": 2, "heads": 2, **settings} if "Swin" in block else settings)),
-        node("output", "Output"),
-    )  # fmt: skip
-    network = compile_design(design)
-    network.module.eval()
-    written = write(network, tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
-    images = ((16, 16), (8, 8), (8, 30), (26, 14), (6, 40))
-    assert max(_at(network, written.file, *image) for image in images) < 1e-5
-
-
 def test_a_wish_that_changes_nothing_is_said(tmp_path: Path) -> None:
     design = chain(node("image", "Input", size=SHAPE), node("conv", "Conv2d", out_channels=4), node("output", "Output"))
     options = OnnxOptions(postprocess=False, probabilities=True)
@@ -346,66 +232,6 @@ def test_a_wish_that_changes_nothing_is_said(tmp_path: Path) -> None:
     assert "No output gives probabilities: no loss is drawn that says what its scores mean." in remarks
     both = write(compile_design(tiny()), tmp_path / "m.onnx", OnnxOptions(), design=tiny()).remarks
     assert not [line for line in both if "nothing to leave" in line or "No output" in line]
-
-
-class _Told(nn.Module):
-    """Told a size, it keeps what the test says of it."""
-
-    def __init__(self, kept: Any, table: torch.Tensor | None = None) -> None:
-        super().__init__()
-        self.inner = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
-        self.inner.kept = kept
-        self.register_buffer("table", table)
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "equal"),
-    [
-        ((1,), (1,), True), ((1,), (2,), False), ((1,), (1.0,), False), (((1, [2]),), ((1, [2]),), True),
-        (({"a": {1, 2}},), ({"a": {1, 2}},), True), (({"a": 1},), ({"a": 2},), False),
-        ((partial(max, default=1),), (partial(max, default=1),), True),
-        ((partial(max, default=1),), (partial(max, default=2),), False),
-        ((len,), (len,), True), ((len,), (min,), False), ((object(),), (object(),), False),
-        ((1, torch.ones(2)), (1, torch.ones(2)), False), ((torch.ones(2),), (torch.ones(2),), False),
-    ],
-)  # fmt: skip
-def test_two_modules_are_alike_where_all_that_they_keep_is_equal(one: Any, other: Any, equal: bool) -> None:
-    assert alike(_Told(*one), _Told(*other)) is equal
-    assert not alike(_Told(*one), nn.Sequential())
-
-
-def test_what_sizes_a_network_asks_for_is_said(tmp_path: Path) -> None:
-    design = chain(
-        node("image", "Input", size=(3, 24, 16)), node("down", "PixelUnshuffle", factor=4),
-        node("conv", "Conv2d", out_channels=4), node("output", "Output"),
-    )  # fmt: skip
-    network = compile_design(design)
-    network.module.eval()
-    report = export_onnx(network, tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
-    said = r"It takes a height of multiples of 4 from \d on and a width of multiples of 4 from \d on: of other sizes"
-    assert any(re.match(said, line) for line in report.lines), report.lines
-    properties = {p.key: p.value for p in onnx.load(tmp_path / "m.onnx").metadata_props}
-    rules = json.loads(properties["netloom.sizes"])
-    assert [(name, rule["multiple_of"], rule["least"] <= 8) for name, rule in rules.items()] == [
-        ("height", 4, True), ("width", 4, True)
-    ]  # fmt: skip
-    assert report.certificate is not None and len({row.inputs[0][2:] for row in report.certificate.compared}) == 2
-    assert _at(network, tmp_path / "m.onnx", 8, 44) < 1e-5
-    with pytest.raises(Exception, match=r"INVALID_ARGUMENT|dimension|reshape"):
-        onnxruntime.InferenceSession(str(tmp_path / "m.onnx")).run(None, {"image": np.zeros((1, 3, 8, 45), np.float32)})
-
-
-def test_a_network_that_holds_for_few_sizes_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It works at every size, but one of its two ways is in the file."""
-
-    def either(self: nn.Module, x: torch.Tensor, like: object = None) -> torch.Tensor:
-        return x if x.shape[2] < 40 else x * 2
-
-    design = _with_a_block_that(either, monkeypatch)
-    with pytest.raises(ExportError, match=r"holds for a height of 1 to 39 alone, not for all: leave any size off"):
-        write(compile_design(design), tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
-    assert not list(tmp_path.iterdir())
-
 
 @pytest.mark.parametrize(
     ("options", "sentence"),

@@ -199,6 +199,12 @@ def test_the_code_of_known_networks_can_be_read_back() -> None:
     assert [name for name, (right, _) in found.items() if not right] == []
 
 
+NET = chain(
+    node("x", "Input", size=(3, 16, 16)), node("conv", "Conv2d", out_channels=8), node("act", "ReLU"),
+    node("pool", "GlobalAvgPool"), node("fc", "Linear", out_features=10), node("output", "Output"),
+)  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
@@ -228,26 +234,18 @@ def test_the_code_of_known_networks_can_be_read_back() -> None:
 def test_functions_of_torch_by_any_of_their_spellings(
     before: str, after: str, words: set[tuple[str, ...]] | None
 ) -> None:
-    design = chain(
-        node("x", "Input", size=(3, 16, 16)), node("conv", "Conv2d", out_channels=8), node("act", "ReLU"),
-        node("pool", "GlobalAvgPool"), node("fc", "Linear", out_features=10), node("output", "Output"),
-    )  # fmt: skip
-    base = base_of(design)
+    base = base_of(NET)
     assert before in base.text
     text = base.text.replace(before, after)
     if before == "self.act(conv)" and before not in after and "self.act(" not in after:
         text = text.replace("        self.act = nn.ReLU()\n", "")
-    found = read(design, base, text)
+    found = read(NET, base, text)
     if words is None:
         assert [trouble.line for trouble in found.troubles] != []
     else:
-        assert found.troubles == () and said(design, found.design) == words
+        assert found.troubles == () and said(NET, found.design) == words
 
 
-NET = chain(
-    node("x", "Input", size=(3, 16, 16)), node("conv", "Conv2d", out_channels=8), node("act", "ReLU"),
-    node("pool", "GlobalAvgPool"), node("fc", "Linear", out_features=10), node("output", "Output"),
-)  # fmt: skip
 LISTS = {
     "a layer that has become several": (
         [("self.conv = nn.Conv2d(3, 8, 3, padding=1)",

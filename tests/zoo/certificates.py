@@ -44,8 +44,8 @@ CODE = ("blocks", "app/engine/to_onnx", "app/engine/certify")
 """What a certificate hangs on, besides the design and the versions of torch and of the ONNX packages."""
 BATCHES = (1, 4)
 PATIENCE = 400
-"""Seconds of the processor after which any size is given up: what a few windowed networks ask of sizes takes torch's
-exporter a quarter of an hour to work out."""
+"""Seconds of the processor after which any size is given up: what the largest windowed networks ask of sizes takes
+torch's exporter minutes to work out."""
 HEAVY = 5 * 10**9
 """MACs from which on batch norms see 4 samples first instead of 16: large images have pixels enough."""
 HEAD = """# The zoo's certificates

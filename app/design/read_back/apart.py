@@ -11,9 +11,10 @@ import copy
 import dataclasses
 from collections.abc import Collection, Sequence
 
+from app.design.read_back.calls import LISTS, NN
 from app.design.read_back.parse import ClassCode, Made
 
-LISTS = ("nn.Sequential", "torch.nn.Sequential", "Sequential", "nn.ModuleList", "torch.nn.ModuleList", "ModuleList")
+SPELLED = {spelled for name in LISTS for spelled in (name, f"torch.{name}", name.removeprefix(NN))}
 MOST = 200
 """Modules in a list that one has written by hand."""
 
@@ -39,7 +40,7 @@ def apart(code: ClassCode, before: ClassCode) -> ClassCode:
 
 def _parts(value: ast.expr) -> list[tuple[str, ast.expr]] | None:
     """What is in a list of modules, lists in it taken apart too, each with its name there; None for what is none."""
-    if not isinstance(value, ast.Call) or ast.unparse(value.func) not in LISTS or value.keywords:
+    if not isinstance(value, ast.Call) or ast.unparse(value.func) not in SPELLED or value.keywords:
         return None
     given: Sequence[ast.expr] = value.args
     match given:

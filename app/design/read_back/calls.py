@@ -13,7 +13,7 @@ from app.design.values import Expression, SettingValue
 from blocks.card import Setting
 
 NN = "nn."
-_LISTS = ("nn.Sequential", "nn.ModuleList")
+LISTS = ("nn.Sequential", "nn.ModuleList")
 
 
 class Call(NamedTuple):
@@ -44,7 +44,7 @@ def call_of(value: ast.expr, module: ModuleCode) -> Call:
     if not isinstance(value, ast.Call):
         raise CallError("only modules can be read here: `self.NAME = CLASS(...)`")
     callee = _callee(value.func, module)
-    if callee in _LISTS:
+    if callee in LISTS:
         return _repeated(value, callee, module)
     layer = layer_of(callee, module)
     parameters = parameters_of(callee, module)
