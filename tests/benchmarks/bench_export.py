@@ -1,13 +1,14 @@
 """What does a certificate cost? An export with all its checks beside torch's own exporter alone.
 
 Run by hand: `python -m tests.benchmarks.bench_export [name ...]`, by default for ResNet-50. Both write one file of the
-same network with any batch; they take turns, after a round that warms up. Printed are the medians of the processor's
-time and of the clock, and their ratios: the goal is 1.3 at most. Where other work runs beside it, the processor's time
-is the better measure.
+same network with any batch; they take turns, after a round that warms up. Printed are the medians of the clock and of
+the processor's time, and their ratios: the goal is 1.3 at most by the clock, which is what one waits. A certificate
+runs the network on all threads, so that it takes more of the processor than of the clock.
 """
 
 from __future__ import annotations
 
+import gc
 import statistics
 import sys
 import tempfile
@@ -25,7 +26,7 @@ from app.engine.to_onnx.trace import example, quiet
 from blocks.operators import TRANSLATIONS
 from tests.layers import drawn
 
-ROUNDS = 3
+ROUNDS = 7
 GOAL = 1.3
 
 
@@ -47,6 +48,7 @@ def certified(network: Network, design: Design, folder: Path) -> None:
 
 def seconds(step: Callable[[], object]) -> tuple[float, float]:
     """Of the processor, on all threads, and of the clock."""
+    gc.collect()  # what the other left behind is not this one's
     start = time.process_time(), time.perf_counter()
     step()
     return time.process_time() - start[0], time.perf_counter() - start[1]
@@ -67,7 +69,7 @@ def main() -> None:
                     took = seconds(steps[which])
                     if round:
                         times[which].append(took)
-        for kind, what in enumerate(("processor", "clock")):
+        for kind, what in ((1, "clock"), (0, "processor")):
             one, other = (statistics.median(took[kind] for took in both) for both in times)
             print(f"{name:24}{what:12}{one:7.2f}s{other:19.2f}s{other / one:8.2f}", flush=True)
         print(f"{name:24}{'goal':12}{'':28}{GOAL:8.2f}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
@@ -53,14 +54,17 @@ def certify(
     """
     options, module, specs = written.options, written.module, written.inputs
     step("Checking the file")
-    structure = examine(written.file)
+    with ThreadPoolExecutor(1) as pool:  # each reads all of the file
+        loading = pool.submit(session_of, written.file)
+        structure = examine(written.file)
+        session = loading.result()
     tolerance = TOLERANCES[options.precision] if tolerance is None else tolerance
     remarks: list[str] = []
     rows: list[Compared] = []
     found: Found | None = None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        pair = Pair(module, session_of(written.file), specs, written.outputs)
+        pair = Pair(module, session, specs, written.outputs)
         one, times = inputs_for(specs, 1, samples), Times([], [])
         step("Comparing with torch at batch 1")
         with Flops() as flops:
