@@ -125,10 +125,14 @@ class AdaptiveMaxPool2d(nn.Module):
 
 
 def _adapted(size: int, windows: int) -> torch.Tensor:
-    """The places that each window sees; a shorter one sees its last place again."""
-    spans = [(i * size // windows, -(-(i + 1) * size // windows)) for i in range(windows)]
-    longest = max(end - start for start, end in spans)
-    return torch.tensor([[min(start + i, end - 1) for i in range(longest)] for start, end in spans], device="cpu")
+    """The places that each window sees, (windows, places); a shorter one sees its last place again."""
+    if isinstance(size, torch.SymInt):  # an exporter leaves it open: as many as any window may see
+        longest = size // windows + 2
+    else:
+        longest = max(-(-(i + 1) * size // windows) - i * size // windows for i in range(windows))
+    window = torch.arange(windows, device="cpu")[:, None]
+    start, end = window * size // windows, ((window + 1) * size + windows - 1) // windows
+    return torch.minimum(start + torch.arange(longest, device="cpu"), end - 1)
 
 
 def largest(x: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:

@@ -64,3 +64,8 @@ def every_place(rows: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
     """(H * W, 2): the column's and the row's number of each place, row by row."""
     both = columns.expand(rows.shape[0], -1), rows[:, None].expand(-1, columns.shape[0])
     return torch.stack(both, -1).flatten(0, 1)
+
+
+def is_open(x: torch.Tensor) -> bool:
+    """Whether an exporter leaves the height or the width of a map open."""
+    return any(isinstance(size, torch.SymInt) for size in x.shape[2:])

@@ -17,7 +17,7 @@ from torch import nn
 
 from app.cli import main
 from app.design import file
-from app.design.build import chain, node
+from app.design.build import chain, node, wire
 from app.design.values import Design
 from app.engine.compile import compile_design
 from app.engine.to_onnx import ExportError, export_onnx, write
@@ -73,8 +73,9 @@ def _at(network: Any, model: Path, *size: int) -> float:
     image = torch.randn(2, network.inputs[0].shape[0], *size)
     with torch.no_grad():
         wanted = network.module(image)
-    (given,) = onnxruntime.InferenceSession(str(model)).run(None, {network.inputs[0].name: image.numpy()})
-    return float((torch.from_numpy(given) - wanted).abs().max())
+    given = onnxruntime.InferenceSession(str(model)).run(None, {network.inputs[0].name: image.numpy()})
+    wanted = wanted if isinstance(wanted, tuple) else (wanted,)
+    return max(float((torch.from_numpy(a) - b).abs().max()) for a, b in zip(given, wanted, strict=True))
 
 
 def test_pools_that_round_up_take_any_size(tmp_path: Path) -> None:
@@ -107,12 +108,13 @@ def test_a_block_that_is_told_a_size_and_makes_nothing_of_it_takes_any(tmp_path:
         write(compile_design(design), tmp_path / "other.onnx", OnnxOptions(any_size=True), design=design)
 
 
+@pytest.mark.parametrize("pool", ["AdaptiveAvgPool2d", "AdaptiveMaxPool2d"])
 @pytest.mark.parametrize("size", [(3, 5), (1, 1), (1, 4), (8, 8)])
-def test_an_adaptive_pool_takes_any_size(size: tuple[int, int], tmp_path: Path) -> None:
+def test_an_adaptive_pool_takes_any_size(pool: str, size: tuple[int, int], tmp_path: Path) -> None:
     """torch's exporter would take it apart for the size that it is traced at."""
     design = chain(
         node("image", "Input", size=(3, 24, 16)), node("conv", "Conv2d", out_channels=4),
-        node("pool", "AdaptiveAvgPool2d", output_size=size), node("output", "Output"),
+        node("pool", pool, output_size=size), node("output", "Output"),
     )  # fmt: skip
     network = compile_design(design)
     network.module.eval()
@@ -135,6 +137,33 @@ def test_windows_follow_a_size_that_is_left_open(block: str, settings: dict[str,
     written = write(network, tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
     images = ((16, 16), (8, 8), (8, 30), (26, 14), (6, 40))
     assert max(_at(network, written.file, *image) for image in images) < 1e-5
+
+
+def test_a_map_may_shrink_to_one_place_in_the_drawing_and_not_elsewhere(tmp_path: Path) -> None:
+    """torch would take it for granted that there is one, for the order in memory hangs on that."""
+    design = chain(
+        node("image", "Input", size=(3, 16, 16)), node("down", "Conv2d", out_channels=8, stride=4, kernel_size=4),
+        node("judge", "Conv2d", out_channels=2, kernel_size=4, padding=0), node("output", "Output"),
+    )  # fmt: skip
+    network = compile_design(design)
+    network.module.eval()
+    assert network.module(torch.zeros(1, 3, 16, 16)).shape == (1, 2, 1, 1)
+    written = write(network, tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
+    assert max(_at(network, written.file, *image) for image in ((16, 16), (40, 16), (33, 70))) < 1e-5
+
+
+def test_the_middle_of_a_map_follows_a_size_that_is_left_open(tmp_path: Path) -> None:
+    """A U-Net without padding cuts the finer map to what its convolutions leave."""
+    design = chain(
+        node("image", "Input", size=(3, 24, 32)), node("fine", "Conv2d", out_channels=4),
+        node("coarse", "MaxPool2d", kernel_size=2), node("up", "UNetUp", channels=4, fit="valid", up="transposed"),
+        node("output", "Output"), more=(node("cut", "Crop"), node("small", "Output")),
+        wires=(wire("fine", "up.skip"), wire("fine", "cut"), wire("up", "cut.like"), wire("cut", "small")),
+    )  # fmt: skip
+    network = compile_design(design)
+    network.module.eval()
+    written = write(network, tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
+    assert max(_at(network, written.file, *image) for image in ((24, 32), (26, 44), (60, 30))) < 1e-5
 
 
 class _Told(nn.Module):

@@ -172,13 +172,22 @@ def _watched(
 
 @contextlib.contextmanager
 def _of_any_size(open_axes: Mapping[str, Mapping[int, str]]) -> Iterator[None]:
-    """Where more than the batch is open, a size that comes to 1 here is one that may be more; and torch does not keep
-    the shapes of what it has traced, which for open sizes takes longer than to work them out again."""
-    with contextlib.ExitStack() as stack:
-        if _sizes_are_open(open_axes):
-            stack.enter_context(symbols.patch(backed_size_oblivious=True))  # type: ignore[attr-defined]
-            stack.enter_context(dynamo.patch(fake_tensor_cache_enabled=False))  # type: ignore[attr-defined]
+    """Where more than the batch is open, a size that comes to 1 here is one that may be more; torch does not keep the
+    shapes of what it has traced, which for open sizes takes longer than to work them out again; and it does not ask in
+    what order a convolution would lay out its result, which ONNX does not know of and which hangs on the size."""
+    if not _sizes_are_open(open_axes):
         yield
+        return
+    asks = torch._C._conv_determine_backend_memory_format  # type: ignore[attr-defined]
+    with (
+        symbols.patch(backed_size_oblivious=True),  # type: ignore[attr-defined]
+        dynamo.patch(fake_tensor_cache_enabled=False),  # type: ignore[attr-defined]
+    ):
+        torch._C._conv_determine_backend_memory_format = lambda *_: None  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            torch._C._conv_determine_backend_memory_format = asks  # type: ignore[attr-defined]
 
 
 @contextlib.contextmanager
