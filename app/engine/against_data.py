@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from app.engine.data import dataset_of
-from app.engine.repairs.common import width_of
-from app.engine.surroundings import Around, problem
+from app.engine.surroundings import Around, problem, width_of
 from app.messages.data import INPUT_FIELD, DataField, Dataset
 from app.messages.reports import Problem
 

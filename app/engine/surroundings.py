@@ -11,6 +11,8 @@ from app.messages.reports import Problem
 
 PASSING = ("Flatten", "Reshape", "Squeeze", "Unsqueeze", "Dropout", "Dropout2d", "AlphaDropout")
 """Blocks that change no value in eval mode, only its place."""
+WIDTHS = ("out_channels", "out_features", "channels", "features", "classes", "hidden")
+"""Settings that say how many channels or features a block gives."""
 
 
 class Around:
@@ -75,3 +77,10 @@ def first_to_change(walk: Walk, end: End, differing: Sequence[int]) -> str:
         if not same:
             return end.node
         end = same[0]
+
+
+def width_of(step: Step | None) -> str:
+    """The setting of a call's block that says how many channels or features it gives; "" where there is none."""
+    if step is None or step.card is None:
+        return ""
+    return next((name for name in WIDTHS if step.card.setting(name)), "")

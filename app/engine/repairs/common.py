@@ -1,4 +1,4 @@
-"""What the repairs have in common: a node in the middle of a wire, the settings that say how wide something is."""
+"""What the repairs have in common: what a candidate is, a node in the middle of a wire."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ from msgspec.structs import replace
 
 from app.design import changes, edits
 from app.design.values import Design, Settings, Wire
-from app.engine.walk import Step
 
 Candidate = tuple[str, tuple[changes.Change, ...]]
 
-WIDTHS = ("out_channels", "out_features", "channels", "features", "classes", "hidden")
-"""Settings that say how many channels or features a block gives."""
 MAX_SIZE = 10**12
 """Larger sizes have their divisors and multiples left unsearched."""
 
@@ -26,10 +23,3 @@ def between(
         edits.new_node(design, where, block, name=name, x=(a.x + b.x) / 2, y=(a.y + b.y) / 2), settings=settings
     )
     return changes.InsertOnWire(where, wire, node, input, "out")
-
-
-def width_of(step: Step | None) -> str:
-    """The setting of a call's block that says how many channels or features it gives; "" where there is none."""
-    if step is None or step.card is None:
-        return ""
-    return next((name for name in WIDTHS if step.card.setting(name)), "")

@@ -10,8 +10,8 @@ from app.design import changes, edits
 from app.design.values import End, Settings
 from app.engine import against_data as against
 from app.engine.data import dataset_of
-from app.engine.repairs.common import Candidate, width_of
-from app.engine.surroundings import Around
+from app.engine.repairs.common import Candidate
+from app.engine.surroundings import Around, width_of
 from app.messages.data import DataField, Dataset
 from app.messages.reports import Problem
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from app.design import changes
 from app.design.values import Design, End, Settings, Wire
-from app.engine.repairs.common import MAX_SIZE, Candidate, between, width_of
+from app.engine.repairs.common import MAX_SIZE, Candidate, between
+from app.engine.surroundings import width_of
 from app.engine.walk import Walk
 from app.messages.reports import Problem
 
