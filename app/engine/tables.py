@@ -11,8 +11,8 @@ from app.messages.reports import NodeReport, PortShape
 
 
 def _sizes(ports: tuple[PortShape, ...]) -> str:
-    """`1×64×56×56`, a pyramid's levels joined by +, several ports by a comma."""
-    return ", ".join(" + ".join("×".join(map(str, t.shape)) for t in port.tensors) for port in ports)
+    """`1×64×56×56`, `one number` for a loss, a pyramid's levels joined by +, several ports by a comma."""
+    return ", ".join(" + ".join("×".join(map(str, t.shape)) or "one number" for t in port.tensors) for port in ports)
 
 
 def _line(text: str) -> str:

@@ -169,6 +169,7 @@ def test_graphs_have_every_node_and_wire(tmp_path: Path) -> None:
     mermaid = export(design, "mermaid", None, tmp_path).file.read_text()
     assert mermaid.startswith("flowchart LR") and mermaid.count("-->") == len(design.wires)
     assert '[["backbone' in mermaid, "a Group has double sides"
+    assert '["loss<br/>CrossEntropy<br/>one number"]' in mermaid
     dot = export(design, "dot", None, tmp_path).file.read_text()
     assert dot.count("->") == len(design.wires) and all(f'"{n.id}" [' in dot for n in design.nodes)
     if shutil.which("dot"):
