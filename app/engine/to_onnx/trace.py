@@ -18,6 +18,7 @@ from torch.utils import _pytree as pytree
 
 from app.engine.compile import InputSpec
 from app.engine.to_onnx.errors import ExportError, reason
+from app.engine.to_onnx.optimizer import optimize
 from app.engine.to_onnx.sizes import BATCH, dims
 from app.engine.to_onnx.whole import Called, Whole
 from blocks.operators import TRANSLATIONS
@@ -68,7 +69,7 @@ def trace(
             graph.outputs[len(names) :] = []  # `del` would leave them marked as outputs, which the optimizer spares
             _claim(made.calls, given)
             before = [[str(value.name) for value in each] for each in given]
-            program.optimize()
+            optimize(program)
             values = _rename(program.model.graph, made.calls, before, names)
     except ExportError:
         raise
