@@ -184,8 +184,8 @@ def _of_any_size(open_axes: Mapping[str, Mapping[int, str]]) -> Iterator[None]:
         symbols.patch(backed_size_oblivious=True),  # type: ignore[attr-defined]
         dynamo.patch(fake_tensor_cache_enabled=False),  # type: ignore[attr-defined]
     ):
-        torch._C._conv_determine_backend_memory_format = lambda *_: None  # type: ignore[assignment]
         try:
+            torch._C._conv_determine_backend_memory_format = lambda *_: None  # type: ignore[assignment]
             yield
         finally:
             torch._C._conv_determine_backend_memory_format = asks  # type: ignore[attr-defined]
