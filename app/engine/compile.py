@@ -38,6 +38,11 @@ class InputSpec(NamedTuple):
     dtype: str
     fit: Fit = STRETCH
 
+    @property
+    def is_image(self) -> bool:
+        """Whether it takes channels, height and width."""
+        return len(self.shape) == 3 and self.dtype.startswith("float") and min(self.shape[1:]) > 1
+
 
 class TargetSpec(NamedTuple):
     """A Target: which field of the data it takes."""

@@ -133,6 +133,12 @@ def test_a_size_is_baked_in_only_where_any_is_wanted() -> None:
     assert told(pooled, any_size=True) == ()
 
 
+def test_of_what_takes_no_image_no_size_is_asked() -> None:
+    """An export leaves heights and widths open, not the length of a text."""
+    text = file.load(Path(__file__).parents[2] / "examples" / "training" / "characters.netloom")
+    assert shared_analyser().analyse(text).valid and told(text, any_size=True) == ()
+
+
 def test_what_hangs_on_values_is_an_error_of_its_own() -> None:
     for source, words in (("a.nonzero()", "as its values say (nonzero"), ("a * a[a > 0].sum()", "a mask as an index"),
                           ("a if a.sum() > 0 else -a", "or an `if` on one")):  # fmt: skip

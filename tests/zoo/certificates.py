@@ -29,7 +29,6 @@ import torch
 from app.engine.compile import compile_design, shared_analyser
 from app.engine.patience import HungError, limited
 from app.engine.to_onnx import ExportError, Facts, export_onnx
-from app.engine.to_onnx.sizes import is_image
 from app.engine.to_onnx.trace import quiet
 from app.messages.onnx import Certificate, OnnxOptions
 from examples import zoo
@@ -67,7 +66,7 @@ def measure(name: str) -> dict[str, Any]:
     macs = next(n.macs for n in zoo.networks() if n.name == name) or 0
     enliven(network, 16 if macs < HEAVY else 4)
     facts = Facts(design=name, variant=name)
-    fixed = "" if any(is_image(spec) for spec in network.inputs) else "it takes no image"
+    fixed = "" if any(spec.is_image for spec in network.inputs) else "it takes no image"
     for any_size in (False,) if fixed else (True, False):
         patient = limited(PATIENCE, of_processor=True)
         try:

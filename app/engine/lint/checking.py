@@ -13,6 +13,7 @@ from app.design.changes import set_setting
 from app.design.expand import TooLargeError
 from app.design.values import Design
 from app.engine import problems
+from app.engine.compile import InputSpec
 from app.engine.lint import tracing
 from app.engine.lint.declared import exported, ran
 from app.engine.surroundings import problem
@@ -51,6 +52,7 @@ def check(
     try:
         walk = analyser.walk(design)
         own = [step for step in exported(walk) if _own(analyser, step)]
+        any_size = any_size and _takes_an_image(walk)
         if not own and not any_size:
             return ExportChecked(job)
         two, three = (analyser.walk(design, batch=batch) for batch in (2, 3))
@@ -103,6 +105,13 @@ def _once(walk: Walk, told: list[Problem]) -> tuple[Problem, ...]:
     for each in sorted(told, key=lambda p: order.get(p.id, 0)):
         unique.setdefault((each.where, each.node, each.code), each)
     return tuple(unique.values())
+
+
+def _takes_an_image(walk: Walk) -> bool:
+    """Whether there is a height and a width that an export could leave open."""
+    inputs = [step.measured for step in walk.steps.values() if step.call.block == "Input"]
+    given = [each.outputs[0][0] for each in inputs if each is not None and each.refusal is None]
+    return any(InputSpec("", tensor.shape[1:], tensor.dtype).is_image for tensor in given)
 
 
 def _own(analyser: Analyser, step: Step) -> bool:

@@ -23,7 +23,7 @@ TRIED = (2.0, 1.5)
 
 def axes(inputs: Sequence[InputSpec], options: OnnxOptions) -> dict[str, dict[int, str]]:
     """The open axes of each Input, by name. Raises ExportError where sizes are to be open and there is no image."""
-    images = [spec.name for spec in inputs if is_image(spec)]
+    images = [spec.name for spec in inputs if spec.is_image]
     if options.any_size and not images:
         raise ExportError("No Input takes an image, so no height and width can be left open: leave any size off.")
     named: dict[str, dict[int, str]] = {}
@@ -35,11 +35,6 @@ def axes(inputs: Sequence[InputSpec], options: OnnxOptions) -> dict[str, dict[in
             own |= {at: HEIGHT + more, at + 1: WIDTH + more}
         named[spec.name] = own
     return named
-
-
-def is_image(spec: InputSpec) -> bool:
-    """Whether an Input takes channels, height and width."""
-    return len(spec.shape) == 3 and spec.dtype.startswith("float") and min(spec.shape[1:]) > 1
 
 
 def dims(named: Mapping[str, Mapping[int, str]]) -> tuple[dict[int, torch.export.Dim | str], ...]:
@@ -68,7 +63,7 @@ def other_size(design: Design, inputs: Sequence[InputSpec]) -> Walk:
 
 def resized(design: Design, inputs: Sequence[InputSpec], factor: float) -> Design:
     """The design with images that are larger by `factor`."""
-    sizes = {s.name: (s.shape[0], *(round(n * factor) for n in s.shape[1:])) for s in inputs if is_image(s)}
+    sizes = {s.name: (s.shape[0], *(round(n * factor) for n in s.shape[1:])) for s in inputs if s.is_image}
     nodes = []
     for node in design.nodes:
         if node.block == "Input" and node.name in sizes:
@@ -80,7 +75,7 @@ def resized(design: Design, inputs: Sequence[InputSpec], factor: float) -> Desig
 
 def _fixed_by(here: Walk, there: Walk, inputs: Sequence[InputSpec]) -> str:
     """What is made for the one size, or refuses the other; empty where nothing does."""
-    small = " and ".join(f"{s.shape[1]}×{s.shape[2]}" for s in inputs if is_image(s))
+    small = " and ".join(f"{s.shape[1]}×{s.shape[2]}" for s in inputs if s.is_image)
     outputs = {id for id, step in here.steps.items() if step.call.block == "Output"}
     needed = reaching(here, outputs)  # a loss may hold a mask of one size against it: it is not in the file
     for id, step in here.steps.items():

@@ -17,7 +17,7 @@ from app.engine.to_onnx.errors import ExportError, NotWrittenError
 from app.engine.to_onnx.facts import Facts, properties
 from app.engine.to_onnx.narrow import narrowed, older, share_of_8_bits
 from app.engine.to_onnx.ranges import Rule, rules
-from app.engine.to_onnx.sizes import axes, is_image, other_size
+from app.engine.to_onnx.sizes import axes, other_size
 from app.engine.to_onnx.trace import Traced, quiet, trace
 from app.engine.to_onnx.whole import NOTHING, Called, Whole, whole
 from app.engine.walk import Walk
@@ -233,7 +233,7 @@ def _check_open(traced: Traced, here: Walk, larger: Walk, network: Network) -> N
         for shape, a, b in zip(shapes, mine, other, strict=False):
             for at, (size, small, large) in enumerate(zip(shape, a.shape, b.shape, strict=False)):
                 if at and isinstance(size, int) and small != large:
-                    images = " and ".join("×".join(map(str, s.shape[1:])) for s in network.inputs if is_image(s))
+                    images = " and ".join("×".join(map(str, s.shape[1:])) for s in network.inputs if s.is_image)
                     block = here.steps[id].card
                     raise ExportError(
                         f"`{path}` ({block.title if block else ''}) would give {size} in the file whatever the image, "
