@@ -309,6 +309,13 @@ def on_meta(value: Value | None, kind: str) -> Any:
     return made if kind == "pyramid" or (kind == "any" and len(made) != 1) else made[0]
 
 
+def run_on_meta(module: nn.Module, card: Card, inputs: Mapping[str, Value | None]) -> list[list[torch.Tensor]]:
+    """What a block gives for what arrives at its ports, each output as its levels. Raises what the block raises."""
+    values = [on_meta(value, declared(card, port).kind) for port, value in inputs.items()]
+    with torch.device("meta"), torch.no_grad():
+        return outputs_of(module(*values), card)
+
+
 def outputs_of(result: Any, card: Card) -> list[list[torch.Tensor]]:
     """The outputs as one list of levels a port."""
     many = len(card.outputs) > 1 or any(port.many for port in card.outputs)

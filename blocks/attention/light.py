@@ -13,6 +13,7 @@ from blocks.declare import block, port, setting
 from blocks.layers.composite import ConvNormAct
 from blocks.layers.convolution import PointwiseConv2d
 from blocks.layers.dropout import Dropout
+from blocks.layers.sizes import is_open, steps
 
 CMT = "Guo et al. 2021, arXiv:2107.06263"
 REDUCTION = setting(
@@ -48,14 +49,14 @@ class PositionPairBias(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         table: torch.Tensor = self.table
         size = (x.shape[2], x.shape[3])
-        if size != self.size:
+        if is_open(x) or size != self.size:
             keys = _reduced(size, self.reduction)
             table = _resize(_resize(table, self.keys, keys).transpose(1, 2), self.size, size).transpose(1, 2)
         return table.expand(x.shape[0], -1, -1, -1)
 
 
 def _reduced(size: tuple[int, int], reduction: int) -> tuple[int, int]:
-    return (-(-size[0] // reduction), -(-size[1] // reduction))
+    return (steps(size[0], reduction), steps(size[1], reduction))
 
 
 def _resize(table: torch.Tensor, old: tuple[int, int], new: tuple[int, int]) -> torch.Tensor:

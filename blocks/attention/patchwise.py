@@ -20,6 +20,7 @@ from blocks.attention.windows import pad_to
 from blocks.declare import block, port, setting
 from blocks.layers.convolution import PointwiseConv2d
 from blocks.layers.dropout import Dropout
+from blocks.layers.sizes import steps
 
 MOBILEVIT = "Mehta and Rastegari 2021, arXiv:2110.02178"
 MOBILEVIT_V2 = "Mehta and Rastegari 2022, arXiv:2206.02680"
@@ -34,7 +35,7 @@ def _unfold(x: torch.Tensor, patch: int) -> torch.Tensor:
 
 def _fold(x: torch.Tensor, patch: int, height: int, width: int) -> torch.Tensor:
     """(B, patch**2, C, patches) -> (B, C, H, W)"""
-    x = x.unflatten(3, (-(-height // patch), -(-width // patch))).unflatten(1, (patch, patch))
+    x = x.unflatten(3, (steps(height, patch), steps(width, patch))).unflatten(1, (patch, patch))
     return x.permute(0, 3, 4, 1, 5, 2).flatten(4, 5).flatten(2, 3)[:, :, :height, :width]
 
 

@@ -12,6 +12,7 @@ from blocks.attention.windows import CutToSize, PadToMultiple, pad_to
 from blocks.declare import block, setting
 from blocks.layers.composite import check_odd
 from blocks.layers.convolution import DepthwiseConv2d, PointwiseConv2d
+from blocks.layers.sizes import steps
 
 BIFORMER = "Zhu et al. 2023, arXiv:2303.08810"
 REGIONS = setting("Into how many regions each side of the map is cut.", min=1)
@@ -44,7 +45,7 @@ class RoutedAttend(nn.Module):
 
     def forward(self, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
         channels, height, width = q.shape[1:]
-        rows, columns = (-(-size // self.regions) for size in (height, width))
+        rows, columns = steps(height, self.regions), steps(width, self.regions)
         q, k, v = (self._cut(x) for x in (q, k, v))  # (B, regions**2, places, C)
         scale = channels**-0.5  # of all channels, not of a head's, as published
         routes = (q.detach().mean(2) * scale) @ k.detach().mean(2).transpose(1, 2)  # (B, regions**2, regions**2)

@@ -24,7 +24,7 @@ from blocks.layers.activation import ReLU
 from blocks.layers.convolution import PointwiseConv2d
 from blocks.layers.dropout import Dropout
 from blocks.layers.linear import Linear
-from blocks.layers.sizes import is_open
+from blocks.layers.sizes import is_open, steps
 
 SWIN = "Liu et al. 2021, arXiv:2103.14030"
 SWIN_V2 = "Liu et al. 2021, arXiv:2111.09883"
@@ -190,7 +190,7 @@ class CosineWindowAttend(_WindowAttend):
 
 def pad_to(x: torch.Tensor, multiple: int) -> torch.Tensor:
     """Zeros below and to the right, until height and width are multiples."""
-    bottom, right = ((size + multiple - 1) // multiple * multiple - size for size in x.shape[2:])
+    bottom, right = (steps(size, multiple) * multiple - size for size in x.shape[2:])
     return F.pad(x, (0, right, 0, bottom)) if is_open(x) or bottom or right else x
 
 

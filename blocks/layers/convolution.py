@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from blocks.declare import block, port, preset, setting
 from blocks.layers.initialisation import INIT, Init, initialise
-from blocks.layers.sizes import Size, pair
+from blocks.layers.sizes import Size, pair, steps
 
 Fit = Literal["padding", "same", "valid"]
 
@@ -98,7 +98,7 @@ def pad_same(
     edges: list[int] = []
     sizes = x.shape[-len(kernel_size) :]
     for size, kernel, step, spread in zip(sizes, kernel_size, stride, dilation, strict=True):
-        missing = max((-(-size // step) - 1) * step + spread * (kernel - 1) + 1 - size, 0)
+        missing = max((steps(size, step) - 1) * step + spread * (kernel - 1) + 1 - size, 0)
         edges = [missing // 2, missing - missing // 2, *edges]  # torch counts from the last size
     return F.pad(x, edges)
 

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from blocks.declare import block, port, setting
-from blocks.layers.sizes import Size, pair
+from blocks.layers.sizes import Size, pair, steps
 
 KERNEL = setting("Height and width of the window.", min=1, shown=True)
 STRIDE = setting("Steps between windows: 2 halves height and width.", min=1, shown=True)
@@ -129,7 +129,7 @@ def _adapted(size: int, windows: int) -> torch.Tensor:
     if isinstance(size, torch.SymInt):  # an exporter leaves it open: as many as any window may see
         longest = size // windows + 2
     else:
-        longest = max(-(-(i + 1) * size // windows) - i * size // windows for i in range(windows))
+        longest = max(steps((i + 1) * size, windows) - i * size // windows for i in range(windows))
     window = torch.arange(windows, device="cpu")[:, None]
     start, end = window * size // windows, ((window + 1) * size + windows - 1) // windows
     return torch.minimum(start + torch.arange(longest, device="cpu"), end - 1)

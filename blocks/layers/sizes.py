@@ -55,6 +55,12 @@ def length(x: torch.Tensor, dim: int) -> int:
     return x.shape[dim]
 
 
+def steps(size: int, step: int) -> int:
+    """How many steps cover a size. It is not written with two minus signs, for a size that is left open: ONNX divides
+    towards zero."""
+    return (size + step - 1) // step
+
+
 def shown(x: torch.Tensor) -> str:
     """A tensor's shape as messages show it: 1x3x224x224."""
     return "x".join(map(str, x.shape))

@@ -14,6 +14,7 @@ from blocks.layers.composite import ConvNormAct
 from blocks.layers.convolution import DepthwiseConv2d
 from blocks.layers.dropout import Dropout
 from blocks.layers.normalisation import BatchNorm2d
+from blocks.layers.sizes import steps
 from blocks.stages.feedforward import DEPTH, DROP_PATH, EXPANSION, FIRST_DROP_PATH, rising
 from blocks.stages.metaformer import TwoBranches, check_heads
 
@@ -123,7 +124,7 @@ class CMTStage(nn.Module):
         first_drop_path: float = 0.0,
     ) -> None:
         super().__init__()
-        self.channels, self.height, self.width = channels or C, -(-H // 2), -(-W // 2)
+        self.channels, self.height, self.width = channels or C, steps(H, 2), steps(W, 2)
         check_heads(heads, self.channels)
         conv = ConvNormAct(C, self.channels, 2, 2, 0, norm="layer", activation="none", eps=_EMBED_EPS, bias=True)
         self.embed = nn.Sequential(PadToMultiple(2), conv)

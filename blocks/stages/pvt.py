@@ -12,6 +12,7 @@ from blocks.declare import block, port, setting
 from blocks.layers.composite import ConvNormAct
 from blocks.layers.dropout import Dropout, DropPath
 from blocks.layers.normalisation import LayerNorm2d
+from blocks.layers.sizes import is_open
 from blocks.stages.feedforward import (
     DEPTH,
     DROP_PATH,
@@ -54,7 +55,7 @@ class LearnedPositions2d(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         table = self.table.transpose(1, 2).unflatten(2, self.size)  # (1, C, H, W)
-        if x.shape[2:] != table.shape[2:]:
+        if is_open(x) or x.shape[2:] != table.shape[2:]:
             table = F.interpolate(table, size=x.shape[2:], mode="bilinear", align_corners=False)
         return x + table
 

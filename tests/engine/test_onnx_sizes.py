@@ -87,24 +87,27 @@ def test_pools_that_round_up_take_any_size(tmp_path: Path) -> None:
     assert max(_at(network, written.file, *size) for size in ((57, 83), (64, 64), (90, 61))) < 1e-5
 
 
-def _pyramid(size: int, *, v2: bool) -> Design:
+def _pyramid(size: int) -> Design:
     return chain(
         node("image", "Input", size=(3, size, size)), node("stem", "Conv2d", out_channels=8, stride=2),
-        node("stage", "PyramidStage", channels=16, depth=1, heads=2, reduction=2, v2=v2), node("output", "Output"),
+        node("stage", "PyramidStage", channels=16, depth=1, heads=2, reduction=2, v2=True), node("output", "Output"),
     )  # fmt: skip
 
 
 def test_a_block_that_is_told_a_size_and_makes_nothing_of_it_takes_any(tmp_path: Path) -> None:
-    design = _pyramid(32, v2=True)
+    design = _pyramid(32)
     network = compile_design(design)
     network.module.eval()
     written = write(network, tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
-    larger = compile_design(_pyramid(56, v2=True))
+    larger = compile_design(_pyramid(56))
     larger.module.eval()
     larger.root.load_state_dict(network.root.state_dict())
     assert _at(larger, written.file, 56, 56) < 1e-5, "the file is the network that is drawn for that size"
-    design = _pyramid(32, v2=False)  # it has positions of one size
-    with pytest.raises(ExportError, match=r"`stage` \(.*\) fixes the image to 32×32: it is made for H = 16"):
+    design = chain(
+        node("image", "Input", size=(3, 32, 32)), node("stem", "Conv2d", out_channels=8, stride=2),
+        node("local", "LocallyConnected2d"), node("output", "Output"),
+    )  # fmt: skip
+    with pytest.raises(ExportError, match=r"`local` \(.*\) fixes the image to 32×32: it is made for H = 16"):
         write(compile_design(design), tmp_path / "other.onnx", OnnxOptions(any_size=True), design=design)
 
 
@@ -137,6 +140,34 @@ def test_windows_follow_a_size_that_is_left_open(block: str, settings: dict[str,
     written = write(network, tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
     images = ((16, 16), (8, 8), (8, 30), (26, 14), (6, 40))
     assert max(_at(network, written.file, *image) for image in images) < 1e-5
+
+
+@pytest.mark.parametrize(("block", "settings"), [("CMTStage", {}), ("PyramidStage", {"v2": False})])
+def test_positions_that_are_resized_follow_a_size_that_is_left_open(
+    block: str, settings: dict[str, Any], tmp_path: Path
+) -> None:
+    """Drawn for a larger image the network would have more of them; the one that is drawn resizes its own."""
+    design = chain(
+        node("image", "Input", size=(3, 16, 24)), node("conv", "Conv2d", out_channels=8),
+        node("stage", block, channels=8, depth=1, heads=2, reduction=2, **settings), node("output", "Output"),
+    )  # fmt: skip
+    network = compile_design(design)
+    network.module.eval()
+    written = write(network, tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
+    assert max(_at(network, written.file, *image) for image in ((16, 24), (24, 16), (40, 30), (8, 8))) < 1e-5
+
+
+@pytest.mark.parametrize("settings", [{"stride": 2}, {"stride": 3, "kernel_size": 5, "dilation": 2}])
+def test_what_is_added_at_the_edges_follows_an_uneven_size(settings: dict[str, Any], tmp_path: Path) -> None:
+    """Sizes are rounded up there, which ONNX does not do where torch does."""
+    design = chain(
+        node("image", "Input", size=(3, 16, 24)), node("conv", "Conv2d", out_channels=4, fit="same", **settings),
+        node("output", "Output"),
+    )  # fmt: skip
+    network = compile_design(design)
+    network.module.eval()
+    written = write(network, tmp_path / "m.onnx", OnnxOptions(any_size=True), design=design)
+    assert max(_at(network, written.file, *image) for image in ((16, 24), (17, 31), (33, 14), (7, 7))) < 1e-5
 
 
 def test_a_map_may_shrink_to_one_place_in_the_drawing_and_not_elsewhere(tmp_path: Path) -> None:

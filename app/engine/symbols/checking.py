@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
-
 from app.design.expand import TooLargeError
 from app.design.values import Design, End
 from app.engine import problems
-from app.engine.arguments import declared
-from app.engine.measure import Value, build, on_meta, outputs_of, refused
+from app.engine.measure import Value, build, refused, run_on_meta
 from app.engine.symbols.inputs import Free
 from app.engine.symbols.probing import STEPS, Point, Prober, described
 from app.engine.walk import Step, Walk, arguments_of, reaching
@@ -148,10 +145,7 @@ class _Check:
     def _run(self, step: Step, arguments: dict[str, Any], given: dict[str, Value | None]) -> list[Value]:
         assert step.card is not None
         module = build(self.prober.classes[step.call.block], arguments, "meta")
-        kinds = [declared(step.card, port).kind for port in given]
-        with torch.device("meta"), torch.no_grad():
-            result = module(*(on_meta(value, kind) for value, kind in zip(given.values(), kinds, strict=True)))
-        return [tuple(described(t) for t in levels) for levels in outputs_of(result, step.card)]
+        return [tuple(described(t) for t in levels) for levels in run_on_meta(module, step.card, given)]
 
     def _sentence(self, step: Step, own: dict[str, Any], here: dict[str, Any], error: Exception) -> str:
         assert step.card is not None

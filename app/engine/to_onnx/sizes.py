@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from msgspec.structs import replace
+from torch import nn
 
 from app.design.expand import TooLargeError
 from app.design.values import Design
 from app.engine.compile import InputSpec, shared_analyser
-from app.engine.measure import build
+from app.engine.measure import build, run_on_meta
 from app.engine.to_onnx.alike import alike
 from app.engine.to_onnx.errors import ExportError
-from app.engine.walk import Walk, arguments_of, reaching
+from app.engine.walk import Step, Walk, arguments_of, reaching
 from app.messages.onnx import OnnxOptions
 
 BATCH, HEIGHT, WIDTH = "batch", "height", "width"
@@ -94,14 +95,30 @@ def _fixed_by(here: Walk, there: Walk, inputs: Sequence[InputSpec]) -> str:
             )
         mine, its = arguments_of(step), arguments_of(other)
         changed = [name for name in mine if mine[name] != its.get(name)]
+        if not changed:
+            continue
         cls = shared_analyser().measurer.classes[step.call.block]
-        if changed and not alike(build(cls, mine, "meta"), build(cls, its, "meta")):
+        built = build(cls, mine, "meta")
+        if not alike(built, build(cls, its, "meta")) and not _takes(built, other):
             name = changed[0]
             return (
                 f"{who} fixes the image to {small}: it is made for {name} = {_short(mine[name])}, and of larger images "
                 f"{_short(its.get(name))} would arrive. Leave any size off, or pool before it to one size."
             )
     return ""
+
+
+def _takes(built: nn.Module, step: Step) -> bool:
+    """Whether a block gives for other sizes what one gives that is made for them: some resize their positions."""
+    if step.card is None or step.measured is None:
+        return False
+    inputs = {port: step.inputs.get(port) for port in step.used}
+    try:
+        given = run_on_meta(built, step.card, inputs)
+    except Exception:  # what a block raises at a size that it does not take is its own
+        return False
+    wanted = [[tensor.shape for tensor in levels] for levels in step.measured.outputs]
+    return [[tuple(tensor.shape) for tensor in levels] for levels in given] == wanted
 
 
 def _short(value: object) -> str:
