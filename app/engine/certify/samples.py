@@ -54,14 +54,16 @@ def other_sizes(
 
 
 def _changes() -> Iterator[Callable[[int, int, Rule], int]]:
-    def by(step: int, side: int, rule: Rule) -> int:
+    def by(step: int, more: int, side: int, rule: Rule) -> int:
         """Large images become smaller, which is quicker."""
         unit = 32 if side >= 96 else 8 if side >= 16 else 2
         unit = -(-unit // rule.step) * rule.step
-        return side - step * unit if side >= 192 else side + step * unit
+        change = step * unit + more
+        return side - change if side >= 192 else side + change
 
-    for steps in ((2, 1), (1, 2), (2, 2), (4, 2), (4, 4)):
-        yield lambda side, axis, rule, steps=steps: by(steps[axis], side, rule)  # type: ignore[misc]
+    # an uneven size first: what is halved is rounded up in one place and down in the other
+    for steps, more in (((2, 1), 1), ((2, 1), 0), ((1, 2), 0), ((2, 2), 0), ((4, 2), 0), ((4, 4), 0)):
+        yield lambda side, axis, rule, steps=steps, more=more: by(steps[axis], more, side, rule)  # type: ignore[misc]
     yield lambda side, axis, rule: side // 2
     yield lambda side, axis, rule: side * 2
 
