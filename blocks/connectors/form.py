@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from blocks.declare import block, port, setting
-from blocks.layers.sizes import Size, check_dim, is_open, length, pair, shown
+from blocks.layers.sizes import Size, check_dim, length, pair, shown
 
 Edge = Literal["zeros", "reflect", "replicate", "circular"]
 
@@ -191,7 +191,7 @@ class Crop(nn.Module):
         if height > x.shape[2] or width > x.shape[3]:
             raise ValueError(f"`x` is {shown(x)}, but {height}x{width} should remain: cut to less, or pad before")
         top, left = (x.shape[2] - height) // 2, (x.shape[3] - width) // 2
-        if is_open(x):  # of a slice between open places an exporter does not know the length
+        if isinstance(x.shape[2], torch.SymInt):  # an exporter does not know how long a slice between open places is
             return F.pad(x, (-left, left + width - x.shape[3], -top, top + height - x.shape[2]))
         return x[:, :, top : top + height, left : left + width]
 
